@@ -1,0 +1,54 @@
+"""Cohorts: a leaf is tenant × specialty × workflow × arm; parents are declared projections of it."""
+
+from enum import StrEnum
+from typing import Self
+
+from pydantic import model_validator
+
+from homeostat.schemas.base import Part, Slug
+from homeostat.schemas.trace import Arm
+
+
+class Layer(StrEnum):
+    LEAF = "leaf"
+    TENANT_WORKFLOW = "tenant_workflow"
+    TENANT = "tenant"
+    SPECIALTY = "specialty"
+    WORKFLOW = "workflow"
+    PLATFORM = "platform"
+
+
+LAYER_TAGS: dict[Layer, frozenset[str]] = {
+    Layer.LEAF: frozenset({"tenant", "specialty", "workflow", "arm"}),
+    Layer.TENANT_WORKFLOW: frozenset({"tenant", "workflow"}),
+    Layer.TENANT: frozenset({"tenant"}),
+    Layer.SPECIALTY: frozenset({"specialty"}),
+    Layer.WORKFLOW: frozenset({"workflow"}),
+    Layer.PLATFORM: frozenset(),
+}
+ACROSS_TENANTS = frozenset({Layer.SPECIALTY, Layer.WORKFLOW, Layer.PLATFORM})
+WATCHED_PARENTS = (Layer.TENANT, Layer.SPECIALTY, Layer.PLATFORM)
+"""The parent layers with monitors of their own."""
+
+
+class Cohort(Part):
+    """A cohort by its tags; a tag that its layer leaves out is None."""
+
+    layer: Layer
+    tenant: Slug | None = None
+    specialty: Slug | None = None
+    workflow: Slug | None = None
+    arm: Arm | None = None
+
+    @model_validator(mode="after")
+    def _check_tags(self) -> Self:
+        given = {name for name in ("tenant", "specialty", "workflow", "arm") if getattr(self, name) is not None}
+        if given != LAYER_TAGS[self.layer]:
+            raise ValueError(f"a {self.layer} cohort has the tags {sorted(LAYER_TAGS[self.layer])}, not {sorted(given)}")
+        return self
+
+    @property
+    def key(self) -> str:
+        """A readable key, the same for the same cohort: `specialty/-/cardiology/-/-`."""
+        tags = (self.tenant, self.specialty, self.workflow, self.arm)
+        return "/".join([self.layer.value, *("-" if tag is None else str(tag) for tag in tags)])

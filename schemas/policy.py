@@ -1,0 +1,102 @@
+"""The policy: everything that may change a state's bytes, in one signed document."""
+
+from enum import StrEnum
+from typing import Annotated, ClassVar, Self
+
+from pydantic import Field, model_validator
+
+from homeostat.schemas.base import Message, Part, Slug
+from homeostat.schemas.signal import SignalSpec
+
+
+class OnUnknown(StrEnum):
+    REFUSE = "refuse"
+    COUNT = "count"
+
+
+class Times(Part):
+    """Durations in seconds of log time."""
+
+    tick_s: Annotated[float, Field(gt=0)] = 1.0
+    bucket_s: Annotated[float, Field(gt=0)] = 10.0
+    session_s: Annotated[float, Field(gt=0)] = 20.0
+    lease_ttl_s: Annotated[float, Field(gt=0)] = 60.0
+    clock_skew_s: Annotated[float, Field(ge=0)] = 2.0
+    data_step_s: Annotated[float, Field(gt=0)] = 60.0
+    max_ahead_s: Annotated[float, Field(gt=0)] = 300.0
+    source_timeout_s: Annotated[float, Field(gt=0)] = 30.0
+
+    @model_validator(mode="after")
+    def _check_lease(self) -> Self:
+        if self.lease_ttl_s <= self.session_s + 2 * self.tick_s:
+            raise ValueError(f"lease_ttl_s {self.lease_ttl_s} must exceed session_s + 2 tick_s and leave time to restore")
+        return self
+
+
+class Budget(Part):
+    """False alarms for the whole platform, and what of it baselines may use.
+
+    `alarm_threshold` A is the evidence at which a monitor alarms; each monitor's weight per second of log time is
+    false_alarms_per_week · A / (604800 · monitors declared by `expected_monitors`).
+    """
+
+    false_alarms_per_week: Annotated[float, Field(gt=0)] = 1.0
+    alarm_threshold: Annotated[float, Field(gt=1)] = 1e4
+    expected_monitors: Annotated[int, Field(ge=1)] = 10_000
+    baseline_delta: Annotated[float, Field(gt=0, lt=1)] = 1e-4
+    warm_ratio: Annotated[float, Field(gt=0, le=1)] = 0.01
+
+
+class BaselineRule(Part):
+    """When a cohort's first baseline is sealed: after this many sessions that began after the decision."""
+
+    first_sessions: Annotated[int, Field(ge=30, le=512)] = 200
+
+
+class Dedupe(Part):
+    window_s: Annotated[float, Field(gt=0)] = 3600.0
+    max_entries: Annotated[int, Field(ge=1024)] = 262_144
+
+
+class Refusals(Part):
+    """When refusals stop being noise. Ratios of records; the window is the partition's last `window_records`."""
+
+    tenant_no_data_ratio: Annotated[float, Field(gt=0, le=1)] = 0.2
+    tenant_min_records: Annotated[int, Field(ge=1)] = 20
+    build_tenant_ratio: Annotated[float, Field(gt=0, le=1)] = 0.5
+    window_records: Annotated[int, Field(ge=100)] = 1000
+
+
+class DeadLetterKey(Part):
+    """The X25519 public key (hex) to which the original bytes of dead letters are sealed."""
+
+    key_id: Slug
+    public_key: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Policy(Message):
+    """One policy for the platform; a later document version replaces an earlier one as a whole."""
+
+    ce_type: ClassVar[str] = "homeostat.document.policy"
+    name: Slug = "default"
+    signals: Annotated[tuple[SignalSpec, ...], Field(min_length=1, max_length=128)]
+    times: Times = Times()
+    budget: Budget = Budget()
+    baseline: BaselineRule = BaselineRule()
+    dedupe: Dedupe = Dedupe()
+    refusals: Refusals = Refusals()
+    unknown_signal: OnUnknown = OnUnknown.REFUSE
+    unknown_release: OnUnknown = OnUnknown.REFUSE
+    max_value_bytes: Annotated[int, Field(ge=1024, le=1_000_000)] = 65_536
+    tenant_records_per_bucket: Annotated[int, Field(ge=1)] = 1_000
+    correlation_window_s: Annotated[float, Field(gt=0)] = 120.0
+    partitions: Annotated[int, Field(ge=1, le=4096)] = 16
+    dead_letters: DeadLetterKey | None = None
+
+    @model_validator(mode="after")
+    def _check_names(self) -> Self:
+        names = [signal.name for signal in self.signals]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"signals declared twice: {', '.join(twice)}")
+        return self
