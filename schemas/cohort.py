@@ -44,7 +44,9 @@ class Cohort(Part):
     def _check_tags(self) -> Self:
         given = {name for name in ("tenant", "specialty", "workflow", "arm") if getattr(self, name) is not None}
         if given != LAYER_TAGS[self.layer]:
-            raise ValueError(f"a {self.layer} cohort has the tags {sorted(LAYER_TAGS[self.layer])}, not {sorted(given)}")
+            raise ValueError(
+                f"a {self.layer} cohort has the tags {sorted(LAYER_TAGS[self.layer])}, not {sorted(given)}"
+            )
         return self
 
     @property

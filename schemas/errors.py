@@ -1,14 +1,14 @@
 """The exception tree.
 
-    HomeostatError
-     ├── PoisonRecord           a record that will never be good: dead-lettered under `reason`, the stream goes on
-     ├── RetryableError         may succeed later: the caller drops its state and tries again
-     ├── StateCorrupt           state bytes that must not be used: the partition is not served
-     ├── SignatureRefused       a signed message that must not be believed, under `reason`
-     ├── DocumentInvalid        an operator's document that cannot be applied
-     ├── TopicsUnfit            broker and topics table differ in a way that loses data
-     ├── BrokerUnavailable      no broker, or it could not be started
-     └── BuildRefusesMost       this build refuses most tenants' records: stop, loudly
+HomeostatError
+ ├── PoisonRecord           a record that will never be good: dead-lettered under `reason`, the stream goes on
+ ├── RetryableError         may succeed later: the caller drops its state and tries again
+ ├── StateCorrupt           state bytes that must not be used: the partition is not served
+ ├── SignatureRefused       a signed message that must not be believed, under `reason`
+ ├── DocumentInvalid        an operator's document that cannot be applied
+ ├── TopicsUnfit            broker and topics table differ in a way that loses data
+ ├── BrokerUnavailable      no broker, or it could not be started
+ └── BuildRefusesMost       this build refuses most tenants' records: stop, loudly
 """
 
 from homeostat.schemas.reasons import Refusal

@@ -29,7 +29,9 @@ class Times(Part):
     @model_validator(mode="after")
     def _check_lease(self) -> Self:
         if self.lease_ttl_s <= self.session_s + 2 * self.tick_s:
-            raise ValueError(f"lease_ttl_s {self.lease_ttl_s} must exceed session_s + 2 tick_s and leave time to restore")
+            raise ValueError(
+                f"lease_ttl_s {self.lease_ttl_s} must exceed session_s + 2 tick_s and leave time to restore"
+            )
         return self
 
 

@@ -1,0 +1,193 @@
+"""Control records: everything that may influence a stage and is not data, copied into the stage's own input.
+
+A control record carries its type in the header `hs-control`, and a DSSE envelope as its value. Control signs ticks,
+snapshots, missing sources and gaps itself; documents, decisions and acknowledgements travel in their author's envelope.
+"""
+
+from enum import StrEnum
+from typing import Annotated, ClassVar, Generic, TypeVar
+
+from pydantic import Field
+
+from homeostat.schemas.base import Count, Digest, EpochMs, KeyId, Message, Offset, OpaqueId, Part, Partition, Slug, Unit
+from homeostat.schemas.cohort import Cohort
+from homeostat.schemas.policy import Policy
+from homeostat.schemas.release import ReleaseManifest
+from homeostat.schemas.rollout import Rollout
+
+CONTROL_HEADER = "hs-control"
+TopicName = Annotated[str, Field(pattern=r"^[a-z0-9._-]{1,249}$")]
+
+
+class ControlType(StrEnum):
+    TICK = "tick"
+    POLICY = "policy"
+    RELEASE = "release"
+    ROLLOUT = "rollout"
+    ROLLOUT_STEP = "rollout_step"
+    BASELINE = "baseline"
+    SEAL_BASELINE = "seal_baseline"
+    KEY_ACTIVATION = "key_activation"
+    KERNEL_VERSION = "kernel_version"
+    MISSING_SOURCE = "missing_source"
+    GAP = "gap"
+    SNAPSHOT_BEGIN = "snapshot_begin"
+    SNAPSHOT_END = "snapshot_end"
+    ACKNOWLEDGEMENT = "acknowledgement"
+    APPROVAL = "approval"
+    REVIEW = "review"
+
+
+class _Addressed(Message):
+    topic: TopicName
+    partition: Partition
+    at_ms: EpochMs
+
+
+class Tick(_Addressed):
+    """Nothing but its time."""
+
+    ce_type: ClassVar[str] = "homeostat.control.tick"
+
+
+class SnapshotBegin(_Addressed):
+    """A full set of documents follows, up to the SnapshotEnd with the same `snapshot`."""
+
+    ce_type: ClassVar[str] = "homeostat.control.snapshot_begin"
+    snapshot: Count
+    documents: Count
+
+
+class SnapshotEnd(_Addressed):
+    """`digest` is SHA-256 over the sorted digests of the documents' envelopes since the begin."""
+
+    ce_type: ClassVar[str] = "homeostat.control.snapshot_end"
+    snapshot: Count
+    documents: Count
+    digest: Digest
+
+
+class MissingSource(_Addressed):
+    """A source partition whose mark stood still for the declared time: readers stop waiting for its markers."""
+
+    ce_type: ClassVar[str] = "homeostat.control.missing_source"
+    source_topic: TopicName
+    source_partition: Partition
+    last_mark: Offset
+
+
+class Gap(_Addressed):
+    """A prefix of this log that was lost to retention before it was read."""
+
+    ce_type: ClassVar[str] = "homeostat.control.gap"
+    from_offset: Offset
+    to_offset: Offset
+
+
+BodyT = TypeVar("BodyT", bound=Part)
+
+
+class Document(Message, Generic[BodyT]):
+    """An author's statement about one subject; a higher `subject_version` replaces a lower one."""
+
+    ce_type: ClassVar[str] = "homeostat.document"
+    subject: Annotated[str, Field(pattern=r"^[a-z0-9:._/-]{1,200}$")]
+    subject_version: Annotated[int, Field(ge=1)]
+    at_ms: EpochMs
+    body: BodyT
+
+
+class PolicyDocument(Document[Policy]):
+    ce_type: ClassVar[str] = "homeostat.document.policy"
+
+
+class ReleaseDocument(Document[ReleaseManifest]):
+    ce_type: ClassVar[str] = "homeostat.document.release"
+
+
+class RolloutDocument(Document[Rollout]):
+    ce_type: ClassVar[str] = "homeostat.document.rollout"
+
+
+class SealedSignal(Part):
+    """A sealed reference of one signal on [0, 1]: mean with its lower and upper confidence bounds."""
+
+    sessions: Count
+    mean: Unit
+    lower: Unit
+    upper: Unit
+    delta: Unit
+
+
+class Baseline(Part):
+    """A cohort's sealed references."""
+
+    cohort: Cohort
+    sealed_at_ms: EpochMs
+    tenants: Count = 1
+    signals: dict[Slug, SealedSignal]
+
+
+class BaselineDocument(Document[Baseline]):
+    ce_type: ClassVar[str] = "homeostat.document.baseline"
+
+
+class SealBaseline(Part):
+    """A decision to seal a new baseline: it uses only sessions that begin after this record."""
+
+    cohort: Cohort
+    sessions: Annotated[int, Field(ge=30, le=512)] = 200
+
+
+class SealBaselineDocument(Document[SealBaseline]):
+    ce_type: ClassVar[str] = "homeostat.document.seal_baseline"
+
+
+class KeyActivation(Part):
+    """Which MAC masters and signing keys are valid from this record on. Ids only, never a secret."""
+
+    mac_masters: Annotated[tuple[KeyId, ...], Field(max_length=16)]
+    signing_keys: Annotated[tuple[KeyId, ...], Field(max_length=256)] = ()
+
+
+class KeyActivationDocument(Document[KeyActivation]):
+    ce_type: ClassVar[str] = "homeostat.document.key_activation"
+
+
+class KernelVersion(Part):
+    kernel: Annotated[int, Field(ge=1)]
+
+
+class KernelVersionDocument(Document[KernelVersion]):
+    ce_type: ClassVar[str] = "homeostat.document.kernel_version"
+
+
+class Approval(Part):
+    """A reviewer's approval of one intent or of a rollout's plan, by its digest."""
+
+    rollout: OpaqueId
+    plan_digest: Digest
+    approver: Slug
+
+
+class ApprovalDocument(Document[Approval]):
+    ce_type: ClassVar[str] = "homeostat.document.approval"
+
+
+class ReviewVerdict(StrEnum):
+    CONFIRMED = "confirmed"
+    REFUTED = "refuted"
+    UNCLEAR = "unclear"
+
+
+class Review(Part):
+    """A person's verdict on one trace of an event's sample; never text."""
+
+    event: OpaqueId
+    trace_id: OpaqueId
+    verdict: ReviewVerdict
+    reviewer: Slug
+
+
+class ReviewDocument(Document[Review]):
+    ce_type: ClassVar[str] = "homeostat.document.review"

@@ -1,0 +1,86 @@
+"""Decisions: what was judged, on which evidence, and what follows from it."""
+
+from enum import StrEnum
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from homeostat.schemas.base import Count, Digest, EpochMs, Message, Offset, OpaqueId, Part, Partition, Sentence, Slug
+from homeostat.schemas.rollout import RolloutPhase
+
+
+class Health(StrEnum):
+    """What is known; only the last two are knowledge of quality."""
+
+    NOT_EVALUATED = "not_evaluated"
+    NO_DATA = "no_data"
+    LOW_POWER = "low_power"
+    INCONCLUSIVE = "inconclusive"
+    ERROR = "error"
+    HEALTHY = "healthy"
+    HARMFUL = "harmful"
+
+
+class Verdict(StrEnum):
+    """Why a rollout was moved; all but HARMFUL and HEALTHY are outside the error bounds and named as such."""
+
+    BEGIN = "begin"
+    HEALTHY = "healthy"
+    HARMFUL = "harmful"
+    SAMPLE_RATIO = "sample_ratio"
+    LOW_YIELD = "low_yield"
+    NO_DATA = "no_data"
+    TIMEOUT = "timeout"
+    LAPSE = "lapse"
+    NEVER = "never"
+    OPERATOR = "operator"
+
+
+class GuardrailVerdict(Part):
+    """One guardrail in one cohort: log-e of both tests (nats) against the limits they must reach."""
+
+    tenant: Slug
+    specialty: Slug
+    workflow: Slug
+    signal: Slug
+    health: Health
+    pairs: Count
+    mean_difference: Annotated[float, Field(ge=-1, le=1)] | None
+    tolerance: float
+    log_e_harmful: float
+    limit_harmful: float
+    log_e_non_inferior: float
+    limit_non_inferior: float
+
+
+class SourceMark(Part):
+    """The newest evidence used from one source partition."""
+
+    source_partition: Partition
+    mark: Offset
+
+
+class Decision(Message):
+    """One decision of the guard or triage, with every number it rests on. Signed; durable before its intents."""
+
+    ce_type: ClassVar[str] = "homeostat.decision"
+    decision: OpaqueId
+    rollout: OpaqueId
+    step: Annotated[int, Field(ge=1)]
+    verdict: Verdict
+    health: Health
+    phase: RolloutPhase
+    share: Annotated[float, Field(ge=0, lt=1)]
+    candidate: Digest
+    control: Digest
+    deciding: Annotated[tuple[Slug, ...], Field(max_length=64)] = ()
+    guardrails: Annotated[tuple[GuardrailVerdict, ...], Field(max_length=10_000)] = ()
+    sources: Annotated[tuple[SourceMark, ...], Field(max_length=4096)] = ()
+    policy_digest: Digest
+    rollout_digest: Digest
+    sessions: Count
+    pairs: Count
+    reason: Sentence
+    source_partition: Partition
+    mark: Offset
+    log_time_ms: EpochMs
