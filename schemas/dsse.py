@@ -13,9 +13,12 @@ from homeostat.schemas.reasons import Refusal
 
 PAYLOAD_PREFIX = "application/vnd."
 PAYLOAD_SUFFIX = "+json"
+_STANDARD = str.maketrans("-_", "+/")
 
 
 class Signature(Part):
+    """One signature; `keyid` is a hint that picks the key, never proof."""
+
     keyid: KeyId
     sig: Annotated[str, Field(max_length=128)]
 
@@ -24,7 +27,7 @@ class Envelope(Part):
     """`payload` and `sig` are standard base64."""
 
     payload: str
-    payloadType: Annotated[str, Field(max_length=128)]
+    payloadType: Annotated[str, Field(max_length=128)]  # noqa: N815 the name that DSSE gives it
     signatures: Annotated[tuple[Signature, ...], Field(min_length=1, max_length=8)]
 
     @property
@@ -63,6 +66,21 @@ def read_envelope(data: bytes | None) -> tuple[Envelope, bytes]:
         raise SignatureRefused(Refusal.SIGNATURE_MISSING, "no value")
     try:
         envelope = Envelope.model_validate_json(data)
-        return envelope, base64.b64decode(envelope.payload, validate=True)
-    except (ValidationError, binascii.Error) as error:
-        raise SignatureRefused(Refusal.SIGNATURE_MISSING, "not a DSSE envelope") from error
+    except ValidationError:
+        raise SignatureRefused(Refusal.SIGNATURE_MISSING, "not a DSSE envelope") from None
+    payload = decode_base64(envelope.payload)
+    if payload is None:
+        raise SignatureRefused(Refusal.SIGNATURE_MISSING, "the payload is not base64")
+    return envelope, payload
+
+
+def decode_base64(text: str) -> bytes | None:
+    r"""Bytes of standard or URL-safe base64 (DSSE 1.0 has verifiers accept both), or None.
+
+    >>> decode_base64("-_8="), decode_base64("+/8="), decode_base64("not base64")
+    (b'\xfb\xff', b'\xfb\xff', None)
+    """
+    try:
+        return base64.b64decode(text.translate(_STANDARD), validate=True)
+    except (binascii.Error, ValueError):
+        return None
