@@ -1,0 +1,127 @@
+"""The gateway's judgement: which desired states it obeys, and what each session gets. No Kafka, no clock, no disk."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from homeostat.detectors.trust import TrustStore
+from homeostat.schemas.canonical import digest_bytes
+from homeostat.schemas.command import DesiredState, Exposure
+from homeostat.schemas.errors import SignatureRefused
+from homeostat.schemas.lease import Lease
+from homeostat.schemas.parsing import parse_message
+from homeostat.schemas.reasons import Refusal
+from homeostat.schemas.release import ReleaseManifest
+from homeostat.schemas.roles import SignerRole
+from homeostat.schemas.rollout import Target
+from homeostat.schemas.trace import Arm
+from homeostat.streams.client.gateway.arms import assign_candidate
+from homeostat.streams.client.gateway.lease_clock import LeaseClock, LeaseState, Moment
+
+_SEQUENCER = frozenset({SignerRole.SEQUENCER})
+_GUARD = frozenset({SignerRole.GUARD})
+
+
+class Offered(NamedTuple):
+    """A verified desired state; `repeat` when this very state is what the target already has."""
+
+    state: DesiredState
+    state_digest: str
+    repeat: bool
+
+
+class Serving(NamedTuple):
+    """What one session should get."""
+
+    release: str
+    manifest: ReleaseManifest
+    arm: Arm
+    rollout: str | None
+    generation: int
+
+
+class GatewayCore:
+    """The desired states and leases of one gateway, and the rules by which they are obeyed."""
+
+    def __init__(self, gateway: str, trust: TrustStore, states: Mapping[str, DesiredState], leases: LeaseClock) -> None:
+        self.gateway = gateway
+        self._trust = trust
+        self._states = dict(states)
+        self._leases = leases
+
+    @property
+    def states(self) -> Mapping[str, DesiredState]:
+        """By target key, what each target has been told to serve."""
+        return self._states
+
+    def check_state(self, key: bytes, envelope: bytes) -> Offered:
+        """Verify a desired state against its key, its signature and what this gateway already has.
+
+        Raises `SignatureRefused` with the reason: bad signature or role, wrong target, old generation, old
+        quarantine, quarantined release.
+        """
+        payload = self._trust.verify(envelope, DesiredState.ce_type, _SEQUENCER)
+        state, _ = parse_message(DesiredState, payload)
+        digest = digest_bytes(payload)
+        if state.target.gateway != self.gateway or key.decode("utf-8", "replace") != state.target.key:
+            raise SignatureRefused(Refusal.WRONG_TARGET, f"for {state.target.key}")
+        held = self._states.get(state.target.key)
+        if held == state:
+            return Offered(state, digest, repeat=True)
+        self._check_progress(held, state)
+        return Offered(state, digest, repeat=False)
+
+    def _check_progress(self, held: DesiredState | None, state: DesiredState) -> None:
+        if held is not None and state.quarantine_version < held.quarantine_version:
+            raise SignatureRefused(
+                Refusal.OLD_QUARANTINE, f"version {state.quarantine_version} < {held.quarantine_version} held"
+            )
+        if held is not None and state.generation <= held.generation:
+            raise SignatureRefused(Refusal.OLD_GENERATION, f"generation {state.generation} ≤ {held.generation} held")
+        served = {state.baseline, *(exposure.candidate for exposure in state.exposures)}
+        banned = sorted(served & set(state.quarantine))
+        if banned:
+            raise SignatureRefused(Refusal.QUARANTINED_RELEASE, banned[0])
+
+    def obey(self, offered: Offered) -> None:
+        """Take over a state that `check_state` gave and that has been applied durably."""
+        self._states[offered.state.target.key] = offered.state
+
+    def check_lease(self, envelope: bytes) -> Lease:
+        """Verify a lease renewal. Raises `SignatureRefused`."""
+        lease, _ = parse_message(Lease, self._trust.verify(envelope, Lease.ce_type, _GUARD))
+        return lease
+
+    def renew(self, lease: Lease, now: Moment) -> bool:
+        """Start the clock of a renewal; False for one that is not newer."""
+        return self._leases.renew(lease, now)
+
+    def judge_exposure(self, exposure: Exposure, now: Moment) -> LeaseState:
+        """Whether an exposure may be served now."""
+        return self._leases.judge(exposure.lease, now)
+
+    def serve(self, target: Target, specialty: str, session: str, now: Moment) -> Serving | None:
+        """What a session of that target and specialty gets now; None for a target without a desired state."""
+        state = self._states.get(target.key)
+        if state is None:
+            return None
+        exposure = self._find_exposure(state, specialty, now)
+        if exposure is None:
+            return Serving(state.baseline, state.manifest, Arm.BASELINE, None, state.generation)
+        if assign_candidate(exposure.rollout, session, exposure.share):
+            return Serving(exposure.candidate, exposure.manifest, Arm.CANDIDATE, exposure.rollout, state.generation)
+        return Serving(state.baseline, state.manifest, Arm.CONTROL, exposure.rollout, state.generation)
+
+    def count_exposed(self, now: Moment) -> int:
+        """Target × specialty pairs that would be given a candidate now."""
+        return sum(
+            len(exposure.specialties)
+            for state in self._states.values()
+            for exposure in state.exposures
+            if self.judge_exposure(exposure, now) is LeaseState.ALIVE
+        )
+
+    def _find_exposure(self, state: DesiredState, specialty: str, now: Moment) -> Exposure | None:
+        for exposure in state.exposures:
+            if specialty in exposure.specialties and self.judge_exposure(exposure, now) is LeaseState.ALIVE:
+                return exposure
+        return None
