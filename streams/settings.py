@@ -10,14 +10,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
-from homeostat.schemas.errors import HomeostatError
+from homeostat.streams.errors import SettingsInvalid
 
 CONFIG_FILE = Path("homeostat.toml")
 PositiveSeconds = Annotated[float, Field(gt=0)]
-
-
-class SettingsInvalid(HomeostatError):
-    """Settings that cannot be used; the text names each and where it came from."""
 
 
 class Section(BaseModel):

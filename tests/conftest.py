@@ -1,0 +1,40 @@
+"""What all tests share: one real broker a session, the size of the fault trials, reproducible properties."""
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from homeostat.infra.broker.local import LocalBroker
+
+settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+settings.load_profile("house")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--fault-trials",
+        choices=("small", "full"),
+        default="small",
+        help="small: every failpoint once; full: 100 faults, hours rather than minutes",
+    )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of the shared broker in one worker of xdist, so that it is started once."""
+    for item in items:
+        if item.get_closest_marker("kafka") and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group("kafka"))
+
+
+@pytest.fixture(scope="session")
+def fault_trials(request: pytest.FixtureRequest) -> str:
+    """`small` or `full`, as the command line says."""
+    return str(request.config.getoption("--fault-trials"))
+
+
+@pytest.fixture(scope="session")
+def kafka_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalBroker]:
+    """A real Apache Kafka for the whole session; tests use topics and groups of their own on it."""
+    with LocalBroker(tmp_path_factory.mktemp("kafka")) as broker:
+        yield broker
