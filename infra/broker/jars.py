@@ -100,9 +100,9 @@ def _fetch(jars: Sequence[Jar], repository: Path, progress: Progress | None) -> 
 
 def _explain_fetch(jar: Jar, repository: Path, cause: str) -> str:
     return (
-        f"could not fetch {jar.group}:{jar.artifact}:{jar.version} ({cause}). The first start downloads the broker once: "
-        "connect this machine to a Maven repository (a mirror goes under [repositories] in ~/.config/jgo.conf) or copy "
-        f"{repository} from a machine that has it."
+        f"could not fetch {jar.group}:{jar.artifact}:{jar.version} ({cause}). The first start downloads the broker, "
+        "once: let this machine reach a Maven repository (a mirror goes under [repositories] in ~/.config/jgo.conf) "
+        f"or copy {repository} from a machine that has it."
     )
 
 

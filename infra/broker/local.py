@@ -1,10 +1,9 @@
 """A real Apache Kafka broker on this machine, with nothing but Python: for tests, trials and a first real run."""
 
 import base64
-import shutil
 import signal
 import subprocess
-import tempfile
+import sys
 import time
 import uuid
 from collections.abc import Mapping
@@ -12,22 +11,24 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
-
+from homeostat.infra.broker import leash
+from homeostat.infra.broker.folder import BrokerFolder
 from homeostat.infra.broker.jars import Progress, ensure_jars
 from homeostat.infra.broker.java import find_java
-from homeostat.infra.broker.ports import choose_free_port, is_answering, is_free
-from homeostat.infra.broker.properties import LOG4J2, LOOPBACK, render_server_properties
+from homeostat.infra.broker.properties import LOOPBACK
+from homeostat.infra.broker.readiness import is_ready
 from homeostat.infra.broker.settings import BrokerSettings
 from homeostat.schemas.errors import BrokerUnavailable
+
+POLL_S = 0.02
 
 
 class LocalBroker:
     """One Kafka broker (KRaft, its own controller) as a child process, on loopback only.
 
-    A context manager: starts on entry, on exit stops and removes the data if the folder was its own. Not for
-    production: one replica, no TLS, no authentication. All methods raise BrokerUnavailable with what to do.
+    A context manager: starts on entry, on exit stops and removes the data if the folder was its own. The broker
+    does not outlive this process, however it ends. Not for production: one replica, no TLS, no authentication.
+    Methods raise BrokerUnavailable, with what to do.
     """
 
     def __init__(
@@ -41,13 +42,12 @@ class LocalBroker:
         progress: Progress | None = None,
         settings: BrokerSettings | None = None,
     ) -> None:
-        """Prepares a broker; nothing is started or written yet.
+        """Prepares a broker; nothing is started yet.
 
         `data_dir` None means a temporary folder, removed by `close`. `port` 0 means the port used before in this
         folder if it is free, else any free one. `properties` are further lines of server.properties.
         """
-        self._own_folder = data_dir is None
-        self._home = data_dir
+        self._folder = BrokerFolder(data_dir) if data_dir is not None else BrokerFolder.make_temporary()
         self._wanted_port = port
         self._heap_mib = heap_mib
         self._properties = dict(properties or {})
@@ -56,6 +56,7 @@ class LocalBroker:
         self._settings = settings if settings is not None else BrokerSettings()
         self._ports: tuple[int, int] | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self._leash: subprocess.Popen[bytes] | None = None
 
     @property
     def address(self) -> str:
@@ -65,21 +66,14 @@ class LocalBroker:
         return f"{LOOPBACK}:{self._ports[0]}"
 
     @property
-    def home(self) -> Path:
-        """The folder with configuration, data and logs."""
-        if self._home is None:
-            self._home = Path(tempfile.mkdtemp(prefix="homeostat-broker-"))
-        return self._home
-
-    @property
     def data_dir(self) -> Path:
         """The folder with the partitions' segments."""
-        return self.home / "data"
+        return self._folder.data_dir
 
     @property
     def log_dir(self) -> Path:
         """The folder with the broker's own logs (`server.log`, `console.log`)."""
-        return self.home / "logs"
+        return self._folder.log_dir
 
     @property
     def pid(self) -> int:
@@ -92,25 +86,24 @@ class LocalBroker:
         return self._process is not None and self._process.poll() is None
 
     def start(self) -> None:
-        """Starts the broker and returns when it answers clients; does nothing if it runs."""
+        """Starts the broker and returns when it answers clients; does nothing if it runs.
+
+        Fetches the jars first if the cache lacks them; the limit of time begins after that.
+        """
         if self.is_running:
             return
-        java = [str(find_java(self._settings.java_home)), f"-Xmx{self._heap_mib}m"]
+        java = str(find_java(self._settings.java_home))
         jars = ensure_jars(self._settings.cache_dir, self._progress)
-        java += ["-cp", ":".join(map(str, jars)), *self._logging_options()]
+        self._release()
+        if self._ports is None:
+            self._ports = self._folder.choose_ports(self._wanted_port)
+        self._folder.write_config(self._ports, self._properties)
+        options = [f"-Xmx{self._heap_mib}m", "-cp", ":".join(map(str, jars)), *self._folder.logging_options]
         deadline = time.monotonic() + self._start_limit_s
-        config = self._write_config()
-        if not (self.data_dir / "meta.properties").exists():
-            self._format(java, config)
-        with (self.log_dir / "console.log").open("ab") as console:
-            self._process = subprocess.Popen(
-                [*java, "kafka.Kafka", str(config)],
-                stdin=subprocess.DEVNULL,
-                stdout=console,
-                stderr=console,
-                start_new_session=True,
-            )
+        if not self._folder.is_formatted:
+            self._format([java, *options])
         try:
+            self._spawn([java, *options, "kafka.Kafka", str(self._folder.config_path)])
             self._await_ready(deadline)
         except BaseException:
             self.kill()
@@ -118,22 +111,20 @@ class LocalBroker:
 
     def stop(self, limit_s: float = 20.0) -> None:
         """Asks the broker to stop and waits; kills it after the limit. Data and address stay for the next start."""
-        if self._process is None:
-            return
-        self._process.send_signal(signal.SIGCONT)
-        self._process.terminate()
-        try:
-            self._process.wait(limit_s)
-        except subprocess.TimeoutExpired:
-            self.kill()
-        self._process = None
+        if self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
+            self._process.terminate()
+            try:
+                self._process.wait(limit_s)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+        self._release()
 
     def kill(self) -> None:
         """Ends the broker as `kill -9` does."""
         if self._process is not None:
             self._process.kill()
-            self._process.wait()
-            self._process = None
+        self._release()
 
     def restart(self) -> None:
         """Stops and starts again, at the same address with the same data."""
@@ -148,12 +139,22 @@ class LocalBroker:
         """Lets a paused broker go on."""
         self._running().send_signal(signal.SIGCONT)
 
+    def wait(self, limit_s: float) -> bool:
+        """Waits until the broker has ended by itself, at most the limit; says whether it has."""
+        try:
+            self._running().wait(limit_s)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def explain_end(self) -> str:
+        """A sentence with the last errors of the broker's logs and where these are."""
+        return self._folder.quote_last_errors()
+
     def close(self) -> None:
         """Stops and removes a temporary folder."""
         self.stop()
-        if self._own_folder and self._home is not None:
-            shutil.rmtree(self._home, ignore_errors=True)
-            self._home = None
+        self._folder.remove_if_temporary()
 
     def __enter__(self) -> Self:
         try:
@@ -170,78 +171,43 @@ class LocalBroker:
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
-            raise BrokerUnavailable("the broker does not run: call start()")
+            raise BrokerUnavailable(f"the broker does not run. {self.explain_end()}")
         return self._process
 
-    def _logging_options(self) -> list[str]:
-        return [f"-Dlog4j2.configurationFile={self.home / 'log4j2.properties'}", f"-Dhomeostat.log.dir={self.log_dir}"]
+    def _spawn(self, command: list[str]) -> None:
+        # a session of its own: Ctrl-C in a terminal reaches the owner only, who stops the broker in order
+        with (self.log_dir / "console.log").open("ab") as console:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=console, stderr=console, start_new_session=True
+            )
+        self._leash = subprocess.Popen(
+            [sys.executable, "-I", "-S", leash.__file__, str(self._process.pid)],
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+        )
 
-    def _write_config(self) -> Path:
-        self.log_dir.mkdir(parents=True, exist_ok=True)
-        (self.home / "log4j2.properties").write_text(LOG4J2, encoding="utf-8")
-        if self._ports is None:
-            self._ports = self._choose_ports()
-        config = self.home / "server.properties"
-        text = render_server_properties(self.data_dir, *self._ports, self._properties)
-        config.write_text(text, encoding="utf-8")
-        return config
+    def _release(self) -> None:
+        """Waits for a process that was told to end, then lets go of the leash."""
+        if self._process is not None:
+            self._process.wait()
+            self._process = None
+        if self._leash is not None:
+            self._leash.communicate()
+            self._leash = None
 
-    def _choose_ports(self) -> tuple[int, int]:
-        if self._wanted_port and not is_free(self._wanted_port):
-            raise BrokerUnavailable(f"port {self._wanted_port} is in use: stop what listens there or choose another")
-        memory = self.home / "ports"
-        if memory.exists():
-            broker, controller = map(int, memory.read_text(encoding="utf-8").split())
-            if self._wanted_port in {0, broker} and is_free(broker) and is_free(controller):
-                return broker, controller
-        broker = self._wanted_port or choose_free_port()
-        controller = choose_free_port(frozenset({broker}))
-        memory.write_text(f"{broker} {controller}\n", encoding="utf-8")
-        return broker, controller
-
-    def _format(self, java: list[str], config: Path) -> None:
+    def _format(self, java: list[str]) -> None:
         # '_' first: an id that begins with '-' would be read as an option
         cluster_id = "_" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")[1:]
-        arguments = ["kafka.tools.StorageTool", "format", "--standalone", "-t", cluster_id, "-c", str(config)]
+        config = str(self._folder.config_path)
+        arguments = ["kafka.tools.StorageTool", "format", "--standalone", "-t", cluster_id, "-c", config]
         done = subprocess.run([*java, *arguments], capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise BrokerUnavailable(f"could not format {self.data_dir}: {(done.stderr or done.stdout).strip()}")
 
     def _await_ready(self, deadline: float) -> None:
-        port = int(self.address.rpartition(":")[2])
-        while not is_answering(port):
-            self._await_a_moment(deadline)
-        # paced by the library's own time limit; it logs every refused connection, which is no news here
-        client = AdminClient({"bootstrap.servers": self.address, "log_level": 0, "reconnect.backoff.max.ms": 100})
-        while not self._lists_itself(client):
-            self._await_a_moment(deadline)
-
-    def _lists_itself(self, client: AdminClient) -> bool:
-        try:
-            return bool(client.list_topics(timeout=1.0).brokers)
-        except KafkaException:
-            return False
-
-    def _await_a_moment(self, deadline: float) -> None:
-        process = self._running_or_explain()
-        try:
-            process.wait(0.02)
-        except subprocess.TimeoutExpired:
+        while not is_ready(self.address):
+            if not self.is_running:
+                raise BrokerUnavailable(f"the broker ended while starting. {self.explain_end()}")
             if time.monotonic() > deadline:
-                raise BrokerUnavailable(
-                    f"the broker did not answer in {self._start_limit_s:g} s. {self._tail()}"
-                ) from None
-
-    def _running_or_explain(self) -> subprocess.Popen[bytes]:
-        if self._process is None or self._process.poll() is not None:
-            raise BrokerUnavailable(f"the broker ended while starting. {self._tail()}")
-        return self._process
-
-    def _tail(self) -> str:
-        lines: list[str] = []
-        for name in ("console.log", "server.log"):
-            path = self.log_dir / name
-            if path.exists():
-                text = path.read_text(encoding="utf-8", errors="replace")
-                lines += [line for line in text.splitlines() if " ERROR " in line or "FATAL" in line or "Error" in line]
-        return f"Its logs are in {self.log_dir}; last errors: {' | '.join(lines[-3:]) or 'none'}"
+                raise BrokerUnavailable(f"no answer from the broker in {self._start_limit_s:g} s. {self.explain_end()}")
+            self.wait(POLL_S)

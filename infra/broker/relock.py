@@ -36,4 +36,4 @@ def write_lock(lock_path: Path, coordinates: tuple[str, ...] = COORDINATES) -> i
 
 
 if __name__ == "__main__":
-    print(f"{write_lock(LOCK_PATH)} jars locked in {LOCK_PATH}", file=sys.stderr)
+    sys.stderr.write(f"{write_lock(LOCK_PATH)} jars locked in {LOCK_PATH}\n")
