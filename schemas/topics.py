@@ -89,7 +89,7 @@ _TABLE = (
     _append(SUMMARIES, "parent cohort", 7, Summary, Marker),
     _append(EVIDENCE, "rollout", 30, Evidence, Echo, Marker),
     _append(ALARMS, "correlation domain", 30, Alarm),
-    _append(DEAD_LETTERS, "source topic/partition", 3, DeadLetter),
+    _append(DEAD_LETTERS, "source topic/partition", 3, DeadLetter)._replace(max_message_bytes=2_097_152),
     _append(DRIFT_EVENTS, "event", 365, DriftEvent),
     _append(REVIEW_REQUESTS, "event", 30, DriftEvent),
     _append(DECISIONS, "rollout", 3650, Decision),
