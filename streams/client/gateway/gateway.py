@@ -1,0 +1,211 @@
+"""`Gateway`: follows desired states and leases, obeys what holds, ends what lapses, reports and acknowledges."""
+
+import threading
+from collections import OrderedDict
+from types import TracebackType
+from typing import Self
+
+import structlog
+from confluent_kafka import Message as KafkaMessage
+
+from homeostat.detectors.trust import TrustStore
+from homeostat.schemas.canonical import digest_bytes, to_json
+from homeostat.schemas.command import Acknowledgement, AckOutcome, DesiredState
+from homeostat.schemas.dsse import read_envelope
+from homeostat.schemas.errors import PoisonRecord, SignatureRefused
+from homeostat.schemas.exposure import MAX_STARTS, ExposureReport, SessionStart
+from homeostat.schemas.lease import Lease
+from homeostat.schemas.parsing import parse_message
+from homeostat.schemas.reasons import Refusal
+from homeostat.schemas.rollout import Target
+from homeostat.schemas.topics import ACKS, COMMANDS, TRACES
+from homeostat.streams import failpoints, metrics
+from homeostat.streams.client.gateway.core import GatewayCore, Serving
+from homeostat.streams.client.gateway.lease_clock import LeaseClock, Moment
+from homeostat.streams.client.gateway.outbox import Outbox
+from homeostat.streams.client.gateway.store import GatewayStore, Outgoing
+from homeostat.streams.client.gateway.topic_follower import TopicFollower
+from homeostat.streams.clock import Clock, SystemClock
+from homeostat.streams.settings import KafkaSettings
+from homeostat.streams.signing import Signer
+
+_REMEMBERED_SESSIONS = 100_000
+
+log = structlog.get_logger(__name__)
+
+
+class Gateway:
+    """What a deployment gateway embeds.
+
+    `serve` answers from memory and never waits for Kafka: with the broker gone the last desired state stands, and
+    exposure ends with its lease. `report_interval_s` is the longest time that a session's start stays unreported.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        kafka: KafkaSettings,
+        trust: TrustStore,
+        signer: Signer,
+        store: GatewayStore,
+        clock: Clock | None = None,
+        report_interval_s: float = 0.5,
+    ) -> None:
+        self.name = name
+        self._clock = clock or SystemClock()
+        self._store, self._signer = store, signer
+        self._core = GatewayCore(name, trust, store.load_states(), LeaseClock(store.load_renewals()))
+        self._lock = threading.Lock()
+        self._starts: dict[tuple[str, str], list[SessionStart]] = {}
+        self._seen: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._follower = TopicFollower(name, kafka, self._on_message)
+        self._outbox = Outbox(name, kafka, store, self._flush_starts, report_interval_s)
+
+    def start(self) -> None:
+        """Begin to follow and to report, in threads of their own."""
+        self._follower.start()
+        self._outbox.start()
+
+    def close(self) -> None:
+        """Stop following, hand over what is waiting, and close the store."""
+        self._follower.stop()
+        self._outbox.stop()
+        self._store.close()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.close()
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether everything that was on the topics when this process began has been read."""
+        return self._follower.caught_up
+
+    def states(self) -> list[DesiredState]:
+        """What every target has been told to serve."""
+        with self._lock:
+            return list(self._core.states.values())
+
+    def count_exposed(self) -> int:
+        """Target × specialty pairs that would be given a candidate now."""
+        with self._lock:
+            return self._core.count_exposed(self._now())
+
+    def serve(self, tenant: str, workflow: str, specialty: str, session: str) -> Serving | None:
+        """What this session gets now; None where the target has no desired state. Rollouts' starts are reported."""
+        now = self._now()
+        with self._lock:
+            serving = self._core.serve(
+                Target(gateway=self.name, tenant=tenant, workflow=workflow), specialty, session, now
+            )
+            if serving is not None and serving.rollout is not None:
+                self._note_start(tenant, workflow, specialty, session, serving, now)
+        return serving
+
+    def _note_start(
+        self, tenant: str, workflow: str, specialty: str, session: str, serving: Serving, now: Moment
+    ) -> None:
+        rollout = serving.rollout or ""
+        if (rollout, session) in self._seen:
+            return
+        self._seen[rollout, session] = None
+        if len(self._seen) > _REMEMBERED_SESSIONS:
+            self._seen.popitem(last=False)
+        start = SessionStart(
+            specialty=specialty, rollout=rollout, arm=serving.arm, session=session, started_at_ms=now.wall_ms
+        )
+        self._starts.setdefault((tenant, workflow), []).append(start)
+        metrics.GATEWAY_STARTS.labels(arm=serving.arm.value).inc()
+
+    def _flush_starts(self) -> None:
+        with self._lock:
+            batches, self._starts = self._starts, {}
+        for (tenant, workflow), starts in batches.items():
+            for first in range(0, len(starts), MAX_STARTS):
+                self._store.add_report(
+                    self.name, tenant, workflow, starts[first : first + MAX_STARTS], self._seal_report
+                )
+
+    def _seal_report(self, report: ExposureReport) -> Outgoing:
+        envelope = self._signer.sign(to_json(report), ExposureReport.ce_type)
+        return Outgoing(TRACES, report.tenant.encode(), ExposureReport.ce_type, envelope)
+
+    def _on_message(self, message: KafkaMessage) -> None:
+        key, value = message.key() or b"", message.value()
+        if message.topic() == COMMANDS:
+            if key.startswith(f"{self.name}/".encode()) and value is not None:
+                self._on_command(key, value)
+        elif value is not None:
+            self._on_lease(value)
+
+    def _on_command(self, key: bytes, envelope: bytes) -> None:
+        try:
+            with self._lock:
+                offered = self._core.check_state(key, envelope)
+        except (SignatureRefused, PoisonRecord) as error:
+            self._refuse(envelope, error)
+            return
+        acknowledgement = self._acknowledgement(offered.state, offered.state_digest, AckOutcome.APPLIED, None)
+        if offered.repeat:
+            self._store.acknowledge(acknowledgement)
+            return
+        failpoints.hit("gateway.before_apply")
+        self._store.apply(offered.state, offered.state_digest, acknowledgement, self._clock.wall_ms())
+        with self._lock:
+            self._core.obey(offered)
+        failpoints.hit("gateway.applied_before_ack")
+        self._outbox.wake()
+        metrics.GATEWAY_STATES.labels(outcome="applied").inc()
+        log.info("desired state applied", target=offered.state.target.key, generation=offered.state.generation)
+
+    def _refuse(self, envelope: bytes, error: SignatureRefused | PoisonRecord) -> None:
+        metrics.GATEWAY_STATES.labels(outcome=error.reason.value).inc()
+        log.warning("desired state refused", reason=error.reason.value, detail=error.detail)
+        claimed = _read_claim(envelope)
+        if claimed is not None and claimed[0].target.gateway == self.name:
+            state, digest = claimed
+            self._store.acknowledge(self._acknowledgement(state, digest, AckOutcome.REFUSED, error.reason))
+            self._outbox.wake()
+
+    def _acknowledgement(
+        self, state: DesiredState, digest: str, outcome: AckOutcome, reason: Refusal | None
+    ) -> Outgoing:
+        message = Acknowledgement(
+            gateway=self.name,
+            target=state.target,
+            generation=state.generation,
+            state_digest=digest,
+            outcome=outcome,
+            reason=reason,
+            at_ms=self._clock.wall_ms(),
+        )
+        envelope = self._signer.sign(to_json(message), Acknowledgement.ce_type)
+        return Outgoing(ACKS, state.target.key.encode(), Acknowledgement.ce_type, envelope)
+
+    def _on_lease(self, envelope: bytes) -> None:
+        try:
+            lease: Lease = self._core.check_lease(envelope)
+        except (SignatureRefused, PoisonRecord) as error:
+            metrics.GATEWAY_LEASES.labels(outcome=error.reason.value).inc()
+            log.warning("lease refused", reason=error.reason.value)
+            return
+        with self._lock:
+            newer = self._core.renew(lease, self._now())
+        if newer:
+            self._store.note_renewal(lease.lease, lease.renewal)
+        metrics.GATEWAY_LEASES.labels(outcome="renewed" if newer else "old").inc()
+
+    def _now(self) -> Moment:
+        return Moment(self._clock.wall_ms(), self._clock.mono_ms())
+
+
+def _read_claim(envelope: bytes) -> tuple[DesiredState, str] | None:
+    """What a refused envelope says it is, to answer it; None where it says nothing readable."""
+    try:
+        _, payload = read_envelope(envelope)
+        return parse_message(DesiredState, payload)[0], digest_bytes(payload)
+    except (SignatureRefused, PoisonRecord):
+        return None

@@ -1,0 +1,89 @@
+"""Delivers what the store has queued: acknowledgements and exposure reports, in order, until the broker has them."""
+
+import threading
+from collections.abc import Callable
+
+import structlog
+from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import Message as KafkaMessage
+
+from homeostat.schemas.canonical import digest_bytes
+from homeostat.schemas.headers import DSSE_CONTENT, event_headers
+from homeostat.streams import failpoints, metrics
+from homeostat.streams.client.gateway.store import GatewayStore, Waiting
+from homeostat.streams.kafka_config import client_config
+from homeostat.streams.settings import KafkaSettings
+
+log = structlog.get_logger(__name__)
+_BATCH = 200
+_DELIVERY_TIMEOUT_S = 10.0
+
+
+class Outbox:
+    """A thread that flushes session starts into reports and sends what waits; repeats after a crash are harmless."""
+
+    def __init__(
+        self, gateway: str, kafka: KafkaSettings, store: GatewayStore, flush: Callable[[], None], interval_s: float
+    ) -> None:
+        self._gateway, self._store, self._flush, self._interval_s = gateway, store, flush, interval_s
+        config = {**client_config(kafka), "partitioner": "murmur2_random", "enable.idempotence": True, "linger.ms": 2}
+        self._producer = Producer({**config, "delivery.timeout.ms": int(_DELIVERY_TIMEOUT_S * 1000)})
+        self._wake, self._stopping = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"gateway-{gateway}-outbox", daemon=True)
+
+    def start(self) -> None:
+        """Begin to deliver."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Deliver now, not at the next interval."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Deliver what can be delivered within a second, then end; the rest stays queued for the next start."""
+        self._stopping.set()
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._wake.wait(self._interval_s)
+            self._wake.clear()
+            self._flush()
+            while self._send_some():
+                pass
+        self._producer.flush(1)
+
+    def _send_some(self) -> bool:
+        """Send up to a batch and forget what was delivered; True when there may be more to send now."""
+        waiting = self._store.waiting(_BATCH)
+        done: list[int] = []
+        for entry in waiting:
+            self._produce(entry, done)
+        left = self._producer.flush(_DELIVERY_TIMEOUT_S if not self._stopping.is_set() else 1)
+        failpoints.hit("gateway.acks_sent_before_forget")
+        if done:
+            self._store.delivered(done)
+        metrics.GATEWAY_OUTBOX.set(len(waiting) - len(done))
+        return len(waiting) == _BATCH and left == 0 and len(done) == len(waiting)
+
+    def _produce(self, entry: Waiting, done: list[int]) -> None:
+        message = entry.message
+
+        def on_delivery(error: KafkaError | None, _: KafkaMessage) -> None:
+            if error is None:
+                done.append(entry.number)
+            else:
+                log.warning("not delivered, kept", topic=message.topic, error=error.str())
+
+        event_id = digest_bytes(message.envelope)[7:39]
+        headers: list[tuple[str, str | bytes | None]] = list(
+            event_headers(message.ce_type, event_id, f"/gateway/{self._gateway}", DSSE_CONTENT)
+        )
+        try:
+            self._producer.produce(
+                message.topic, message.envelope, message.key, headers=headers, on_delivery=on_delivery
+            )
+        except (BufferError, KafkaException) as error:
+            log.warning("not sent, kept", topic=message.topic, error=str(error))

@@ -1,0 +1,1 @@
+"""The reference gateway: `Gateway` behind an HTTP read API."""
