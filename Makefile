@@ -58,9 +58,10 @@ bench-guard: $(STAMP) ## Error rates of the guard over thousands of simulated ro
 faults: $(STAMP) ## The fault trials on real Kafka, full size
 	@$(BIN)/pytest -m faults --fault-trials full --timeout 7200 $(ARGS)
 
-lock: $(STAMP) ## Compile requirements.lock from pyproject.toml
-	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
-		--all-extras --group dev pyproject.toml -o requirements.lock
+LOCK = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 pyproject.toml
+lock: $(STAMP) ## Compile the lock files from pyproject.toml
+	@$(LOCK) --all-extras --group dev -o requirements.lock
+	@$(LOCK) --constraint requirements.lock -o requirements-image.lock
 
 wheel: $(STAMP) ## Build the wheel and the sdist into dist/
 	@$(BIN)/python -m build --no-isolation --outdir dist .
