@@ -1,0 +1,59 @@
+"""From a parent monitor's crossing to an alarm with its numbers."""
+
+from typing import NamedTuple
+
+from homeostat.detectors.fixed_point import VALUE_SCALE
+from homeostat.detectors.parents.judge import Judged
+from homeostat.schemas.alarm import Alarm
+from homeostat.schemas.canonical import derive_id
+from homeostat.schemas.cohort import Cohort
+from homeostat.schemas.policy import Policy
+
+
+class Place(NamedTuple):
+    """Where and when a stage speaks: its partition, the record that caused it, the output's index, log time."""
+
+    stage: str
+    partition: int
+    mark: int
+    output_index: int
+    log_time_ms: int
+
+
+def state_alarm(judged: Judged, cohort: Cohort, policy: Policy, at: Place) -> Alarm:
+    """Give the alarm of one crossing.
+
+    The baseline is the mean of what the leaves expected of the same sessions (`expected` / `bet_sessions`); a parent
+    has no sealed reference of its own, so its bound is that mean and its `baseline_sessions` are those it was bet on.
+    The onset reaches from the beginning of the first likely bucket to the end of the last.
+    """
+    spec, direction, crossing = judged
+    since, bucket_ms = crossing.since, round(policy.times.bucket_s * 1000)
+    baseline = _mean(since.expected, since.bet_sessions)
+    return Alarm(
+        alarm=derive_id(at.stage, at.partition, at.mark, at.output_index),
+        cohort=cohort,
+        signal=spec.name,
+        family=spec.family,
+        role=spec.role,
+        direction=direction,
+        harmful=direction is spec.direction,
+        evidence=crossing.evidence,
+        threshold=policy.budget.alarm_threshold,
+        observed=_mean(since.total, since.sessions),
+        observed_sessions=since.sessions,
+        baseline=baseline,
+        bound=baseline,
+        baseline_sessions=since.bet_sessions,
+        tolerance=spec.tolerance,
+        onset_from_ms=crossing.onset_from * bucket_ms,
+        onset_to_ms=(crossing.onset_to + 1) * bucket_ms,
+        stage=at.stage,
+        source_partition=at.partition,
+        mark=at.mark,
+        log_time_ms=at.log_time_ms,
+    )
+
+
+def _mean(total: int, count: int) -> float:
+    return min(1.0, max(0.0, total / count / VALUE_SCALE)) if count else 0.0

@@ -1,0 +1,184 @@
+"""The parents stage: adds up what the leaves bet for their parents, and judges the layers across partitions."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from homeostat.detectors.control_log import ControlLog
+from homeostat.detectors.frames import frame, unframe
+from homeostat.detectors.parents.alarm_of import Place, state_alarm
+from homeostat.detectors.parents.buckets import OpenBuckets, SealedBucket, Taken
+from homeostat.detectors.parents.cohort_state import CohortState
+from homeostat.detectors.parents.judge import Judged, judge_bucket
+from homeostat.detectors.trust import TrustStore
+from homeostat.schemas.base import Message
+from homeostat.schemas.canonical import to_json
+from homeostat.schemas.cohort import Cohort
+from homeostat.schemas.errors import PoisonRecord, SignatureRefused
+from homeostat.schemas.headers import CE_TYPE, find_header, output_headers
+from homeostat.schemas.log import Output, Record
+from homeostat.schemas.parsing import parse_message
+from homeostat.schemas.partition import partition_of
+from homeostat.schemas.policy import Policy
+from homeostat.schemas.reasons import Refusal
+from homeostat.schemas.summary import Marker, Summary
+from homeostat.schemas.topics import ALARMS, STAGE_INPUTS
+
+CORRELATION_DOMAIN = b"platform"
+_STATE_VERSION = 1
+_META, _COHORT = b"parents", b"cohort/"
+
+
+class ParentsStage:
+    """The parents of one partition of `summaries.v1`.
+
+    `source_partition_count` is the number of partitions of `traces.v1`: a bucket is sealed when each has sent its
+    marker or is declared missing. The state is one record a parent cohort, one an open summary, and one of counters.
+    """
+
+    name = "parents"
+
+    def __init__(self, partition: int, partition_count: int, source_partition_count: int, trust: TrustStore) -> None:
+        self._partition, self._partition_count = partition, partition_count
+        self._sources = source_partition_count
+        self._control = ControlLog(STAGE_INPUTS[self.name], partition, trust)
+        self._buckets = OpenBuckets(source_partition_count)
+        self._cohorts: dict[str, CohortState] = {}
+        self._changed: set[str] = set()
+        self._next_offset = 0
+        self.counts: dict[str, int] = {}
+        self.no_data: dict[int, int] = {}
+
+    @property
+    def next_offset(self) -> int:
+        return self._next_offset
+
+    @property
+    def cohorts(self) -> Mapping[str, CohortState]:
+        """The parent cohorts by key, for those who show or test them; `no_data` counts buckets a source owed."""
+        return self._cohorts
+
+    def apply(self, records: Sequence[Record]) -> list[Output]:
+        """Fold records in; gives the alarms of the buckets that became complete."""
+        outputs: list[Output] = []
+        for record in records:
+            if record.offset < self._next_offset:
+                continue
+            self._next_offset = record.offset + 1
+            try:
+                outputs += self._apply_one(record)
+            except (PoisonRecord, SignatureRefused) as error:
+                self._count(f"refused_{error.reason.value}")
+        return outputs
+
+    def state_records(self) -> dict[bytes, bytes]:
+        cohorts = {_COHORT + key.encode(): state.to_bytes() for key, state in self._cohorts.items()}
+        return {**self._control.state_records(), **self._buckets.state_records(), **cohorts, _META: self._encode_meta()}
+
+    def drain_changes(self) -> list[tuple[bytes, bytes | None]]:
+        changed, self._changed = self._changed, set()
+        cohorts = [(_COHORT + key.encode(), self._cohorts[key].to_bytes()) for key in changed]
+        kept = [*self._control.drain_changes(), *self._buckets.drain_changes(), *cohorts]
+        return sorted([*kept, (_META, self._encode_meta())], key=lambda item: item[0])
+
+    def restore(self, state_records: Mapping[bytes, bytes]) -> None:
+        self._control.restore(state_records)
+        if _META in state_records:
+            self._restore_meta(json.loads(unframe(state_records[_META], _STATE_VERSION)))
+        self._buckets.restore(state_records)
+        for key in sorted(key for key in state_records if key.startswith(_COHORT)):
+            self._cohorts[key.removeprefix(_COHORT).decode()] = CohortState.from_bytes(state_records[key])
+
+    def _apply_one(self, record: Record) -> list[Output]:
+        if self._control.is_control(record):
+            self._control.fold(record)
+            return self._seal(record)
+        self._control.advance(record.timestamp, is_data=True)
+        if not self._control.evaluated:
+            self._count("not_evaluated")
+            return []
+        message = _read(record)
+        if isinstance(message, Summary):
+            self._check_source(message.source_partition)
+            self._check_key(message)
+            self._count(f"summary_{self._buckets.add(message)}")
+            return []
+        self._check_marker(message)
+        if self._buckets.mark(message) is Taken.REPEAT:
+            self._count("marker_repeat")
+            return []
+        self._control.declare_present(message.source_partition)
+        return self._seal(record)
+
+    def _check_source(self, source: int) -> None:
+        if source >= self._sources:
+            raise PoisonRecord(Refusal.OUT_OF_RANGE, f"source partition {source} >= {self._sources}")
+
+    def _check_key(self, summary: Summary) -> None:
+        if partition_of(summary.cohort.key.encode(), self._partition_count) != self._partition:
+            raise PoisonRecord(Refusal.WRONG_PARTITION, f"{summary.cohort.key} is not of partition {self._partition}")
+
+    def _check_marker(self, marker: Marker) -> None:
+        self._check_source(marker.source_partition)
+        if marker.partition_count != self._sources:
+            raise PoisonRecord(Refusal.OUT_OF_RANGE, f"{marker.partition_count} source partitions, not {self._sources}")
+
+    def _seal(self, record: Record) -> list[Output]:
+        policy = self._control.policy
+        if policy is None:
+            return []
+        outputs: list[Output] = []
+        for sealed in self._buckets.seal(self._control.missing):
+            self._note_no_data(sealed)
+            for key in sorted(sealed.summaries):
+                for cohort, judged in self._judge(key, sealed, policy):
+                    outputs.append(self._alarm(cohort, judged, policy, record.offset, len(outputs)))
+        return outputs
+
+    def _note_no_data(self, sealed: SealedBucket) -> None:
+        self._count("sealed")
+        for source in sealed.no_data:
+            self.no_data[source] = self.no_data.get(source, 0) + 1
+
+    def _judge(self, key: str, sealed: SealedBucket, policy: Policy) -> Iterator[tuple[Cohort, Judged]]:
+        summaries = [summary for _, summary in sorted(sealed.summaries[key].items())]
+        state = self._cohorts.setdefault(key, CohortState(summaries[0].cohort))
+        self._changed.add(key)
+        for judged in judge_bucket(state, sealed.bucket, summaries, policy, bool(sealed.no_data)):
+            yield state.cohort, judged
+
+    def _alarm(self, cohort: Cohort, judged: Judged, policy: Policy, mark: int, index: int) -> Output:
+        at = Place(self.name, self._partition, mark, index, self._control.log_time_ms)
+        alarm = state_alarm(judged, cohort, policy, at)
+        headers = output_headers(alarm.ce_type, at.stage, at.partition, at.mark, at.output_index)
+        return Output(ALARMS, CORRELATION_DOMAIN, to_json(alarm), at.log_time_ms, headers)
+
+    def _count(self, name: str) -> None:
+        self.counts[name] = self.counts.get(name, 0) + 1
+
+    def _encode_meta(self) -> bytes:
+        fields = {
+            "next_offset": self._next_offset,
+            "sealed_through": self._buckets.sealed_through,
+            "marked": {str(source): mark for source, mark in self._buckets.marked.items()},
+            "no_data": {str(source): count for source, count in self.no_data.items()},
+            "counts": self.counts,
+        }
+        return frame(json.dumps(fields, sort_keys=True).encode(), _STATE_VERSION)
+
+    def _restore_meta(self, fields: dict[str, Any]) -> None:
+        self._next_offset = fields["next_offset"]
+        self._buckets.sealed_through = fields["sealed_through"]
+        self._buckets.marked = {int(source): (bucket, mark) for source, (bucket, mark) in fields["marked"].items()}
+        self.no_data = {int(source): count for source, count in fields["no_data"].items()}
+        self.counts = dict(fields["counts"])
+
+
+def _read(record: Record) -> Summary | Marker:
+    ce_type = find_header(record.headers, CE_TYPE)
+    models: dict[bytes, type[Message]] = {model.ce_type.encode(): model for model in (Summary, Marker)}
+    if ce_type not in models:
+        raise PoisonRecord(Refusal.UNKNOWN_TYPE, "neither a summary nor a marker")
+    message, _ = parse_message(models[ce_type], record.value)
+    assert isinstance(message, (Summary, Marker))
+    return message
