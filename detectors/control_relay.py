@@ -63,6 +63,11 @@ class ControlRelay:
         self._missing: set[int] = set()
         self.policy: Policy | None = None
 
+    @property
+    def complete(self) -> bool:
+        """Whether there is enough for a snapshot to mean something: a policy, and which MAC masters are active."""
+        return self.policy is not None and any(kind is ControlType.KEY_ACTIVATION for kind, _ in self._documents)
+
     def take(self, envelope: bytes, ce_type: str, now_ms: int) -> list[Output]:
         """Take over a document, decision or acknowledgement; gives its copies, or nothing for one already known.
 

@@ -1,0 +1,1 @@
+"""The control relay: copies documents, decisions and acknowledgements into the stages' inputs, and keeps time."""

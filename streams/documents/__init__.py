@@ -1,0 +1,1 @@
+"""An operator's documents: read from YAML, named by digest, signed, published."""
