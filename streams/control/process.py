@@ -18,6 +18,7 @@ from homeostat.schemas.topics import ACKS, BASELINES, CONTROLS, DECISIONS, POLIC
 from homeostat.streams import metrics
 from homeostat.streams.clock import Clock, SystemClock
 from homeostat.streams.kafka_config import client_config
+from homeostat.streams.kafka_message import read_headers
 from homeostat.streams.settings import KafkaSettings
 from homeostat.streams.signing import Signers
 
@@ -158,7 +159,7 @@ class _Session:
         self._behind = set(places)
         assigned = [TopicPartition(topic, part, 0) for topic, part in places]
         marks = self._reader.get_watermark_offsets(TopicPartition(SUMMARIES, _MARKER_PARTITION), timeout=10)
-        end = 0 if marks is None else int(marks[1])
+        end = int(marks[1])
         self._reader.assign([*assigned, TopicPartition(SUMMARIES, _MARKER_PARTITION, end)])
 
     def _partitions_of(self, topic: str) -> list[int]:
@@ -180,7 +181,7 @@ class _Session:
         return outputs
 
     def _take(self, message: KafkaMessage) -> list[Output]:
-        headers = [(name, value) for name, value in (message.headers() or []) if isinstance(value, bytes)]
+        headers = read_headers(message)
         ce_type = (find_header(headers, CE_TYPE) or b"").decode("ascii", "replace")
         value, now_ms = message.value(), self._owner.clock.wall_ms()
         try:

@@ -51,7 +51,7 @@ class ToPublish(NamedTuple):
 
 
 class DocumentReader:
-    """Turns entries into messages, in order. `at_ms` is the time of the command, and the version where none is given."""
+    """Turns entries into messages, in order. `at_ms`: the time of the command, and the version where none is given."""
 
     def __init__(self, at_ms: int) -> None:
         self._at_ms = at_ms
