@@ -1,0 +1,1 @@
+"""A seeded simulator of clinical runtimes: real figures of notes, simulated clinics."""
