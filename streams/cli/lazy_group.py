@@ -7,14 +7,17 @@ from typing import Any
 
 import typer
 from typer.core import TyperGroup
-from typer.main import get_command
+from typer.main import get_group
 
 from homeostat.streams.errors import CommandUnavailable
 
 
 @dataclass(frozen=True)
 class LazyCommand:
-    """One line of the command table: its name, where its `app` lives, its help line and its panel."""
+    """One line of the command table: its name, its module, its help line and its panel.
+
+    The module holds a group, a typer `app`, or a single command, a function of the command's name.
+    """
 
     name: str
     module: str
@@ -47,14 +50,14 @@ def _stub() -> None:
 
 
 def _load_command(command: LazyCommand) -> Any:
-    target = _import_module(command).app
-    if not isinstance(target, typer.Typer):
-        app = typer.Typer(add_completion=False)
-        app.command(command.name)(target)
-        target = app
-    loaded = get_command(target)
-    loaded.name = command.name
-    return loaded
+    module = _import_module(command)
+    target = getattr(module, "app", None) or getattr(module, command.name)
+    root = typer.Typer(add_completion=False)
+    if isinstance(target, typer.Typer):
+        root.add_typer(target, name=command.name)
+    else:
+        root.command(command.name)(target)
+    return get_group(root).commands[command.name]
 
 
 def _import_module(command: LazyCommand) -> ModuleType:

@@ -101,7 +101,7 @@ def run_with(args: list[str]) -> int:
         return exit_code_of(error)
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
-    except Exception as error:  # noqa: BLE001 the boundary of the process: a defect becomes a line and a code
+    except Exception as error:
         if debugging:
             raise
         err.print(f"[red]defect:[/red] {type(error).__name__}: {_escaped(error)}", highlight=False)

@@ -70,7 +70,7 @@ def test_an_error_is_one_clean_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     body = "from homeostat.schemas.errors import BrokerUnavailable\n"
-    body += "def app() -> None:\n    raise BrokerUnavailable('no broker at [::1]:9092:\\n start one')\n"
+    body += "def version() -> None:\n    raise BrokerUnavailable('no broker at [::1]:9092:\\n start one')\n"
     add_command(monkeypatch, tmp_path, body)
     assert run_with(["version"]) == ExitCode.ENVIRONMENT
     assert capsys.readouterr().err.splitlines() == ["error: no broker at [::1]:9092: start one"]
@@ -115,7 +115,7 @@ def test_global_options_reach_the_settings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     body = "import typer\nfrom homeostat.streams.cli.session import print_json, settings_of\n"
-    body += "def app(ctx: typer.Context, bootstrap: str | None = None) -> None:\n"
+    body += "def version(ctx: typer.Context, bootstrap: str | None = None) -> None:\n"
     body += "    got = settings_of(ctx, kafka={'bootstrap_servers': bootstrap})\n"
     body += "    print_json([got.kafka.bootstrap_servers, got.log_level])\n"
     add_command(monkeypatch, tmp_path, body)
