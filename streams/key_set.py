@@ -15,6 +15,7 @@ from homeostat.schemas.key_document import KeyDocument
 from homeostat.schemas.mac import derive_tenant_key
 from homeostat.schemas.policy import DeadLetterKey
 from homeostat.schemas.roles import NAMED, SignerRole
+from homeostat.streams.keys import name_dead_letter_key
 from homeostat.streams.signing import Signer, Signers
 
 DrawSecret = Callable[[str], bytes]
@@ -92,7 +93,7 @@ class KeySet:
 
     def dead_letter_key(self) -> DeadLetterKey:
         """The public key for the policy."""
-        return public_dead_letter_key(self.dead_letters)
+        return name_dead_letter_key(self.dead_letters.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw))
 
     def dead_letter_pem(self) -> bytes:
         """The private key that opens dead letters, as PKCS #8 PEM."""
@@ -109,9 +110,3 @@ def vouch(root: Signer, signer: Signer, name: str | None, valid_from_ms: int) ->
         valid_from_ms=valid_from_ms,
     )
     return root.sign(to_json(document), KeyDocument.ce_type)
-
-
-def public_dead_letter_key(private: X25519PrivateKey) -> DeadLetterKey:
-    """The policy's entry for a dead-letter key; its id comes from the key."""
-    public = private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-    return DeadLetterKey(key_id=f"dead-letters-{hashlib.sha256(public).hexdigest()[:16]}", public_key=public.hex())

@@ -1,24 +1,31 @@
-"""Keys on disk: the trust folder, role keys, MAC masters and what seals dead letters.
+"""Keys on disk, as `homeostat keys new --out DIR` lays them out, and how a process reads its own.
 
 DIR/trust/root.pub               the root's public key, 64 hex digits
 DIR/trust/<key id>.json          a key document in the root's envelope, one file a key
-DIR/private/<role>[-<name>].pem  private keys, 0600, one role a process; root.pem belongs offline
+DIR/trust/dead-letters.pub       the X25519 key for the policy's `dead_letters`, 64 hex digits
+DIR/private/<role>[-<name>].pem  private keys, 0600, one role a process
+DIR/private/dead-letters.pem     opens dead letters: with the replaying principal only
 DIR/masters/<id>.master          MAC masters, 64 hex digits, 0600: with leaves and whoever issues tenant keys
-DIR/masters/seal.secret          what leaves derive a dead letter's one-time key from, 64 hex digits, 0600
-DIR/private/dead-letters.pem     the X25519 key that opens dead letters: with the replaying principal only
+DIR/masters/seal.secret          what leaves derive the one-time keys of dead letters from, 64 hex digits, 0600
+DIR/offline/root.pem             the root's private key: take it off the machine
 """
 
-from collections.abc import Collection, Iterable
+import hashlib
+from collections.abc import Collection
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
 from homeostat.detectors.trust import TrustStore
-from homeostat.schemas.mac import derive_tenant_key
+from homeostat.schemas.policy import DeadLetterKey
 from homeostat.schemas.roles import NAMED, SignerRole
 from homeostat.streams.errors import SettingsInvalid
 from homeostat.streams.signing import Signer, Signers, read_secret
 
-ROOT_FILE, SEAL_FILE, DEAD_LETTER_FILE = "root.pub", "seal.secret", "dead-letters.pem"
-TRUST, PRIVATE, MASTERS = "trust", "private", "masters"
+TRUST, PRIVATE, MASTERS, OFFLINE = "trust", "private", "masters", "offline"
+ROOT_FILE, ROOT_PRIVATE_FILE = "root.pub", "root.pem"
+DEAD_LETTER_PUBLIC_FILE, DEAD_LETTER_FILE, SEAL_FILE = "dead-letters.pub", "dead-letters.pem", "seal.secret"
 MASTER_SUFFIX = ".master"
 SECRET_BYTES = 32
 
@@ -61,9 +68,28 @@ def load_seal_secret(folder: Path) -> bytes:
     return _read_hex(path, read_secret(path))
 
 
-def tenant_keys(masters: dict[str, bytes], tenants: Iterable[str]) -> dict[str, dict[str, bytes]]:
-    """{tenant: {master id: the tenant's key}}."""
-    return {tenant: {i: derive_tenant_key(master, tenant) for i, master in masters.items()} for tenant in tenants}
+def load_dead_letter_key(trust_folder: Path) -> DeadLetterKey:
+    """The policy's entry for the public key in a trust folder. Raises `SettingsInvalid`."""
+    path = trust_folder / DEAD_LETTER_PUBLIC_FILE
+    if not path.is_file():
+        raise SettingsInvalid(f"{path} does not exist: make keys with `homeostat keys new`")
+    return name_dead_letter_key(_read_hex(path, path.read_bytes()))
+
+
+def load_dead_letter_private(path: Path) -> X25519PrivateKey:
+    """The key that opens dead letters. Raises `SettingsInvalid`."""
+    try:
+        private = load_pem_private_key(read_secret(path), password=None)
+    except (ValueError, TypeError):
+        private = None
+    if not isinstance(private, X25519PrivateKey):
+        raise SettingsInvalid(f"{path} is not an unencrypted X25519 key in PEM: make keys with `homeostat keys new`")
+    return private
+
+
+def name_dead_letter_key(public: bytes) -> DeadLetterKey:
+    """The policy's entry for a public key; its id comes from the key."""
+    return DeadLetterKey(key_id=f"dead-letters-{hashlib.sha256(public).hexdigest()[:16]}", public_key=public.hex())
 
 
 def private_file(role: SignerRole, name: str | None = None) -> str:
