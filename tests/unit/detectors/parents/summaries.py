@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from homeostat.detectors.parents.stage import ParentsStage
+from homeostat.schemas.base import Message
 from homeostat.schemas.canonical import to_json
 from homeostat.schemas.cohort import Cohort, Layer
 from homeostat.schemas.headers import output_headers
@@ -61,12 +62,13 @@ def marker(source: int = 0, bucket: int = 0, mark: int = 1_000_000, partition_co
     )
 
 
-def draft(message: Summary | Marker) -> Draft:
+def draft(message: Message) -> Draft:
     key = message.cohort.key.encode() if isinstance(message, Summary) else b"marker"
-    return Draft(key, to_json(message), output_headers(message.ce_type, "leaf", message.source_partition, 0, 0))
+    source = getattr(message, "source_partition", 0)
+    return Draft(key, to_json(message), output_headers(message.ce_type, "leaf", source, 0, 0))
 
 
-def log_of(messages: Iterable[Summary | Marker]) -> list[LogRecord]:
+def log_of(messages: Iterable[Message]) -> list[LogRecord]:
     scenario = Scenario(SUMMARIES)
     scenario.begin()
     for message in messages:
@@ -78,6 +80,6 @@ def new_stage(sources: int = SOURCES) -> ParentsStage:
     return ParentsStage(0, 1, sources, trust())
 
 
-def run(messages: Iterable[Summary | Marker]) -> tuple[ParentsStage, list[Output]]:
+def run(messages: Iterable[Message]) -> tuple[ParentsStage, list[Output]]:
     stage = new_stage()
     return stage, stage.apply(log_of(messages))
