@@ -4,7 +4,7 @@ A role is run by `run_worker(settings, role, specs, wiring)`; all that is overri
 """
 
 from homeostat.streams.transport.errors import OffsetPoisoned
-from homeostat.streams.transport.spec import Signer, StageFactory, StageSpec, Wiring
+from homeostat.streams.transport.spec import Finisher, StageFactory, StageSpec, Wiring
 from homeostat.streams.transport.worker import run_worker
 
-__all__ = ["OffsetPoisoned", "Signer", "StageFactory", "StageSpec", "Wiring", "run_worker"]
+__all__ = ["Finisher", "OffsetPoisoned", "StageFactory", "StageSpec", "Wiring", "run_worker"]

@@ -19,32 +19,30 @@ from homeostat.streams.settings import Settings
 from homeostat.streams.transport.batch import Row, fill_batches
 from homeostat.streams.transport.clients import make_producer, stop_client
 from homeostat.streams.transport.errors import OutputsRenewed
-from homeostat.streams.transport.spec import Signer
+from homeostat.streams.transport.spec import Finisher
 
 Routes = Mapping[tuple[str, int], Sequence[Row]]
 _SINGLE_SENDS = 16
 """Up to so many rows for one partition go one by one, into whatever batch is open; more get a batch of their own."""
 
 
-async def route(producer: AIOKafkaProducer, outputs: Iterable[Output], sign: Signer) -> Routes:
-    """Sign outputs and group them by topic and partition, each group in the order given."""
+async def route(producer: AIOKafkaProducer, outputs: Iterable[Output], finish: Finisher) -> Routes:
+    """Finish outputs and group them by topic and partition, each group in the order given."""
     routes: dict[tuple[str, int], list[Row]] = defaultdict(list)
-    for output in outputs:
-        value, partition = output.value, output.partition
-        if output.signer is not None and value is not None:
-            value = sign(output.signer, value, output.topic)
+    for output in map(finish, outputs):
+        partition = output.partition
         if partition is None:
             partition = partition_of(output.key, len(await producer.partitions_for(output.topic)))
-        routes[output.topic, partition].append(Row(output.key, value, output.timestamp, output.headers))
+        routes[output.topic, partition].append(Row(output.key, output.value, output.timestamp, output.headers))
     return routes
 
 
 class OutputProducer:
     """Sends append-only outputs at once and lets a checkpoint wait for their delivery."""
 
-    def __init__(self, settings: Settings, sign: Signer) -> None:
+    def __init__(self, settings: Settings, finish: Finisher) -> None:
         self._settings = settings
-        self._sign = sign
+        self._finish = finish
         self._producer: AIOKafkaProducer | None = None
         self._generation = 0
         self._lock = asyncio.Lock()
@@ -69,7 +67,7 @@ class OutputProducer:
         """
         producer = self._of(generation)
         futures: list[asyncio.Future[Any]] = []
-        for (topic, partition), rows in (await route(producer, outputs, self._sign)).items():
+        for (topic, partition), rows in (await route(producer, outputs, self._finish)).items():
             self._of(generation)
             futures += await _send_rows(producer, topic, partition, rows)
             if failpoints.is_armed("outputs.sent_some"):

@@ -39,7 +39,7 @@ class RoleShell:
         self._specs = {spec.input_topic: spec for spec in specs}
         self._counts = partition_counts
         self._wiring = wiring
-        self._outputs = OutputProducer(settings, wiring.sign)
+        self._outputs = OutputProducer(settings, wiring.finish)
         self._restores = asyncio.Semaphore(_RESTORES_AT_ONCE)
         self._source: Source | None = None
         self._assigned: frozenset[TP] | None = None
@@ -123,11 +123,11 @@ class RoleShell:
 
     def _make_state_log(self, spec: StageSpec, partition: int) -> StateLog:
         if not self._settings.worker.transactions:
-            return PlainStateLog(self._settings, spec.state_topic, partition, self._wiring.sign)
+            return PlainStateLog(self._settings, spec.state_topic, partition, self._wiring.finish)
         return TransactionalStateLog(
             self._settings,
             spec.state_topic,
             partition,
-            self._wiring.sign,
+            self._wiring.finish,
             transactional_id=f"{self._group}-{spec.name}-{partition}",
         )

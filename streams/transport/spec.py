@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from homeostat.detectors.stage import Stage
+from homeostat.schemas.log import Output
 from homeostat.schemas.topics import TOPICS, Cleanup
 
 StageFactory = Callable[[int, int], Stage]
 """(partition, partition count) to an empty stage."""
 
-Signer = Callable[[str, bytes, str], bytes]
-"""(role, payload, topic) to the signed envelope's bytes."""
+Finisher = Callable[[Output], Output]
+"""An output as the core gives it, to the output as it leaves: signed by the role it names, or sealed."""
 
 
 class StageSpec(NamedTuple):
@@ -23,9 +24,11 @@ class StageSpec(NamedTuple):
     factory: StageFactory
 
 
-def refuse_to_sign(role: str, payload: bytes, topic: str) -> bytes:  # noqa: ARG001 the shape of a Signer
-    """The signer of a process without keys. Raises PermissionError."""
-    raise PermissionError(f"an output for {topic} wants the key of {role}, and this process has none")
+def refuse_to_sign(output: Output) -> Output:
+    """The finisher of a process without keys. Raises PermissionError for an output that wants one."""
+    if output.signer is None:
+        return output
+    raise PermissionError(f"an output for {output.topic} wants the key of {output.signer}, and this process has none")
 
 
 def is_compacted(topic: str) -> bool:
@@ -37,7 +40,7 @@ def is_compacted(topic: str) -> bool:
 class Wiring:
     """What the composition root hands to the transport besides settings."""
 
-    sign: Signer = refuse_to_sign
+    finish: Finisher = refuse_to_sign
     is_compacted: Callable[[str], bool] = is_compacted
 
 

@@ -13,7 +13,7 @@ from homeostat.streams.transport.batch import Row, fill_batches
 from homeostat.streams.transport.clients import make_producer, stop_client
 from homeostat.streams.transport.outputs import Routes, route
 from homeostat.streams.transport.restore import read_state
-from homeostat.streams.transport.spec import Signer
+from homeostat.streams.transport.spec import Finisher
 
 Changes = Sequence[tuple[bytes, bytes | None]]
 
@@ -39,11 +39,11 @@ class StateLog(Protocol):
 class _ProducedStateLog:
     """What both ways share: a producer of one's own, and reading."""
 
-    def __init__(self, settings: Settings, topic: str, partition: int, sign: Signer) -> None:
+    def __init__(self, settings: Settings, topic: str, partition: int, finish: Finisher) -> None:
         self._settings = settings
         self._topic = topic
         self._partition = partition
-        self._sign = sign
+        self._finish = finish
         self._producer: AIOKafkaProducer | None = None
 
     async def read(self) -> Mapping[bytes, bytes]:
@@ -64,7 +64,7 @@ class _ProducedStateLog:
         return self._producer
 
     async def _routes(self, producer: AIOKafkaProducer, changes: Changes, outputs: Sequence[Output]) -> Routes:
-        routes = dict(await route(producer, outputs, self._sign))
+        routes = dict(await route(producer, outputs, self._finish))
         if changes:
             routes[self._topic, self._partition] = [Row(key, value) for key, value in changes]
         return routes
@@ -73,8 +73,10 @@ class _ProducedStateLog:
 class TransactionalStateLog(_ProducedStateLog):
     """One Kafka transaction a checkpoint; the transactional id is the partition's, so a new owner fences the old."""
 
-    def __init__(self, settings: Settings, topic: str, partition: int, sign: Signer, *, transactional_id: str) -> None:
-        super().__init__(settings, topic, partition, sign)
+    def __init__(
+        self, settings: Settings, topic: str, partition: int, finish: Finisher, *, transactional_id: str
+    ) -> None:
+        super().__init__(settings, topic, partition, finish)
         self._transactional_id = transactional_id
 
     async def claim(self) -> None:
