@@ -1,0 +1,52 @@
+"""Keys for tests: every role's signer from a fixed seed, the trust store they are in, MAC masters."""
+
+import hashlib
+from functools import lru_cache
+
+from homeostat.detectors.trust import TrustStore
+from homeostat.schemas.canonical import to_json
+from homeostat.schemas.key_document import KeyDocument
+from homeostat.schemas.mac import derive_tenant_key
+from homeostat.schemas.roles import NAMED, SignerRole
+from homeostat.streams.signing import Signer
+
+MASTER = "m1"
+MASTERS = {MASTER: hashlib.sha256(b"master 1").digest(), "m2": hashlib.sha256(b"master 2").digest()}
+"""Two MAC masters; tests activate `m1` unless they say otherwise."""
+GATEWAY = "gateway-1"
+
+
+@lru_cache
+def signer(role: SignerRole, name: str | None = None) -> Signer:
+    """The one signer of a role (of a name, for gateways and reviewers)."""
+    return Signer.from_seed(role, hashlib.sha256(f"{role}/{name}".encode()).digest())
+
+
+@lru_cache
+def trust() -> TrustStore:
+    """A store in which one root vouches for one key of every role; `gateway-1`, `reviewer-1` are the named ones."""
+    root = signer(SignerRole.ROOT)
+    roles = [role for role in SignerRole if role is not SignerRole.ROOT]
+    return TrustStore.build(root.public_key, [_vouch(root, role, name_of(role)) for role in roles])
+
+
+def name_of(role: SignerRole) -> str | None:
+    """The name that the role's key in `trust()` carries."""
+    return f"{role.value}-1" if role in NAMED else None
+
+
+def sign(role: SignerRole, payload: bytes, ce_type: str) -> bytes:
+    """The DSSE envelope of a payload by the role's key in `trust()`."""
+    return signer(role, name_of(role)).sign(payload, ce_type)
+
+
+@lru_cache
+def tenant_key(tenant: str, master: str = MASTER) -> bytes:
+    """A tenant's MAC key."""
+    return derive_tenant_key(MASTERS[master], tenant)
+
+
+def _vouch(root: Signer, role: SignerRole, name: str | None) -> bytes:
+    key = signer(role, name)
+    document = KeyDocument(key_id=key.key_id, role=role, name=name, public_key=key.public_key.hex(), valid_from_ms=0)
+    return root.sign(to_json(document), KeyDocument.ce_type)
