@@ -58,7 +58,7 @@ def test_environment_is_settings(name: str) -> None:
 
 
 def test_default_policy_is_the_one_in_code() -> None:
-    (document,) = DocumentReader(0).read_files([EXAMPLES / "policy.yaml"])
+    (document,) = DocumentReader(1).read_files([EXAMPLES / "policy.yaml"])
     assert isinstance(document.message, PolicyDocument)
     assert document.message.body == default_policy()
 
