@@ -1,12 +1,16 @@
 """Audit entries: what was decided, approved, commanded and acknowledged, for the append-only log."""
 
 from enum import StrEnum
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from homeostat.schemas.base import Digest, EpochMs, KeyId, Message, Offset, Partition, Slug
+from pydantic import Field
+
+from homeostat.schemas.base import Digest, EpochMs, KeyId, Message, Offset, Partition
 
 
 class AuditKind(StrEnum):
+    """What kind of thing an entry is about."""
+
     DOCUMENT = "document"
     DECISION = "decision"
     INTENT = "intent"
@@ -21,8 +25,8 @@ class AuditEntry(Message):
 
     ce_type: ClassVar[str] = "homeostat.audit.entry"
     kind: AuditKind
-    subject: Slug
-    topic: str
+    subject: Annotated[str, Field(pattern=r"^[A-Za-z0-9:._/#-]{1,200}$")]
+    topic: Annotated[str, Field(max_length=249)]
     partition: Partition
     offset: Offset
     digest: Digest

@@ -10,6 +10,8 @@ from homeostat.schemas.trace import Arm
 
 
 class Layer(StrEnum):
+    """A cohort's place in the lattice: the leaf, or one of the declared projections of it."""
+
     LEAF = "leaf"
     TENANT_WORKFLOW = "tenant_workflow"
     TENANT = "tenant"

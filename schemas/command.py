@@ -42,6 +42,8 @@ class DesiredState(Message):
 
 
 class AckOutcome(StrEnum):
+    """What a gateway did with a desired state."""
+
     APPLIED = "applied"
     REFUSED = "refused"
 

@@ -20,6 +20,8 @@ TopicName = Annotated[str, Field(pattern=r"^[a-z0-9._-]{1,249}$")]
 
 
 class ControlType(StrEnum):
+    """Every kind of control record; the value of the header `hs-control`."""
+
     TICK = "tick"
     POLICY = "policy"
     RELEASE = "release"
@@ -98,14 +100,20 @@ class Document(Message, Generic[BodyT]):
 
 
 class PolicyDocument(Document[Policy]):
+    """The policy, as an operator signed it."""
+
     ce_type: ClassVar[str] = "homeostat.document.policy"
 
 
 class ReleaseDocument(Document[ReleaseManifest]):
+    """A release's manifest, as an operator or a pipeline signed it."""
+
     ce_type: ClassVar[str] = "homeostat.document.release"
 
 
 class RolloutDocument(Document[Rollout]):
+    """A rollout's plan, as an operator signed it."""
+
     ce_type: ClassVar[str] = "homeostat.document.rollout"
 
 
@@ -129,6 +137,8 @@ class Baseline(Part):
 
 
 class BaselineDocument(Document[Baseline]):
+    """A cohort's sealed references, signed by an operator or relayed by control."""
+
     ce_type: ClassVar[str] = "homeostat.document.baseline"
 
 
@@ -140,6 +150,8 @@ class SealBaseline(Part):
 
 
 class SealBaselineDocument(Document[SealBaseline]):
+    """An operator's decision to seal a new baseline."""
+
     ce_type: ClassVar[str] = "homeostat.document.seal_baseline"
 
 
@@ -151,14 +163,20 @@ class KeyActivation(Part):
 
 
 class KeyActivationDocument(Document[KeyActivation]):
+    """An operator's list of the keys that count."""
+
     ce_type: ClassVar[str] = "homeostat.document.key_activation"
 
 
 class KernelVersion(Part):
+    """The kernel that stages run from this record on."""
+
     kernel: Annotated[int, Field(ge=1)]
 
 
 class KernelVersionDocument(Document[KernelVersion]):
+    """An operator's choice of the kernel."""
+
     ce_type: ClassVar[str] = "homeostat.document.kernel_version"
 
 
@@ -171,10 +189,14 @@ class Approval(Part):
 
 
 class ApprovalDocument(Document[Approval]):
+    """A reviewer's approval."""
+
     ce_type: ClassVar[str] = "homeostat.document.approval"
 
 
 class ReviewVerdict(StrEnum):
+    """Whether the sampled trace bears the event out."""
+
     CONFIRMED = "confirmed"
     REFUTED = "refuted"
     UNCLEAR = "unclear"
@@ -190,4 +212,6 @@ class Review(Part):
 
 
 class ReviewDocument(Document[Review]):
+    """A reviewer's verdict."""
+
     ce_type: ClassVar[str] = "homeostat.document.review"

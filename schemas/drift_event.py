@@ -23,6 +23,8 @@ from homeostat.schemas.signal import Direction, Family, Role
 
 
 class DriftClass(StrEnum):
+    """What kind of change it is; harm is judged apart from it."""
+
     DATA_DRIFT = "data_drift"
     RELEASE_REGRESSION = "release_regression"
     PROMPT_DRIFT = "prompt_drift"
@@ -34,6 +36,8 @@ class DriftClass(StrEnum):
 
 
 class Harm(StrEnum):
+    """Whether the change hurts; only guardrails beyond tolerance in the harmful direction make it dangerous."""
+
     DANGEROUS = "dangerous"
     BENIGN = "benign"
     BENEFICIAL = "beneficial"
@@ -41,6 +45,8 @@ class Harm(StrEnum):
 
 
 class NextStep(StrEnum):
+    """What the owner should do next."""
+
     ROLL_BACK = "roll_back"
     HOLD_ROLLOUT = "hold_rollout"
     CHECK_INPUTS = "check_inputs"
@@ -50,6 +56,8 @@ class NextStep(StrEnum):
 
 
 class EventStatus(StrEnum):
+    """Where an event stands."""
+
     OPEN = "open"
     UPDATED = "updated"
     CLOSED = "closed"

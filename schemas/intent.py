@@ -11,6 +11,8 @@ from homeostat.schemas.rollout import Target
 
 
 class IntentAction(StrEnum):
+    """What an intent asks for; `Intent` says what each does."""
+
     BASELINE = "baseline"
     EXPOSE = "expose"
     END_EXPOSURE = "end_exposure"

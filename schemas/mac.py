@@ -1,10 +1,15 @@
 """Keyed MACs of traces and work tokens (BLAKE2b, 128 bit): nobody speaks for another tenant."""
 
 import hashlib
+import re
 from hmac import compare_digest
+
+from homeostat.schemas.errors import PoisonRecord
+from homeostat.schemas.reasons import Refusal
 
 MAC_HEADER = "hs-mac"
 _MAC_BYTES = 16
+_ENCODED = re.compile(rb"([a-z0-9][a-z0-9.-]{0,63}):([0-9a-f]{32})")
 
 
 def derive_tenant_key(master: bytes, tenant: str) -> bytes:
@@ -39,6 +44,16 @@ def issue_work_token(
     return f"{key_id}:{mac}"
 
 
+def read_mac(header: bytes | None) -> tuple[str, str]:
+    """(key id, MAC) of a header's value or a work token. Raises `PoisonRecord`: MAC_MISSING, MAC_BAD."""
+    if header is None:
+        raise PoisonRecord(Refusal.MAC_MISSING)
+    found = _ENCODED.fullmatch(header)
+    if found is None:
+        raise PoisonRecord(Refusal.MAC_BAD, "not <key id>:<32 hex digits>")
+    return found[1].decode(), found[2].decode()
+
+
 def same_mac(left: str, right: str) -> bool:
-    """Compare in constant time."""
-    return compare_digest(left, right)
+    """Compare in constant time. Text that is no MAC is no error here, only different."""
+    return compare_digest(left.encode(errors="replace"), right.encode(errors="replace"))

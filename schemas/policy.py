@@ -10,6 +10,8 @@ from homeostat.schemas.signal import SignalSpec
 
 
 class OnUnknown(StrEnum):
+    """What happens to a trace that names something the policy does not know."""
+
     REFUSE = "refuse"
     COUNT = "count"
 
@@ -56,6 +58,8 @@ class BaselineRule(Part):
 
 
 class Dedupe(Part):
+    """How long, and for how many traces, a repeated trace id is recognised."""
+
     window_s: Annotated[float, Field(gt=0)] = 3600.0
     max_entries: Annotated[int, Field(ge=1024)] = 262_144
 

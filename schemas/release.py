@@ -9,6 +9,8 @@ from homeostat.schemas.base import Digest, Message, Part, Sentence, Slug
 
 
 class ArtifactKind(StrEnum):
+    """The parts that a composite release may be made of."""
+
     MODEL = "model"
     PROMPT_PACK = "prompt_pack"
     RETRIEVAL_INDEX = "retrieval_index"
@@ -53,6 +55,8 @@ class Artifact(Part):
 
 
 class RiskClass(StrEnum):
+    """The author's own estimate; it informs people and decides nothing."""
+
     LOW = "low"
     MEDIUM = "medium"
     HIGH = "high"

@@ -8,7 +8,17 @@ from homeostat.schemas.alarm import Alarm
 from homeostat.schemas.audit import AuditEntry
 from homeostat.schemas.base import Message
 from homeostat.schemas.command import Acknowledgement, DesiredState
-from homeostat.schemas.control import BaselineDocument, PolicyDocument, ReleaseDocument, RolloutDocument, Tick
+from homeostat.schemas.control import (
+    ApprovalDocument,
+    BaselineDocument,
+    KernelVersionDocument,
+    KeyActivationDocument,
+    PolicyDocument,
+    ReleaseDocument,
+    ReviewDocument,
+    RolloutDocument,
+    SealBaselineDocument,
+)
 from homeostat.schemas.dead_letter import DeadLetter
 from homeostat.schemas.decision import Decision
 from homeostat.schemas.drift_event import DriftEvent
@@ -23,6 +33,8 @@ _DAY_MS = 86_400_000
 
 
 class Cleanup(StrEnum):
+    """What the broker does with old records: drop them, or keep the newest of each key."""
+
     DELETE = "delete"
     COMPACT = "compact"
 
@@ -102,7 +114,15 @@ _TABLE = (
     _compact(POLICIES, "policy", PolicyDocument),
     _compact(RELEASES, "release", ReleaseDocument),
     _compact(ROLLOUTS, "rollout", RolloutDocument),
-    _compact(CONTROLS, "subject", Tick),
+    _compact(
+        CONTROLS,
+        "subject",
+        SealBaselineDocument,
+        KeyActivationDocument,
+        KernelVersionDocument,
+        ApprovalDocument,
+        ReviewDocument,
+    ),
     *(_compact(state_topic(stage), "state key", spread=Spread.PLATFORM) for stage in STAGE_INPUTS),
 )
 

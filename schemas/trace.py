@@ -28,6 +28,8 @@ class Consent(StrEnum):
 
 
 class AgeBand(StrEnum):
+    """Age in bands wide enough to name nobody."""
+
     UNDER_18 = "0-17"
     FROM_18 = "18-39"
     FROM_40 = "40-64"
@@ -37,6 +39,8 @@ class AgeBand(StrEnum):
 
 
 class SexBand(StrEnum):
+    """Sex as recorded, or unknown."""
+
     FEMALE = "female"
     MALE = "male"
     OTHER = "other"
@@ -58,6 +62,8 @@ class OutputProperty(StrEnum):
 
 
 class ToolOutcome(StrEnum):
+    """How a tool call ended."""
+
     OK = "ok"
     ERROR = "error"
     REFUSED = "refused"
@@ -72,6 +78,8 @@ class ToolCall(Part):
 
 
 class FeedbackKind(StrEnum):
+    """What people did with the work."""
+
     EDIT = "edit"
     ACCEPTANCE = "acceptance"
     OVERRIDE = "override"
