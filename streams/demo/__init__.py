@@ -1,0 +1,1 @@
+"""The demo: a whole installation on one machine, watched from start to end."""
