@@ -1,5 +1,7 @@
 """The folder of one local broker: its configuration, its ports, its data, its logs."""
 
+import fcntl
+import os
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -49,6 +51,21 @@ class BrokerFolder:
         """The options of `java` that send the broker's logs to this folder."""
         return [f"-Dlog4j2.configurationFile={self.path / 'log4j2.properties'}", f"-Dhomeostat.log.dir={self.log_dir}"]
 
+    def lock(self) -> int:
+        """Takes the folder for one broker and returns the file descriptor that holds it, for the broker to inherit.
+
+        It is free again when every process that holds the descriptor has closed it or ended. Raises
+        BrokerUnavailable when another broker has it.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self.path / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            raise BrokerUnavailable(f"another broker has the folder {self.path}: stop it, or choose another") from None
+        return descriptor
+
     def choose_ports(self, wanted: int) -> tuple[int, int]:
         """The ports of broker and controller: those used here before if free, else others, which are remembered.
 
@@ -65,7 +82,6 @@ class BrokerFolder:
                 return broker, controller
         broker = wanted or choose_free_port()
         controller = choose_free_port(frozenset({broker}))
-        self.path.mkdir(parents=True, exist_ok=True)
         memory.write_text(f"{broker} {controller}\n", encoding="utf-8")
         return broker, controller
 

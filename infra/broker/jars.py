@@ -48,13 +48,13 @@ def find_unfit(jars: Sequence[Jar], repository: Path) -> list[Jar]:
     return [jar for jar in jars if not _is_locked_file(jar, repository)]
 
 
-def ensure_jars(cache_dir: Path, progress: Progress | None = None) -> list[Path]:
-    """The paths of all jars, each with the locked sum; fetches what is missing or damaged.
+def ensure_jars(cache_dir: Path, progress: Progress | None = None, jars: Sequence[Jar] | None = None) -> list[Path]:
+    """The paths of all jars (those of the lock), each with its locked sum; fetches what is missing or damaged.
 
     Several processes may call it at once: one fetches, the others wait for it. Needs no network when the cache is
     whole. Raises BrokerUnavailable when a jar cannot be fetched or what came has another sum.
     """
-    jars = read_lock()
+    jars = read_lock() if jars is None else jars
     repository = cache_dir / "maven"
     if find_unfit(jars, repository):
         repository.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,7 @@
 """A real Apache Kafka broker on this machine, with nothing but Python: for tests, trials and a first real run."""
 
 import base64
+import os
 import signal
 import subprocess
 import sys
@@ -95,19 +96,14 @@ class LocalBroker:
         java = str(find_java(self._settings.java_home))
         jars = ensure_jars(self._settings.cache_dir, self._progress)
         self._release()
-        if self._ports is None:
-            self._ports = self._folder.choose_ports(self._wanted_port)
-        self._folder.write_config(self._ports, self._properties)
-        options = [f"-Xmx{self._heap_mib}m", "-cp", ":".join(map(str, jars)), *self._folder.logging_options]
-        deadline = time.monotonic() + self._start_limit_s
-        if not self._folder.is_formatted:
-            self._format([java, *options])
+        lock = self._folder.lock()
         try:
-            self._spawn([java, *options, "kafka.Kafka", str(self._folder.config_path)])
-            self._await_ready(deadline)
+            self._start_locked([java, f"-Xmx{self._heap_mib}m", "-cp", ":".join(map(str, jars))], lock)
         except BaseException:
             self.kill()
             raise
+        finally:
+            os.close(lock)
 
     def stop(self, limit_s: float = 20.0) -> None:
         """Asks the broker to stop and waits; kills it after the limit. Data and address stay for the next start."""
@@ -174,11 +170,27 @@ class LocalBroker:
             raise BrokerUnavailable(f"the broker does not run. {self.explain_end()}")
         return self._process
 
-    def _spawn(self, command: list[str]) -> None:
+    def _start_locked(self, java: list[str], lock: int) -> None:
+        deadline = time.monotonic() + self._start_limit_s
+        if self._ports is None:
+            self._ports = self._folder.choose_ports(self._wanted_port)
+        self._folder.write_config(self._ports, self._properties)
+        java += self._folder.logging_options
+        if not self._folder.is_formatted:
+            self._format(java)
+        self._spawn([*java, "kafka.Kafka", str(self._folder.config_path)], lock)
+        self._await_ready(deadline)
+
+    def _spawn(self, command: list[str], lock: int) -> None:
         # a session of its own: Ctrl-C in a terminal reaches the owner only, who stops the broker in order
         with (self.log_dir / "console.log").open("ab") as console:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=console, stderr=console, start_new_session=True
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=console,
+                stderr=console,
+                start_new_session=True,
+                pass_fds=(lock,),
             )
         self._leash = subprocess.Popen(
             [sys.executable, "-I", "-S", leash.__file__, str(self._process.pid)],
@@ -199,6 +211,7 @@ class LocalBroker:
         # '_' first: an id that begins with '-' would be read as an option
         cluster_id = "_" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")[1:]
         config = str(self._folder.config_path)
+        java = [*java, "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]  # it lives a second: a third less CPU so
         arguments = ["kafka.tools.StorageTool", "format", "--standalone", "-t", cluster_id, "-c", config]
         done = subprocess.run([*java, *arguments], capture_output=True, text=True, check=False)
         if done.returncode != 0:
