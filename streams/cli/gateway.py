@@ -16,6 +16,7 @@ def gateway(
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="HTTP port; 0 takes a free one.")] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     report_interval_s: Annotated[float, typer.Option(min=0.05, help="How often session starts are reported.")] = 0.5,
+    port_file: Annotated[Path | None, typer.Option(help="Write the port here once it listens.")] = None,
 ) -> None:
     """Obey signed desired states and say what each session should be given.
 
@@ -30,4 +31,4 @@ def gateway(
         ctx, kafka={"bootstrap_servers": bootstrap}, http={"gateway_port": port, "gateway_host": host}
     )
     err.print(f"gateway {name} follows {settings.kafka.bootstrap_servers}", highlight=False)
-    run_gateway(name, store, settings, report_interval_s)
+    run_gateway(name, store, settings, report_interval_s, port_file)

@@ -1,5 +1,6 @@
 """Composition root of the reference gateway: settings in, a served API out."""
 
+import socket
 from pathlib import Path
 
 import uvicorn
@@ -14,7 +15,23 @@ from homeostat.streams.logging_setup import configure_logging
 from homeostat.streams.settings import Settings
 
 
-def run_gateway(name: str, store_path: Path, settings: Settings, report_interval_s: float) -> None:
+class _AnnouncingServer(uvicorn.Server):
+    """A server that writes the port it got to a file, for whoever asked for any free one."""
+
+    port_file: Path | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.port_file is not None and self.servers:
+            port = self.servers[0].sockets[0].getsockname()[1]
+            draft = self.port_file.with_suffix(".new")
+            draft.write_text(f"{port}\n")
+            draft.rename(self.port_file)
+
+
+def run_gateway(
+    name: str, store_path: Path, settings: Settings, report_interval_s: float, port_file: Path | None = None
+) -> None:
     """Serve until TERM or INT. Raises `SettingsInvalid` where a key is missing."""
     configure_logging(settings.log_format, settings.log_level, role="gateway", gateway=name)
     failpoints.arm(settings.failpoint)
@@ -30,5 +47,7 @@ def run_gateway(name: str, store_path: Path, settings: Settings, report_interval
         log_level="warning",
         access_log=False,
     )
+    server = _AnnouncingServer(config)
+    server.port_file = port_file
     with gateway:
-        uvicorn.Server(config).run()
+        server.run()
