@@ -50,6 +50,7 @@ def test_delivered_messages_are_forgotten_in_order(tmp_path: Path) -> None:
 
 
 def test_reports_are_numbered_without_holes_over_restarts(tmp_path: Path) -> None:
+    waiting: list[bytes] = []
     for numbers in ((1, 2), (3,)):
         store = SqliteStore(tmp_path / "gateway.db")
         store.add_report("gateway-1", "tenant-1", "scribe", [start(n) for n in numbers], seal)
