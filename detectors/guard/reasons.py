@@ -1,0 +1,97 @@
+"""The sentences of decisions: observed, comparator, limit and n, in one form everywhere."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from homeostat.schemas.decision import Health
+
+if TYPE_CHECKING:
+    from homeostat.detectors.guard.judge import Cell
+
+_NAMED = 3
+_LOG_10 = math.log(10.0)
+
+
+def format_e(log_e: float) -> str:
+    """An e-value from its natural log, also where it fits no float.
+
+    >>> format_e(math.log(1.3e5)), format_e(math.log(720.0)), format_e(0.0)
+    ('1.3e5', '7.2e2', '1.0e0')
+    """
+    exponent = math.floor(log_e / _LOG_10)
+    mantissa = round(math.exp(log_e - exponent * _LOG_10), 1)
+    if mantissa >= 10.0:
+        mantissa, exponent = 1.0, exponent + 1
+    return f"{mantissa:.1f}e{exponent}"
+
+
+def describe_harmful_cell(cell: Cell) -> str:
+    """`omission_ratio +0.172 > 0.05 (n=68 pairs, e=1.3e5 ≥ 7.2e2) in north/cardiology/scribe`."""
+    return _describe_cell(cell, ">", cell.log_e_harmful, cell.limit_harmful)
+
+
+def describe_non_inferior_cell(cell: Cell) -> str:
+    """`latency_s -0.001 < 0.05 (n=310 pairs, e=2.1e1 ≥ 2.0e1) in north/cardiology/scribe`."""
+    reached = cell.log_e_non_inferior >= cell.limit_non_inferior
+    return _describe_cell(cell, "<" if reached else "against", cell.log_e_non_inferior, cell.limit_non_inferior)
+
+
+def _describe_cell(cell: Cell, comparator: str, log_e: float, limit: float) -> str:
+    measure = cell.measure
+    observed = "unknown" if measure.mean_difference is None else f"{measure.mean_difference:+.3f}"
+    sign = "≥" if log_e >= limit else "<"
+    evidence = f"n={measure.pairs} pairs, e={format_e(log_e)} {sign} {format_e(limit)}"
+    return f"{measure.signal} {observed} {comparator} {measure.tolerance:g} ({evidence}) in {_place(cell)}"
+
+
+def describe_harm(harmful: Sequence[Cell]) -> str:
+    """The guardrails that are worse than their tolerance, strongest evidence first."""
+    ordered = sorted(harmful, key=lambda cell: -cell.log_e_harmful)
+    named = [describe_harmful_cell(cell) for cell in ordered[:_NAMED]]
+    more = len(ordered) - len(named)
+    return "; ".join([*named, *([f"and {more} more"] if more else [])])
+
+
+def describe_promotion(cells: Sequence[Cell]) -> str:
+    """That all are non-inferior, with the weakest of them."""
+    weakest = min(cells, key=lambda cell: cell.log_e_non_inferior)
+    return f"all {len(cells)} guardrails × cohorts non-inferior; the weakest: {describe_non_inferior_cell(weakest)}"
+
+
+def describe_ratio(candidates: int, total: int, share: float, log_e: float, limit: float) -> str:
+    """A sample-ratio mismatch."""
+    observed = f"{candidates / total:.3f}" if total else "unknown"
+    numbers = f"n={total} sessions, e={format_e(log_e)} ≥ {format_e(limit)}"
+    return f"candidate's share of sessions {observed} ≠ {share:g} ({numbers})"
+
+
+def describe_lapse(overdue_s: float, health: Health, stale: Sequence[int]) -> str:
+    """A lease that nobody could renew in time."""
+    return f"lease expired {overdue_s:.1f} s ago and was not renewed: {_cause(health, stale)}"
+
+
+def describe(health: Health, cells: Sequence[Cell], stale: Sequence[int]) -> str:
+    """Where a rollout without a verdict stands, by the guardrail that keeps it there."""
+    keeping = [cell for cell in cells if cell.health is health]
+    weakest = min(keeping, key=lambda cell: cell.log_e_non_inferior)
+    if health is Health.ERROR:
+        return f"{health}: {weakest.cohort.error} in {_place(weakest)}"
+    if health is Health.NO_DATA:
+        unusable = next((cell for cell in keeping if cell.cohort.unusable is not None), None)
+        why = _cause(health, stale)
+        return why if unusable is None else f"{why}: {unusable.cohort.unusable} in {_place(unusable)}"
+    return f"{health}: {describe_non_inferior_cell(weakest)}"
+
+
+def _cause(health: Health, stale: Sequence[int]) -> str:
+    if stale:
+        shown = ", ".join(str(source) for source in stale[:8])
+        return f"{health}: {len(stale)} source partitions stale > 0 ({shown})"
+    return str(health)
+
+
+def _place(cell: Cell) -> str:
+    return "/".join(cell.cohort.cohort)

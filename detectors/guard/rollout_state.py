@@ -1,0 +1,106 @@
+"""What the guard knows of one rollout: where it stands, under which plan, and until when it may expose."""
+
+from typing import Annotated
+
+from pydantic import Field, ValidationError
+
+from homeostat.detectors.frames import frame, unframe
+from homeostat.schemas.base import Count, Digest, EpochMs, OpaqueId, Part, Partition, Slug, Unit
+from homeostat.schemas.canonical import derive_id
+from homeostat.schemas.decision import Health, Verdict
+from homeostat.schemas.errors import StateCorrupt
+from homeostat.schemas.rollout import ENDED, Rollout, RolloutPhase
+
+STATE_VERSION = 1
+PREFIX = b"rollout/"
+
+
+class Guardrail(Part):
+    """One guardrail as it was declared when exposure began; `tolerance` is on the signal's scale [0, 1]."""
+
+    signal: Slug
+    tolerance: Unit
+
+
+class Plan(Part):
+    """What a run is judged by. It is fixed when exposure begins: later documents do not move a limit."""
+
+    rollout: Rollout
+    rollout_digest: Digest
+    policy_digest: Digest
+    guardrails: Annotated[tuple[Guardrail, ...], Field(min_length=1, max_length=64)]
+
+    @property
+    def cohorts(self) -> list[tuple[str, str, str]]:
+        """(tenant, specialty, workflow) of every leaf cohort once, sorted."""
+        return sorted(set(self.rollout.cohorts()))
+
+
+class EchoMark(Part):
+    """The highest step of the rollout that a source partition has taken over."""
+
+    source_partition: Partition
+    step: Annotated[int, Field(ge=1)]
+
+
+class RolloutState(Part):
+    """One rollout. `run` counts the times that exposure began; `step` is that of the last decision (0: none).
+
+    `since_step` is the first step whose evidence speaks about the present hypothesis (candidate and control
+    manifest); a retry of the same pair keeps it, so that evidence goes on.
+    """
+
+    rollout: OpaqueId
+    phase: RolloutPhase = RolloutPhase.PENDING
+    run: Count = 0
+    step: Count = 0
+    since_step: Annotated[int, Field(ge=1)] = 1
+    plan: Plan | None = None
+    echoes: tuple[EchoMark, ...] = ()
+    begun_ms: EpochMs = 0
+    renewal: Count = 0
+    expires_ms: EpochMs = 0
+    verdict: Verdict | None = None
+    health: Health = Health.NOT_EVALUATED
+    reason: str = ""
+
+    @property
+    def lease(self) -> str:
+        """The id of the lease of the present run."""
+        return derive_id("lease", self.rollout, self.run)
+
+    @property
+    def ended(self) -> bool:
+        """Whether exposure is over for good, until a new version of the document asks for a retry."""
+        return self.phase in ENDED
+
+    def with_echo(self, source_partition: int, step: int) -> "RolloutState":
+        """The state after an echo; itself when the source has echoed that step before."""
+        steps = {echo.source_partition: echo.step for echo in self.echoes}
+        if steps.get(source_partition, 0) >= step:
+            return self
+        steps[source_partition] = step
+        echoes = tuple(EchoMark(source_partition=source, step=steps[source]) for source in sorted(steps))
+        return self.model_copy(update={"echoes": echoes})
+
+    def echoed_by(self, source_partition_count: int) -> bool:
+        """Whether every source partition has taken over a step beyond the last decision."""
+        taken = {echo.source_partition for echo in self.echoes if echo.step > self.step}
+        return len(taken) == source_partition_count
+
+    def to_bytes(self) -> bytes:
+        """Framed JSON: equal states give equal bytes."""
+        return frame(self.model_dump_json().encode(), STATE_VERSION)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "RolloutState":
+        """Read what `to_bytes` gave. Raises `StateCorrupt`."""
+        try:
+            return cls.model_validate_json(unframe(data, STATE_VERSION))
+        except ValidationError as error:
+            raise StateCorrupt(f"rollout state does not fit its model: {error.error_count()} errors") from None
+
+
+def state_key(rollout: str) -> bytes:
+    """The key of a rollout's state record."""
+    return PREFIX + rollout.encode()

@@ -1,0 +1,97 @@
+"""One verified intent against one target: repeated, overtaken, refused, waiting, or what the target is told next."""
+
+from typing import NamedTuple
+
+from homeostat.detectors.sequencer.authority import NEVER_WAITS, check_authority
+from homeostat.detectors.sequencer.target_state import MAX_ROLLOUTS, MAX_SEEN, RolloutMark, TargetState
+from homeostat.detectors.sequencer.transitions import Documents, Missing, transition
+from homeostat.schemas.canonical import digest_bytes, to_json
+from homeostat.schemas.command import DesiredState
+from homeostat.schemas.errors import PoisonRecord
+from homeostat.schemas.intent import Intent
+from homeostat.schemas.reasons import Refusal
+from homeostat.schemas.roles import SignerRole
+
+
+class Considered(NamedTuple):
+    """What came of an intent. At most one of `command`, `refusal` and `missing` is set; none: nothing had to change."""
+
+    state: TargetState
+    command: DesiredState | None = None
+    refusal: PoisonRecord | None = None
+    missing: Missing | None = None
+    repeat: bool = False
+
+
+def consider(
+    state: TargetState, intent: Intent, role: SignerRole, documents: Documents, evaluated: bool, now_ms: int
+) -> Considered:
+    """Judge one intent. A refused one is remembered like an obeyed one: it never comes to effect later.
+
+    Before the first complete snapshot (`evaluated` false) only what takes exposure away is obeyed; `now_ms` is log
+    time.
+    """
+    if intent.intent in state.seen:
+        return Considered(state, repeat=True)
+    try:
+        _check_order(state, intent, role)
+        check_authority(intent, role, documents.rollouts.get(intent.rollout or ""))
+        if not evaluated and intent.action not in NEVER_WAITS:
+            return Considered(state, missing=Missing("snapshot"))
+        moved = transition(state, intent, role, documents)
+    except PoisonRecord as refusal:
+        return Considered(remember(state, intent, role), refusal=refusal)
+    if isinstance(moved, Missing):
+        return Considered(state, missing=moved)
+    moved = remember(moved, intent, role)
+    if _says(moved) == _says(state) or moved.serving is None:
+        return Considered(moved)
+    command = _state(moved, intent, now_ms)
+    stated = {"generation": command.generation, "state_digest": digest_bytes(to_json(command)), "refused": None}
+    return Considered(moved.model_copy(update=stated), command=command)
+
+
+def _check_order(state: TargetState, intent: Intent, role: SignerRole) -> None:
+    """An older wish never overrides a newer one: by step for the guard, by the author's time for the others."""
+    if role is SignerRole.GUARD:
+        if intent.rollout is not None and intent.step <= state.step_of(intent.rollout):
+            raise PoisonRecord(
+                Refusal.OLD_GENERATION, f"step {intent.step} ≤ {state.step_of(intent.rollout)} already asked for"
+            )
+    elif intent.at_ms < state.stated_ms.get(role, 0):
+        raise PoisonRecord(Refusal.OLD_GENERATION, f"{role} has asked for something later already")
+
+
+def remember(state: TargetState, intent: Intent, role: SignerRole) -> TargetState:
+    """The state that knows this intent: the same one, and an older one of its author, come to nothing from now on."""
+    update: dict[str, object] = {"seen": (*state.seen, intent.intent)[-MAX_SEEN:]}
+    if role is not SignerRole.GUARD:
+        times = {**state.stated_ms, role: max(intent.at_ms, state.stated_ms.get(role, 0))}
+        update["stated_ms"] = {each: times[each] for each in sorted(times)}
+    elif intent.rollout is not None and intent.step > state.step_of(intent.rollout):
+        others = tuple(mark for mark in state.marks if mark.rollout != intent.rollout)
+        update["marks"] = (*others, RolloutMark(rollout=intent.rollout, step=intent.step))[-MAX_ROLLOUTS:]
+    return state.model_copy(update=update)
+
+
+def _says(state: TargetState) -> object:
+    """What a desired state would say, beside its number and its cause."""
+    return state.serving, state.quarantine, state.quarantine_version
+
+
+def _state(state: TargetState, intent: Intent, now_ms: int) -> DesiredState:
+    assert state.serving is not None
+    return DesiredState(
+        target=state.target,
+        generation=state.generation + 1,
+        baseline=state.serving.baseline,
+        manifest=state.serving.manifest,
+        exposures=state.serving.exposures,
+        disabled_tools=state.disabled_tools,
+        quarantine=tuple(sorted(entry.release for entry in state.quarantine)),
+        quarantine_version=state.quarantine_version,
+        intent=intent.intent,
+        decision=intent.decision,
+        reason=intent.reason,
+        at_ms=now_ms,
+    )

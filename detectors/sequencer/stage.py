@@ -1,0 +1,214 @@
+"""The sequencer: the only writer of desired states, one generation after another for every target."""
+
+import json
+from collections.abc import Mapping, Sequence
+
+from homeostat.detectors.control_log import ControlLog, Folded
+from homeostat.detectors.frames import frame, unframe
+from homeostat.detectors.outbox import Outbox
+from homeostat.detectors.sequencer.acknowledge import acknowledge
+from homeostat.detectors.sequencer.authority import MAY_SIGN
+from homeostat.detectors.sequencer.consider import consider, remember
+from homeostat.detectors.sequencer.target_state import PREFIX, TargetState, Waiting, state_key
+from homeostat.detectors.sequencer.transitions import Documents
+from homeostat.detectors.trust import TrustStore
+from homeostat.schemas.base import MAX_EPOCH_MS
+from homeostat.schemas.command import Acknowledgement
+from homeostat.schemas.dead_letter import Original, pack_original, unpack_original
+from homeostat.schemas.errors import PoisonRecord, SignatureRefused
+from homeostat.schemas.intent import Intent
+from homeostat.schemas.log import LogRecord, Output, Record
+from homeostat.schemas.parsing import parse_message
+from homeostat.schemas.partition import partition_of
+from homeostat.schemas.reasons import Refusal
+from homeostat.schemas.roles import SignerRole
+from homeostat.schemas.topics import COMMANDS, STAGE_INPUTS
+
+MAX_WAITING = 32
+"""Intents of one target that may wait for a document at the same time."""
+_STATE_VERSION = 1
+_META = b"sequencer"
+
+
+class SequencerStage:
+    """The sequencer of one partition of `release.intents.v1`.
+
+    Taking exposure away (END_EXPOSURE, ROLL_BACK) is obeyed at once, also before the first complete snapshot. Anything
+    else waits, in state and in order, for the snapshot and for the documents it names; after `lease_ttl_s` of log time
+    it is refused as expired. `counts` says how many records came to what; `refused_<reason>` are dead-lettered.
+    """
+
+    name = "sequencer"
+
+    def __init__(self, partition: int, partition_count: int, trust: TrustStore) -> None:
+        self._topic, self._partition, self._count_of_partitions = STAGE_INPUTS[self.name], partition, partition_count
+        self._trust = trust
+        self._control = ControlLog(self._topic, partition, trust)
+        self._targets: dict[str, TargetState] = {}
+        self._changed: set[str] = set()
+        self._next_offset = 0
+        self.counts: dict[str, int] = {}
+
+    @property
+    def next_offset(self) -> int:
+        return self._next_offset
+
+    @property
+    def targets(self) -> Mapping[str, TargetState]:
+        """By key, every target of this partition."""
+        return self._targets
+
+    def apply(self, records: Sequence[Record]) -> list[Output]:
+        """Fold records in; gives desired states and dead letters."""
+        outputs: list[Output] = []
+        for record in records:
+            if record.offset < self._next_offset:
+                continue
+            self._next_offset = record.offset + 1
+            outputs += self._apply_one(record)
+        return outputs
+
+    def state_records(self) -> dict[bytes, bytes]:
+        targets = {state_key(key): state.to_bytes() for key, state in self._targets.items()}
+        return {**self._control.state_records(), **targets, _META: self._encode_meta()}
+
+    def drain_changes(self) -> list[tuple[bytes, bytes | None]]:
+        changed, self._changed = self._changed, set()
+        targets = [(state_key(key), self._targets[key].to_bytes()) for key in changed]
+        kept = [*self._control.drain_changes(), *targets, (_META, self._encode_meta())]
+        return sorted(kept, key=lambda item: item[0])
+
+    def restore(self, state_records: Mapping[bytes, bytes]) -> None:
+        self._control.restore(state_records)
+        for key in sorted(key for key in state_records if key.startswith(PREFIX)):
+            state = TargetState.from_bytes(state_records[key])
+            self._targets[state.target.key] = state
+        if _META in state_records:
+            fields = json.loads(unframe(state_records[_META], _STATE_VERSION))
+            self._next_offset, self.counts = fields["next_offset"], fields["counts"]
+
+    def _apply_one(self, record: Record) -> list[Output]:
+        try:
+            if self._control.is_control(record):
+                folded = self._control.fold(record)
+                outbox = self._open_outbox(record)
+                self._take_control(folded, outbox)
+            else:
+                self._control.advance(record.timestamp, is_data=True)
+                outbox = self._open_outbox(record)
+                self._take_intent(record, outbox)
+        except (PoisonRecord, SignatureRefused) as error:
+            outbox = self._open_outbox(record)
+            self._refuse(record, error.reason, outbox)
+        return outbox.outputs
+
+    def _take_control(self, folded: Folded, outbox: Outbox) -> None:
+        self._count(f"control_{folded.type.value}")
+        if isinstance(folded.message, Acknowledgement):
+            self._take_acknowledgement(folded.message)
+        elif folded.changed:
+            for key in sorted(key for key, state in self._targets.items() if state.waiting):
+                self._try_waiting(key, outbox)
+
+    def _take_acknowledgement(self, message: Acknowledgement) -> None:
+        state = self._targets.get(message.target.key)
+        moved = None if state is None else acknowledge(state, message)
+        if moved is None:
+            self._count("acknowledgements_of_nothing_stated")
+        else:
+            self._keep(moved)
+
+    def _take_intent(self, record: Record, outbox: Outbox) -> None:
+        intent, role = self._read(record)
+        state = self._targets.get(intent.target.key, TargetState(target=intent.target))
+        if any(waiting.intent == intent.intent for waiting in state.waiting):
+            self._count("repeated")
+            return
+        if not self._consider(state, intent, role, record, outbox):
+            self._wait(intent, record, outbox)
+
+    def _read(self, record: Record) -> tuple[Intent, SignerRole]:
+        payload, key = self._trust.verify_with_key(record.value, Intent.ce_type, MAY_SIGN)
+        intent, _ = parse_message(Intent, payload)
+        if record.key != intent.target.key.encode():
+            raise PoisonRecord(Refusal.WRONG_TARGET, "the record's key names another target")
+        if partition_of(record.key, self._count_of_partitions) != self._partition:
+            raise PoisonRecord(Refusal.WRONG_PARTITION, f"target {intent.target.key} is not of {self._partition}")
+        return intent, key.role
+
+    def _consider(self, state: TargetState, intent: Intent, role: SignerRole, record: Record, outbox: Outbox) -> bool:
+        """Judge an intent and act on it; False if it has to wait."""
+        documents = Documents(self._control.releases, self._control.rollouts)
+        evaluated, now_ms = self._control.evaluated, self._control.log_time_ms
+        considered = consider(state, intent, role, documents, evaluated, now_ms)
+        if considered.missing is not None:
+            return False
+        self._keep(considered.state)
+        if considered.refusal is not None:
+            self._refuse(record, considered.refusal.reason, outbox)
+        elif considered.command is not None:
+            outbox.put(COMMANDS, intent.target.key, considered.command, SignerRole.SEQUENCER)
+            self._count(f"stated_{intent.action.value}")
+        else:
+            self._count("repeated" if considered.repeat else "already_so")
+        return True
+
+    def _wait(self, intent: Intent, record: Record, outbox: Outbox) -> None:
+        state = self._targets.get(intent.target.key, TargetState(target=intent.target))
+        if len(state.waiting) >= MAX_WAITING:
+            self._refuse(record, Refusal.NOT_APPROVED, outbox)
+            return
+        waiting = Waiting(
+            intent=intent.intent,
+            offset=record.offset,
+            timestamp_ms=min(max(record.timestamp, 0), MAX_EPOCH_MS),
+            original=pack_original(Original(record.key, record.value, record.headers)).hex(),
+            since_ms=self._control.log_time_ms,
+        )
+        self._keep(state.model_copy(update={"waiting": (*state.waiting, waiting)}))
+        self._count("not_evaluated" if not self._control.evaluated else "waiting")
+
+    def _try_waiting(self, key: str, outbox: Outbox) -> None:
+        """Judge again, in order of arrival, what waits at a target; refuse what has waited too long."""
+        kept: list[Waiting] = []
+        for waiting in self._targets[key].waiting:
+            record = LogRecord(waiting.offset, waiting.timestamp_ms, *unpack_original(bytes.fromhex(waiting.original)))
+            try:
+                intent, role = self._read(record)
+            except SignatureRefused as error:
+                self._refuse(record, error.reason, outbox)
+                continue
+            if self._consider(self._targets[key], intent, role, record, outbox):
+                continue
+            if self._is_overdue(waiting):
+                self._keep(remember(self._targets[key], intent, role))
+                self._refuse(record, Refusal.EXPIRED, outbox)
+            else:
+                kept.append(waiting)
+        self._keep(self._targets[key].model_copy(update={"waiting": tuple(kept)}))
+
+    def _is_overdue(self, waiting: Waiting) -> bool:
+        policy = self._control.policy
+        if policy is None or not self._control.evaluated:
+            return False
+        return self._control.log_time_ms - waiting.since_ms > policy.times.lease_ttl_s * 1000
+
+    def _refuse(self, record: Record, reason: Refusal, outbox: Outbox) -> None:
+        policy = self._control.policy
+        outbox.refuse(self._topic, record, reason, None if policy is None else policy.dead_letters)
+        self._count(f"refused_{reason.value}")
+
+    def _keep(self, state: TargetState) -> None:
+        if self._targets.get(state.target.key) != state:
+            self._targets[state.target.key] = state
+            self._changed.add(state.target.key)
+
+    def _open_outbox(self, record: Record) -> Outbox:
+        return Outbox(self.name, self._partition, record.offset, self._control.log_time_ms)
+
+    def _count(self, name: str) -> None:
+        self.counts[name] = self.counts.get(name, 0) + 1
+
+    def _encode_meta(self) -> bytes:
+        fields = {"next_offset": self._next_offset, "counts": self.counts}
+        return frame(json.dumps(fields, sort_keys=True).encode(), _STATE_VERSION)

@@ -1,0 +1,116 @@
+"""What the sequencer knows of one target: what it was told to serve, what is banned there, which wishes came."""
+
+from typing import Annotated
+
+from pydantic import Field, ValidationError
+
+from homeostat.detectors.frames import frame, unframe
+from homeostat.schemas.base import Count, Digest, EpochMs, Offset, OpaqueId, Part, Slug
+from homeostat.schemas.command import Exposure
+from homeostat.schemas.errors import StateCorrupt
+from homeostat.schemas.reasons import Refusal
+from homeostat.schemas.release import ReleaseManifest
+from homeostat.schemas.roles import SignerRole
+from homeostat.schemas.rollout import Target
+
+STATE_VERSION = 1
+PREFIX = b"target/"
+MAX_SEEN = 256
+MAX_ROLLOUTS = 1_000
+MAX_QUARANTINE = 1_000
+MAX_TOOLS = 256
+
+
+class Serving(Part):
+    """The part of a desired state that says what sessions get."""
+
+    baseline: Digest
+    manifest: ReleaseManifest
+    exposures: tuple[Exposure, ...] = ()
+
+
+class Quarantined(Part):
+    """A release that must not be served here, and the tools that only it brought."""
+
+    release: Digest
+    tools: tuple[Slug, ...] = ()
+
+
+class RolloutMark(Part):
+    """The highest step of a rollout that the guard has asked for here."""
+
+    rollout: OpaqueId
+    step: Annotated[int, Field(ge=1)]
+
+
+class Waiting(Part):
+    """An intent that lacks a document or the first snapshot; `original` is the record as it came, packed, in hex."""
+
+    intent: OpaqueId
+    offset: Offset
+    timestamp_ms: EpochMs
+    original: str
+    since_ms: EpochMs
+
+
+class TargetState(Part):
+    """One target. `generation` is that of the last desired state, `state_digest` of its payload.
+
+    `stated_ms` is the latest time that an operator or triage has put on a wish. `applied` is the highest generation
+    that the gateway has acknowledged as applied, `refused` why it refused the present one.
+    """
+
+    target: Target
+    generation: Count = 0
+    state_digest: Digest | None = None
+    serving: Serving | None = None
+    previous: Serving | None = None
+    quarantine: tuple[Quarantined, ...] = ()
+    quarantine_version: Count = 0
+    seen: tuple[OpaqueId, ...] = ()
+    marks: tuple[RolloutMark, ...] = ()
+    stated_ms: dict[SignerRole, EpochMs] = {}
+    waiting: tuple[Waiting, ...] = ()
+    applied: Count = 0
+    refused: Refusal | None = None
+
+    @property
+    def silent(self) -> bool:
+        """Whether the gateway has not applied what the target was last told."""
+        return self.applied < self.generation
+
+    def is_quarantined(self, release: str) -> bool:
+        """Whether the release must not be served here."""
+        return any(entry.release == release for entry in self.quarantine)
+
+    def step_of(self, rollout: str) -> int:
+        """The highest step of a rollout that was asked for here; 0 for none."""
+        return next((mark.step for mark in self.marks if mark.rollout == rollout), 0)
+
+    @property
+    def disabled_tools(self) -> tuple[str, ...]:
+        """Tools that only quarantined releases brought, sorted; what the baseline itself uses stays."""
+        used: set[str] = set() if self.serving is None else tools_of(self.serving.manifest)
+        return tuple(sorted({tool for entry in self.quarantine for tool in entry.tools} - used))[:MAX_TOOLS]
+
+    def to_bytes(self) -> bytes:
+        """Framed JSON: equal states give equal bytes."""
+        return frame(self.model_dump_json().encode(), STATE_VERSION)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "TargetState":
+        """Read what `to_bytes` gave. Raises `StateCorrupt`."""
+        try:
+            return cls.model_validate_json(unframe(data, STATE_VERSION))
+        except ValidationError as error:
+            raise StateCorrupt(f"target state does not fit its model: {error.error_count()} errors") from None
+
+
+def state_key(target: str) -> bytes:
+    """The key of a target's state record."""
+    return PREFIX + target.encode()
+
+
+def tools_of(manifest: ReleaseManifest) -> set[str]:
+    """Every tool that a release's artifacts declare."""
+    return {tool for artifact in manifest.artifacts for tool in artifact.tools}

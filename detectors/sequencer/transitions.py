@@ -1,0 +1,186 @@
+"""From one intent to what a target should serve next. Pure: state and documents in, state out."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from homeostat.detectors.sequencer.target_state import (
+    MAX_QUARANTINE,
+    Quarantined,
+    Serving,
+    TargetState,
+    tools_of,
+)
+from homeostat.schemas.canonical import digest_document
+from homeostat.schemas.command import Exposure
+from homeostat.schemas.errors import PoisonRecord
+from homeostat.schemas.intent import Intent, IntentAction
+from homeostat.schemas.reasons import Refusal
+from homeostat.schemas.release import ReleaseManifest
+from homeostat.schemas.roles import SignerRole
+from homeostat.schemas.rollout import Rollout
+
+MAX_EXPOSURES = 64
+
+
+class Documents(NamedTuple):
+    """The operator's documents as the sequencer's log has them."""
+
+    releases: Mapping[str, ReleaseManifest]
+    rollouts: Mapping[str, Rollout]
+
+
+class Missing(NamedTuple):
+    """What an intent has to wait for."""
+
+    what: str
+
+
+def transition(state: TargetState, intent: Intent, role: SignerRole, documents: Documents) -> TargetState | Missing:
+    """The target's state after an intent; an equal one where the intent asks for what already holds.
+
+    Generation, marks and seen intents are the caller's. Raises `PoisonRecord` for what must not be done.
+    """
+    match intent.action:
+        case IntentAction.BASELINE:
+            return _state_baseline(state, intent, documents)
+        case IntentAction.EXPOSE:
+            return _expose(state, intent, documents)
+        case IntentAction.END_EXPOSURE:
+            return _end_exposure(state, intent)
+        case IntentAction.PROMOTE:
+            return _promote(state, intent)
+        case IntentAction.ROLL_BACK:
+            return _roll_back(state, intent, role, documents)
+
+
+def _state_baseline(state: TargetState, intent: Intent, documents: Documents) -> TargetState | Missing:
+    manifest = intent.manifest or documents.releases.get(intent.candidate or "")
+    if manifest is None:
+        return Missing("release")
+    digest = digest_document(manifest)
+    state = _lift(state, intent, intent.candidate or digest)
+    if state.is_quarantined(digest):
+        raise PoisonRecord(Refusal.QUARANTINED_RELEASE, "the baseline is quarantined at this target")
+    return _serve(state, digest, manifest)
+
+
+def _expose(state: TargetState, intent: Intent, documents: Documents) -> TargetState | Missing:
+    candidate = _check_exposure(intent)
+    rollout, manifest = documents.rollouts.get(intent.rollout or ""), documents.releases.get(candidate)
+    if rollout is None or manifest is None or state.serving is None:
+        return Missing("rollout" if rollout is None else "release" if manifest is None else "baseline")
+    if rollout.control != state.serving.baseline:
+        raise PoisonRecord(Refusal.NOT_APPROVED, "the rollout's control is not the target's baseline")
+    state = _lift(state, intent, candidate)
+    if state.is_quarantined(candidate):
+        raise PoisonRecord(Refusal.QUARANTINED_RELEASE, "the candidate is quarantined at this target")
+    assert state.serving is not None
+    others = [held for held in state.serving.exposures if held.rollout != intent.rollout]
+    if any(set(held.specialties) & set(intent.specialties) for held in others):
+        raise PoisonRecord(Refusal.NOT_APPROVED, "another rollout exposes these specialties")
+    if len(others) >= MAX_EXPOSURES:
+        raise PoisonRecord(Refusal.OVER_LONG, f"{len(others) + 1} exposures > {MAX_EXPOSURES}")
+    exposure = Exposure(
+        specialties=tuple(sorted(set(intent.specialties))),
+        rollout=intent.rollout or "",
+        step=intent.step,
+        candidate=candidate,
+        manifest=manifest,
+        share=intent.share,
+        lease=intent.lease or "",
+    )
+    return _with_exposures(state, [*others, exposure])
+
+
+def _check_exposure(intent: Intent) -> str:
+    whole = intent.rollout and intent.candidate and intent.lease and intent.specialties and intent.step >= 1
+    if not whole or intent.share <= 0:
+        raise PoisonRecord(Refusal.SCHEMA, "an exposure names rollout, step, candidate, specialties, share and lease")
+    assert intent.candidate is not None
+    return intent.candidate
+
+
+def _end_exposure(state: TargetState, intent: Intent) -> TargetState:
+    """Takes off what the intent names: its rollout, else its candidate, else everything."""
+    if state.serving is None:
+        return state
+    return _with_exposures(state, [held for held in state.serving.exposures if not _names(intent, held)])
+
+
+def _names(intent: Intent, exposure: Exposure) -> bool:
+    if intent.rollout is not None:
+        return exposure.rollout == intent.rollout
+    return intent.candidate is None or exposure.candidate == intent.candidate
+
+
+def _promote(state: TargetState, intent: Intent) -> TargetState:
+    exposures = () if state.serving is None else state.serving.exposures
+    exposed = [held for held in exposures if (held.rollout, held.candidate) == (intent.rollout, intent.candidate)]
+    if not exposed:
+        raise PoisonRecord(Refusal.NOT_APPROVED, "the candidate is not exposed by that rollout")
+    candidate = exposed[0].candidate
+    if state.is_quarantined(candidate):
+        raise PoisonRecord(Refusal.QUARANTINED_RELEASE, "the candidate is quarantined at this target")
+    return _serve(state, candidate, exposed[0].manifest)
+
+
+def _roll_back(state: TargetState, intent: Intent, role: SignerRole, documents: Documents) -> TargetState:
+    bad = intent.candidate
+    if bad is None:
+        raise PoisonRecord(Refusal.SCHEMA, "a rollback names the release that it takes back")
+    exposures = () if state.serving is None else state.serving.exposures
+    known = [held.manifest for held in exposures if held.candidate == bad]
+    manifest = known[0] if known else documents.releases.get(bad)
+    if state.serving is not None and state.serving.baseline == bad:
+        state = _replace_baseline(state, intent, role)
+    if state.serving is not None:
+        kept = [held for held in state.serving.exposures if held.candidate != bad and not _names(intent, held)]
+        state = _with_exposures(state, kept)
+    return _quarantine(state, bad, manifest)
+
+
+def _replace_baseline(state: TargetState, intent: Intent, role: SignerRole) -> TargetState:
+    """The release before it comes back; only an operator may name one that this target has not served."""
+    before = state.previous
+    if intent.manifest is not None:
+        digest = digest_document(intent.manifest)
+        if role is not SignerRole.OPERATOR and (before is None or before.baseline != digest):
+            raise PoisonRecord(Refusal.NOT_APPROVED, "automation puts back only what was serving")
+        before = Serving(baseline=digest, manifest=intent.manifest)
+    if before is None or before.baseline == intent.candidate or state.is_quarantined(before.baseline):
+        raise PoisonRecord(Refusal.NOT_APPROVED, "there is no release to put back")
+    return state.model_copy(update={"serving": before.model_copy(update={"exposures": ()}), "previous": None})
+
+
+def _serve(state: TargetState, digest: str, manifest: ReleaseManifest) -> TargetState:
+    """A new baseline. Every exposure ends: it was compared with a release that nobody is given any more."""
+    if state.serving is not None and state.serving.baseline == digest:
+        return state
+    previous = None if state.serving is None else state.serving.model_copy(update={"exposures": ()})
+    return state.model_copy(update={"serving": Serving(baseline=digest, manifest=manifest), "previous": previous})
+
+
+def _with_exposures(state: TargetState, exposures: list[Exposure]) -> TargetState:
+    assert state.serving is not None
+    ordered = tuple(sorted(exposures, key=lambda held: held.rollout))
+    return state.model_copy(update={"serving": state.serving.model_copy(update={"exposures": ordered})})
+
+
+def _quarantine(state: TargetState, bad: str, manifest: ReleaseManifest | None) -> TargetState:
+    if state.is_quarantined(bad):
+        return state
+    used: set[str] = set() if state.serving is None else tools_of(state.serving.manifest)
+    brought = set() if manifest is None else tools_of(manifest) - used
+    entries = (*state.quarantine, Quarantined(release=bad, tools=tuple(sorted(brought))))[-MAX_QUARANTINE:]
+    return state.model_copy(update={"quarantine": entries, "quarantine_version": state.quarantine_version + 1})
+
+
+def _lift(state: TargetState, intent: Intent, release: str) -> TargetState:
+    """Take a release out of quarantine where the intent was approved for exactly the present version."""
+    if intent.lifts_quarantine is None or not state.is_quarantined(release):
+        return state
+    if intent.lifts_quarantine != state.quarantine_version:
+        detail = f"lifts version {intent.lifts_quarantine}, present is {state.quarantine_version}"
+        raise PoisonRecord(Refusal.OLD_QUARANTINE, detail)
+    entries = tuple(entry for entry in state.quarantine if entry.release != release)
+    return state.model_copy(update={"quarantine": entries, "quarantine_version": state.quarantine_version + 1})
