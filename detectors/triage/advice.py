@@ -1,0 +1,46 @@
+"""Is it bad, what to do next, and who does it."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from homeostat.detectors.triage.change_of import is_dangerous
+from homeostat.detectors.triage.timeline import RolloutTimeline
+from homeostat.schemas.alarm import Alarm
+from homeostat.schemas.drift_event import DriftClass, Harm, NextStep
+from homeostat.schemas.policy import Policy
+from homeostat.schemas.signal import Family
+
+RELEASE_OWNER = "release"
+
+
+class Advice(NamedTuple):
+    """Harm, the next step, and the owner of it."""
+
+    harm: Harm
+    next_step: NextStep
+    owner: str
+
+
+def advise(
+    drift_class: DriftClass, alarms: Sequence[Alarm], timeline: RolloutTimeline | None, policy: Policy
+) -> Advice:
+    """Give advice on an event whose kept alarms, gravest first, are `alarms`.
+
+    Dangerous is a guardrail beyond its tolerance in the harmful direction; everything else is undetermined. The
+    owner is the release's for a rollout, else the one that the policy names for the signal that leads.
+    """
+    harm = Harm.DANGEROUS if any(is_dangerous(alarm) for alarm in alarms) else Harm.UNDETERMINED
+    dangerous = harm is Harm.DANGEROUS
+    if drift_class is DriftClass.RELEASE_REGRESSION:
+        if timeline is not None and timeline.taken_back:
+            return Advice(harm, NextStep.WATCH, RELEASE_OWNER)
+        return Advice(harm, NextStep.ROLL_BACK if dangerous else NextStep.HOLD_ROLLOUT, RELEASE_OWNER)
+    if drift_class is DriftClass.DATA_DRIFT and not dangerous:
+        inputs = [alarm for alarm in alarms if alarm.family is Family.INPUT]
+        return Advice(harm, NextStep.CHECK_INPUTS, _find_owner(inputs, policy))
+    return Advice(harm, NextStep.OPEN_INCIDENT if dangerous else NextStep.REVIEW_SAMPLE, _find_owner(alarms, policy))
+
+
+def _find_owner(alarms: Sequence[Alarm], policy: Policy) -> str:
+    owners = {spec.name: spec.owner for spec in policy.signals}
+    return next((owners[alarm.signal] for alarm in alarms if alarm.signal in owners), "platform")

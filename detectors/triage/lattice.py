@@ -1,0 +1,58 @@
+"""The lattice of cohorts: which of them overlap, and the narrowest one that covers several."""
+
+from collections.abc import Iterable, Mapping
+
+from homeostat.schemas.cohort import LAYER_TAGS, Cohort, Layer
+
+TAGS = ("tenant", "specialty", "workflow", "arm")
+_NARROWEST_FIRST = (
+    Layer.LEAF,
+    Layer.TENANT_WORKFLOW,
+    Layer.TENANT,
+    Layer.SPECIALTY,
+    Layer.WORKFLOW,
+    Layer.PLATFORM,
+)
+
+
+def read_tags(cohort: Cohort) -> dict[str, str | None]:
+    """The four tags of a cohort; None where its layer leaves one out."""
+    return {tag: getattr(cohort, tag) for tag in TAGS}
+
+
+def overlap(a: Cohort, b: Cohort) -> bool:
+    """Whether a session may belong to both, whatever its arm.
+
+    >>> overlap(Cohort(layer=Layer.TENANT, tenant="a"), Cohort(layer=Layer.SPECIALTY, specialty="x"))
+    True
+    >>> overlap(Cohort(layer=Layer.TENANT, tenant="a"), Cohort(layer=Layer.TENANT, tenant="b"))
+    False
+    """
+    pairs = ((getattr(a, tag), getattr(b, tag)) for tag in TAGS[:3])
+    return all(x is None or y is None or x == y for x, y in pairs)
+
+
+def covers(wide: Cohort, narrow: Cohort) -> bool:
+    """Whether every session of `narrow` belongs to `wide`.
+
+    >>> covers(Cohort(layer=Layer.PLATFORM), Cohort(layer=Layer.TENANT, tenant="a"))
+    True
+    """
+    return all(getattr(wide, tag) in {None, getattr(narrow, tag)} for tag in TAGS)
+
+
+def join_tags(tags: Iterable[Mapping[str, str | None]]) -> dict[str, str | None]:
+    """The tags that all have in common; no tags at all for nothing."""
+    rows = list(tags)
+    return {tag: rows[0][tag] if rows and len({row[tag] for row in rows}) == 1 else None for tag in TAGS}
+
+
+def cover(tags: Mapping[str, str | None]) -> Cohort:
+    """The narrowest declared cohort whose tags are among these.
+
+    >>> cover({"tenant": "a", "specialty": "x", "workflow": None, "arm": None}).key
+    'tenant/a/-/-/-'
+    """
+    known = {tag for tag, value in tags.items() if value is not None}
+    layer = next(layer for layer in _NARROWEST_FIRST if LAYER_TAGS[layer] <= known)
+    return Cohort.model_validate({"layer": layer, **{tag: tags[tag] for tag in LAYER_TAGS[layer]}})

@@ -1,0 +1,244 @@
+"""The triage stage: alarms become drift events, classified, with the next step and its owner."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from homeostat.detectors.control_log import ControlLog
+from homeostat.detectors.frames import frame, unframe
+from homeostat.detectors.triage.grouping import find_event, has_room
+from homeostat.detectors.triage.open_event import OpenEvent
+from homeostat.detectors.triage.report import Circumstances, Stamp, report_event
+from homeostat.detectors.triage.timeline import RolloutTimeline
+from homeostat.detectors.trust import TrustStore
+from homeostat.schemas.alarm import Alarm
+from homeostat.schemas.canonical import derive_id, to_json
+from homeostat.schemas.control import ControlType
+from homeostat.schemas.decision import Decision
+from homeostat.schemas.errors import PoisonRecord, SignatureRefused
+from homeostat.schemas.headers import CE_TYPE, INDEX, find_header, output_headers
+from homeostat.schemas.log import Output, Record
+from homeostat.schemas.parsing import parse_message
+from homeostat.schemas.partition import partition_of
+from homeostat.schemas.policy import Policy
+from homeostat.schemas.reasons import Refusal
+from homeostat.schemas.topics import DRIFT_EVENTS, STAGE_INPUTS
+from homeostat.schemas.trace import Arm
+
+QUIET_WINDOWS = 2
+"""An event closes after this many correlation windows without an alarm."""
+_STATE_VERSION = 1
+_META, _EVENT, _ROLLOUT = b"triage", b"event/", b"rollout/"
+
+
+class TriageStage:
+    """Triage of one partition of `alarms.v1`.
+
+    An event is stated at its first alarm, and again at ticks if it changed, so that a storm of alarms costs a bounded
+    number of statements and of bytes. Repeated alarms are dropped by (stage, source partition, mark, index).
+    """
+
+    name = "triage"
+
+    def __init__(self, partition: int, partition_count: int, trust: TrustStore) -> None:
+        self._partition, self._partition_count = partition, partition_count
+        self._control = ControlLog(STAGE_INPUTS[self.name], partition, trust)
+        self._events: dict[str, OpenEvent] = {}
+        self._rollouts: dict[str, RolloutTimeline] = {}
+        self._seen: dict[str, tuple[int, int]] = {}
+        self._changed: set[bytes] = set()
+        self._next_offset = 0
+        self.counts: dict[str, int] = {}
+
+    @property
+    def next_offset(self) -> int:
+        return self._next_offset
+
+    @property
+    def open_events(self) -> Mapping[str, OpenEvent]:
+        """The events that are open, by id."""
+        return self._events
+
+    def apply(self, records: Sequence[Record]) -> list[Output]:
+        """Fold records in; gives drift events."""
+        outputs: list[Output] = []
+        for record in records:
+            if record.offset < self._next_offset:
+                continue
+            self._next_offset = record.offset + 1
+            try:
+                outputs += self._apply_one(record)
+            except (PoisonRecord, SignatureRefused) as error:
+                self._count(f"refused_{error.reason.value}")
+        return outputs
+
+    def state_records(self) -> dict[bytes, bytes]:
+        events = {_EVENT + key.encode(): event.to_bytes() for key, event in self._events.items()}
+        rollouts = {_ROLLOUT + key.encode(): timeline.to_bytes() for key, timeline in self._rollouts.items()}
+        return {**self._control.state_records(), **events, **rollouts, _META: self._encode_meta()}
+
+    def drain_changes(self) -> list[tuple[bytes, bytes | None]]:
+        changed, self._changed = self._changed, set()
+        own = [(key, self._encode(key)) for key in changed]
+        return sorted([*self._control.drain_changes(), *own, (_META, self._encode_meta())], key=lambda item: item[0])
+
+    def restore(self, state_records: Mapping[bytes, bytes]) -> None:
+        self._control.restore(state_records)
+        if _META in state_records:
+            self._restore_meta(json.loads(unframe(state_records[_META], _STATE_VERSION)))
+        events = [OpenEvent.from_bytes(data) for key, data in state_records.items() if key.startswith(_EVENT)]
+        self._events = {event.event: event for event in sorted(events, key=lambda event: event.opened_at)}
+        timelines = [RolloutTimeline.from_bytes(d) for key, d in state_records.items() if key.startswith(_ROLLOUT)]
+        self._rollouts = {timeline.rollout: timeline for timeline in timelines}
+
+    def _apply_one(self, record: Record) -> list[Output]:
+        if self._control.is_control(record):
+            return self._apply_control(record)
+        self._control.advance(record.timestamp, is_data=True)
+        if not self._control.evaluated or self._control.policy is None:
+            self._count("not_evaluated")
+            return []
+        alarm = self._read(record)
+        if not self._is_new(alarm, record):
+            self._count("repeat")
+            return []
+        self._count("alarm")
+        return self._place(alarm, record.offset, self._control.policy)
+
+    def _apply_control(self, record: Record) -> list[Output]:
+        folded = self._control.fold(record)
+        if folded.type is ControlType.TICK:
+            return list(self._revise(record.offset))
+        if not folded.changed:
+            return []
+        if isinstance(folded.message, Decision):
+            self._take_step(folded.message)
+        elif folded.type is ControlType.ACKNOWLEDGEMENT:
+            for event in self._events.values():
+                self._touch(event, dirty=event.dirty or self._has_ended(event))
+        return []
+
+    def _read(self, record: Record) -> Alarm:
+        if find_header(record.headers, CE_TYPE) != Alarm.ce_type.encode():
+            raise PoisonRecord(Refusal.UNKNOWN_TYPE, "not an alarm")
+        if partition_of(record.key or b"", self._partition_count) != self._partition:
+            raise PoisonRecord(Refusal.WRONG_PARTITION, f"key {record.key!r} is not of partition {self._partition}")
+        return parse_message(Alarm, record.value)[0]
+
+    def _is_new(self, alarm: Alarm, record: Record) -> bool:
+        index = find_header(record.headers, INDEX) or b""
+        if not index.isdigit():
+            raise PoisonRecord(Refusal.SCHEMA, f"no {INDEX} header")
+        source, place = f"{alarm.stage}/{alarm.source_partition}", (alarm.mark, int(index))
+        if place <= self._seen.get(source, (-1, -1)):
+            return False
+        self._seen[source] = place
+        return True
+
+    def _place(self, alarm: Alarm, mark: int, policy: Policy) -> list[Output]:
+        rollout = self._find_rollout(alarm)
+        window_ms = round(policy.correlation_window_s * 1000)
+        event = find_event(alarm, self._events, rollout, window_ms)
+        if event is not None:
+            event.add(alarm)
+            self._touch(event)
+            return []
+        timeline = self._rollouts.get(rollout or "")
+        if timeline is not None and timeline.concluded:
+            timeline.after_end += 1
+            self._changed.add(_ROLLOUT + timeline.rollout.encode())
+            return []
+        event = OpenEvent(derive_id(self.name, self._partition, mark), mark, rollout)
+        event.spill = rollout is None and not has_room(self._events.values())
+        event.add(alarm)
+        self._events[event.event] = event
+        return [self._state(event, None, mark, 0, policy)]
+
+    def _find_rollout(self, alarm: Alarm) -> str | None:
+        known = alarm.rollout in self._control.rollouts or alarm.rollout in self._rollouts
+        return alarm.rollout if known and alarm.cohort.arm is Arm.CANDIDATE else None
+
+    def _take_step(self, decision: Decision) -> None:
+        timeline = self._rollouts.setdefault(decision.rollout, RolloutTimeline(decision.rollout))
+        timeline.take(decision)
+        self._changed.add(_ROLLOUT + decision.rollout.encode())
+        for event in self._events.values():
+            if event.rollout == decision.rollout:
+                self._touch(event)
+
+    def _revise(self, mark: int) -> Iterator[Output]:
+        policy = self._control.policy
+        if policy is None:
+            return
+        index = 0
+        for event in sorted(self._events.values(), key=lambda event: event.event):
+            closing = self._why_close(event, policy)
+            if closing is None and not event.dirty:
+                continue
+            yield self._state(event, closing, mark, index, policy)
+            index += 1
+            if closing is not None:
+                self._conclude(event)
+
+    def _why_close(self, event: OpenEvent, policy: Policy) -> str | None:
+        now_ms, window_s = self._control.log_time_ms, policy.correlation_window_s
+        timeline = self._rollouts.get(event.rollout or "")
+        if timeline is not None and timeline.ended_ms is not None:
+            acknowledged, targets = self._count_acknowledged(timeline)
+            if acknowledged == targets or now_ms - timeline.ended_ms > window_s * 1000:
+                return f"its rollout ended ({timeline.phase.value}), {acknowledged} of {targets} targets confirmed"
+            return None
+        quiet_s = (now_ms - event.last_alarm_ms) / 1000
+        if quiet_s > QUIET_WINDOWS * window_s:
+            return f"no alarm for {quiet_s:.0f} s > {QUIET_WINDOWS * window_s:.0f} s ({event.alarms} alarms in all)"
+        return None
+
+    def _state(self, event: OpenEvent, closing: str | None, mark: int, index: int, policy: Policy) -> Output:
+        timeline = self._rollouts.get(event.rollout or "")
+        acknowledged, targets = (0, 0) if timeline is None else self._count_acknowledged(timeline)
+        at = Stamp(self._partition, mark, self._control.log_time_ms)
+        message = report_event(event, Circumstances(timeline, acknowledged, targets, closing), policy, at)
+        event.revision = message.revision
+        self._touch(event, dirty=False)
+        headers = output_headers(message.ce_type, self.name, self._partition, mark, index)
+        return Output(DRIFT_EVENTS, event.event.encode(), to_json(message), at.log_time_ms, headers)
+
+    def _conclude(self, event: OpenEvent) -> None:
+        del self._events[event.event]
+        timeline = self._rollouts.get(event.rollout or "")
+        if timeline is not None and timeline.ended_ms is not None:
+            timeline.concluded = True
+            self._changed.add(_ROLLOUT + timeline.rollout.encode())
+
+    def _count_acknowledged(self, timeline: RolloutTimeline) -> tuple[int, int]:
+        rollout = self._control.rollouts.get(timeline.rollout)
+        if rollout is None or timeline.ended_ms is None:
+            return 0, 0
+        acks = [self._control.acknowledged.get(entry.target.key) for entry in rollout.targets]
+        return sum(ack is not None and ack.at_ms >= timeline.ended_ms for ack in acks), len(acks)
+
+    def _has_ended(self, event: OpenEvent) -> bool:
+        timeline = self._rollouts.get(event.rollout or "")
+        return timeline is not None and timeline.ended_ms is not None
+
+    def _touch(self, event: OpenEvent, dirty: bool = True) -> None:
+        event.dirty = dirty
+        self._changed.add(_EVENT + event.event.encode())
+
+    def _count(self, name: str) -> None:
+        self.counts[name] = self.counts.get(name, 0) + 1
+
+    def _encode(self, key: bytes) -> bytes | None:
+        if key.startswith(_ROLLOUT):
+            return self._rollouts[key.removeprefix(_ROLLOUT).decode()].to_bytes()
+        event = self._events.get(key.removeprefix(_EVENT).decode())
+        return None if event is None else event.to_bytes()
+
+    def _encode_meta(self) -> bytes:
+        fields = {"next_offset": self._next_offset, "seen": self._seen, "counts": self.counts}
+        return frame(json.dumps(fields, sort_keys=True).encode(), _STATE_VERSION)
+
+    def _restore_meta(self, fields: dict[str, Any]) -> None:
+        self._next_offset = fields["next_offset"]
+        self._seen = {source: (mark, index) for source, (mark, index) in fields["seen"].items()}
+        self.counts = dict(fields["counts"])

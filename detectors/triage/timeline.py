@@ -1,0 +1,59 @@
+"""When rollouts exposed whom, and how they ended: the timeline that alarms are held against."""
+
+from dataclasses import dataclass, field
+
+from pydantic import TypeAdapter
+
+from homeostat.detectors.frames import frame, unframe
+from homeostat.schemas.decision import Decision
+from homeostat.schemas.rollout import ENDED, RolloutPhase
+
+_STATE_VERSION = 1
+
+
+@dataclass
+class RolloutTimeline:
+    """One rollout's exposure in log time; None for what has not happened, or was not seen.
+
+    `concluded` says that triage has closed its event; alarms that still come are counted in `after_end`.
+    """
+
+    rollout: str
+    step: int = 0
+    began_ms: int | None = None
+    ended_ms: int | None = None
+    phase: RolloutPhase = RolloutPhase.PENDING
+    verdict: str = ""
+    deciding: list[str] = field(default_factory=list)
+    candidate: str = ""
+    concluded: bool = False
+    after_end: int = 0
+
+    def take(self, decision: Decision) -> None:
+        """Move on to a later step; an earlier one changes nothing."""
+        if decision.step <= self.step:
+            return
+        self.step, self.phase, self.verdict = decision.step, decision.phase, decision.verdict.value
+        self.deciding, self.candidate = list(decision.deciding), decision.candidate
+        if decision.phase is RolloutPhase.EXPOSING:
+            self.began_ms = decision.log_time_ms if self.began_ms is None or self.ended_ms else self.began_ms
+            self.ended_ms, self.concluded = None, False
+        elif decision.phase in ENDED:
+            self.ended_ms = decision.log_time_ms
+
+    @property
+    def taken_back(self) -> bool:
+        """Whether exposure has ended without a promotion."""
+        return self.phase in {RolloutPhase.ROLLED_BACK, RolloutPhase.LAPSED}
+
+    def to_bytes(self) -> bytes:
+        """Give framed JSON."""
+        return frame(_ADAPTER.dump_json(self), _STATE_VERSION)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "RolloutTimeline":
+        """Read what `to_bytes` gave. Raises `StateCorrupt`."""
+        return _ADAPTER.validate_json(unframe(data, _STATE_VERSION))
+
+
+_ADAPTER = TypeAdapter(RolloutTimeline)

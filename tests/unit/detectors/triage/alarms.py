@@ -1,0 +1,100 @@
+"""Alarms as leaves and parents would send them, and the harness that runs triage over them."""
+
+from typing import Any
+
+from homeostat.detectors.triage.stage import TriageStage
+from homeostat.schemas.alarm import Alarm
+from homeostat.schemas.canonical import derive_id, to_json
+from homeostat.schemas.cohort import Cohort, Layer
+from homeostat.schemas.drift_event import DriftEvent
+from homeostat.schemas.headers import output_headers
+from homeostat.schemas.log import Output
+from homeostat.schemas.parsing import parse_message
+from homeostat.schemas.rollout import RolloutPhase
+from homeostat.schemas.signal import Direction, Family, Role
+from homeostat.schemas.topics import ALARMS
+from homeostat.schemas.trace import Arm
+from tests.builders.documents import ROLLOUT_ID, START_MS, decision, document, policy, rollout
+from tests.builders.keys import trust
+from tests.builders.scenario import Scenario
+from tests.builders.traces import Draft
+
+WINDOW_S = 120.0
+ROLLOUT = rollout()
+
+
+def leaf(tenant: str = "tenant-1", arm: Arm = Arm.BASELINE, specialty: str = "cardiology") -> Cohort:
+    return Cohort(layer=Layer.LEAF, tenant=tenant, specialty=specialty, workflow="scribe", arm=arm)
+
+
+def alarm(number: int, cohort: Cohort | None = None, at_ms: int = START_MS, **fields: Any) -> Alarm:
+    """A harmful rise of a guardrail from .2 to .4 over 100 sessions."""
+    cohort = cohort or leaf()
+    defaults: dict[str, Any] = {
+        "alarm": derive_id("alarm", number),
+        "signal": "edit_ratio",
+        "family": Family.OUTCOME,
+        "role": Role.GUARDRAIL,
+        "direction": Direction.UP,
+        "harmful": True,
+        "evidence": 12_000.0,
+        "threshold": 10_000.0,
+        "observed": 0.4,
+        "observed_sessions": 100,
+        "baseline": 0.2,
+        "bound": 0.22,
+        "baseline_sessions": 200,
+        "tolerance": 0.05,
+        "onset_from_ms": at_ms,
+        "onset_to_ms": at_ms + 1000,
+        "rollout": ROLLOUT_ID if cohort.arm in {Arm.CANDIDATE, Arm.CONTROL} else None,
+        "stage": "leaf",
+        "source_partition": 0,
+        "mark": number,
+        "log_time_ms": at_ms,
+    }
+    return Alarm(cohort=cohort, **{**defaults, **fields})
+
+
+def input_alarm(number: int, cohort: Cohort | None = None, **fields: Any) -> Alarm:
+    """A rise of an input that is no guardrail."""
+    moved = {"signal": "dialogue_length", "family": Family.INPUT, "role": Role.SIGNAL, "harmful": False}
+    return alarm(number, cohort, **{**moved, **fields})
+
+
+def draft(message: Alarm, index: int = 0) -> Draft:
+    headers = output_headers(message.ce_type, message.stage, message.source_partition, message.mark, index)
+    return Draft(b"platform", to_json(message), headers)
+
+
+class Triage:
+    """A log of alarms in the making and the stage that reads it."""
+
+    def __init__(self, with_rollout: bool = True, **policy_fields: Any) -> None:
+        self.log = Scenario(ALARMS)
+        body = policy(correlation_window_s=WINDOW_S, **policy_fields)
+        self.log.begin(body, [document(ROLLOUT)] if with_rollout else [])
+        self.stage = TriageStage(0, 1, trust())
+        self.outputs: list[Output] = []
+        self.read()
+
+    def read(self) -> list[DriftEvent]:
+        """Apply what is new; gives the events stated."""
+        outputs = self.stage.apply(self.log.log[self.stage.next_offset :])
+        self.outputs += outputs
+        return [parse_message(DriftEvent, output.value)[0] for output in outputs]
+
+    def alarm(self, message: Alarm) -> list[DriftEvent]:
+        self.log.add(draft(message))
+        return self.read()
+
+    def tick(self, seconds: float = 1.0) -> list[DriftEvent]:
+        self.log.tick(seconds)
+        return self.read()
+
+    def step(self, step: int, phase: RolloutPhase, **fields: Any) -> list[DriftEvent]:
+        self.log.control(decision(ROLLOUT, step, phase, log_time_ms=self.log.now_ms, **fields))
+        return self.read()
+
+    def expose(self) -> None:
+        self.step(1, RolloutPhase.EXPOSING)
