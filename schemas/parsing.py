@@ -62,11 +62,11 @@ def _parse_newer(model: type[M], value: bytes, error: ValidationError) -> tuple[
     if version is not None and _major(version) != MAJOR:
         raise PoisonRecord(Refusal.UNSUPPORTED_VERSION, f"{version}, this build reads {MAJOR}.x") from None
     if version is None or int(version.partition(".")[2]) <= MINOR:
-        raise _explain(model, error) from None
+        raise explain_invalid(model, error) from None
     try:
         message = model.model_validate_json(value, strict=True, extra="ignore")
     except ValidationError as remaining:
-        raise _explain(model, remaining) from None
+        raise explain_invalid(model, remaining) from None
     return message, sum(detail["type"] == "extra_forbidden" for detail in error.errors(include_url=False))
 
 
@@ -83,8 +83,8 @@ def _major(version: str) -> int:
     return int(version.partition(".")[0])
 
 
-def _explain(model: type[Message], error: ValidationError) -> PoisonRecord:
-    """The gravest reason, and of several places with it the first."""
+def explain_invalid(model: type[Message], error: ValidationError) -> PoisonRecord:
+    """What pydantic found, as a refusal: the gravest reason, and of several places with it the first."""
     details = error.errors(include_url=False, include_context=False)
     reasons = [_classify(detail) for detail in details]
     gravest = min(reasons, key=_GRAVEST_FIRST.index)

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from homeostat.schemas.base import Digest, EpochMs, Message, OpaqueId, Part, Slug
+from homeostat.schemas.base import Digest, Message, OpaqueId, Part, Slug
 
 
 class Target(Part):
@@ -77,14 +77,3 @@ class RolloutPhase(StrEnum):
 
 
 ENDED = frozenset({RolloutPhase.PROMOTED, RolloutPhase.ROLLED_BACK, RolloutPhase.LAPSED})
-
-
-class RolloutStep(Message):
-    """A step that the guard has taken; copied by control so that leaves and triage know it."""
-
-    ce_type: ClassVar[str] = "homeostat.rollout.step"
-    rollout: OpaqueId
-    step: Annotated[int, Field(ge=1)]
-    phase: RolloutPhase
-    share: Annotated[float, Field(ge=0, lt=1)]
-    at_ms: EpochMs

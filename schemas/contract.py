@@ -1,0 +1,77 @@
+"""Every message that crosses a process border, by its CloudEvents type."""
+
+from types import MappingProxyType
+
+from homeostat.schemas.alarm import Alarm
+from homeostat.schemas.audit import AuditEntry
+from homeostat.schemas.base import Message
+from homeostat.schemas.command import Acknowledgement, DesiredState
+from homeostat.schemas.control import (
+    ApprovalDocument,
+    BaselineDocument,
+    Gap,
+    KernelVersionDocument,
+    KeyActivationDocument,
+    MissingSource,
+    PolicyDocument,
+    ReleaseDocument,
+    ReviewDocument,
+    RolloutDocument,
+    SealBaselineDocument,
+    SnapshotBegin,
+    SnapshotEnd,
+    Tick,
+)
+from homeostat.schemas.dead_letter import DeadLetter
+from homeostat.schemas.decision import Decision
+from homeostat.schemas.drift_event import DriftEvent
+from homeostat.schemas.evidence import Echo, Evidence
+from homeostat.schemas.exposure import ExposureReport, PublisherReport
+from homeostat.schemas.intent import Intent
+from homeostat.schemas.key_document import KeyDocument
+from homeostat.schemas.lease import Lease
+from homeostat.schemas.summary import Marker, Summary
+from homeostat.schemas.trace import FeedbackTrace, WorkTrace
+
+_CONTROL: tuple[type[Message], ...] = (Tick, SnapshotBegin, SnapshotEnd, MissingSource, Gap)
+_DOCUMENTS: tuple[type[Message], ...] = (
+    ApprovalDocument,
+    BaselineDocument,
+    KernelVersionDocument,
+    KeyActivationDocument,
+    PolicyDocument,
+    ReleaseDocument,
+    ReviewDocument,
+    RolloutDocument,
+    SealBaselineDocument,
+)
+_SIGNED: tuple[type[Message], ...] = (
+    Acknowledgement,
+    Decision,
+    DesiredState,
+    ExposureReport,
+    Intent,
+    KeyDocument,
+    Lease,
+)
+_PLAIN: tuple[type[Message], ...] = (
+    Alarm,
+    AuditEntry,
+    DeadLetter,
+    DriftEvent,
+    Echo,
+    Evidence,
+    FeedbackTrace,
+    Marker,
+    PublisherReport,
+    Summary,
+    WorkTrace,
+)
+
+CONTROL_MESSAGES = frozenset({*_CONTROL, *_DOCUMENTS})
+"""What a stage's input may carry beside its data, under the header `hs-control`."""
+SIGNED_MESSAGES = frozenset({*_CONTROL, *_DOCUMENTS, *_SIGNED})
+"""Messages whose value is a DSSE envelope; the model describes the payload."""
+MESSAGES = MappingProxyType(
+    {m.ce_type: m for m in sorted((*_CONTROL, *_DOCUMENTS, *_SIGNED, *_PLAIN), key=lambda model: model.ce_type)}
+)
