@@ -83,6 +83,9 @@ class Settings(BaseSettings):
     metric_tenants: frozenset[str] = frozenset()
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "json", "console"] = "auto"
+    failpoint: str = Field(
+        default="", description="name:action[:count], for the fault trials; see streams/failpoints.py."
+    )
 
     @field_validator("metric_tenants", mode="after")
     @classmethod
