@@ -4,7 +4,14 @@ The names of the public API are imported when they are first used, so that `impo
 """
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from homeostat.schemas.errors import HomeostatError
+    from homeostat.streams.client.gateway import Gateway
+    from homeostat.streams.client.publisher import Publisher
+
+__all__ = ["Gateway", "HomeostatError", "Publisher"]
 
 _PUBLIC = {
     "Gateway": "homeostat.streams.client.gateway",

@@ -22,7 +22,7 @@ COMMANDS = [
         ("backtest", TRY, "Run the whole pipeline over a file of traces, without Kafka."),
         ("broker", RUN, "Start Apache Kafka on this machine, with nothing but Python."),
         ("topics", RUN, "Create the topics, or check those of a broker against the table."),
-        ("worker", RUN, "Run the stages of a role: observe, release, control, record."),
+        ("worker", RUN, "Run a role: observe, release, control, or all of them."),
         ("gateway", RUN, "Run the reference deployment gateway."),
         ("keys", OPERATE, "Make signing keys and MAC masters."),
         ("apply", OPERATE, "Sign and publish a policy, a release or a rollout."),
