@@ -1,26 +1,14 @@
 """From a parent monitor's crossing to an alarm with its numbers."""
 
-from typing import NamedTuple
-
 from homeostat.detectors.fixed_point import VALUE_SCALE
+from homeostat.detectors.outbox import Outbox
 from homeostat.detectors.parents.judge import Judged
 from homeostat.schemas.alarm import Alarm
-from homeostat.schemas.canonical import derive_id
 from homeostat.schemas.cohort import Cohort
 from homeostat.schemas.policy import Policy
 
 
-class Place(NamedTuple):
-    """Where and when a stage speaks: its partition, the record that caused it, the output's index, log time."""
-
-    stage: str
-    partition: int
-    mark: int
-    output_index: int
-    log_time_ms: int
-
-
-def state_alarm(judged: Judged, cohort: Cohort, policy: Policy, at: Place) -> Alarm:
+def state_alarm(judged: Judged, cohort: Cohort, policy: Policy, outbox: Outbox) -> Alarm:
     """Give the alarm of one crossing.
 
     The baseline is the mean of what the leaves expected of the same sessions (`expected` / `bet_sessions`); a parent
@@ -31,7 +19,7 @@ def state_alarm(judged: Judged, cohort: Cohort, policy: Policy, at: Place) -> Al
     since, bucket_ms = crossing.since, round(policy.times.bucket_s * 1000)
     baseline = _mean(since.expected, since.bet_sessions)
     return Alarm(
-        alarm=derive_id(at.stage, at.partition, at.mark, at.output_index),
+        alarm=outbox.derive_id(),
         cohort=cohort,
         signal=spec.name,
         family=spec.family,
@@ -48,10 +36,10 @@ def state_alarm(judged: Judged, cohort: Cohort, policy: Policy, at: Place) -> Al
         tolerance=spec.tolerance,
         onset_from_ms=crossing.onset_from * bucket_ms,
         onset_to_ms=(crossing.onset_to + 1) * bucket_ms,
-        stage=at.stage,
-        source_partition=at.partition,
-        mark=at.mark,
-        log_time_ms=at.log_time_ms,
+        stage=outbox.stage,
+        source_partition=outbox.partition,
+        mark=outbox.mark,
+        log_time_ms=outbox.log_time_ms,
     )
 
 

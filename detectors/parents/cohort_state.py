@@ -6,10 +6,12 @@ from functools import reduce
 from itertools import zip_longest
 
 from pydantic import TypeAdapter
+from river import stats
 
 from homeostat.detectors.fixed_point import merge_squares
 from homeostat.detectors.frames import frame, unframe
 from homeostat.detectors.parents.monitor import Monitor
+from homeostat.detectors.statistics.river_bridge import as_variance
 from homeostat.schemas.cohort import Cohort
 from homeostat.schemas.summary import SignalSummary
 
@@ -37,6 +39,10 @@ class SignalState:
         self.square_high, self.square_low = merge_squares(squares, (sums.square_high, sums.square_low))
         self.bet_sessions += sums.bet_sessions
         self.expected += sums.expected
+
+    def moments(self) -> stats.Var:
+        """Mean and variance over the sessions of all sealed buckets, as River's object (`.mean.get()`, `.get()`)."""
+        return as_variance(self.sessions, self.total, (self.square_high, self.square_low))
 
 
 @dataclass

@@ -1,21 +1,21 @@
 """The parents stage: adds up what the leaves bet for their parents, and judges the layers across partitions."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from homeostat.detectors.control_log import ControlLog
 from homeostat.detectors.frames import frame, unframe
-from homeostat.detectors.parents.alarm_of import Place, state_alarm
+from homeostat.detectors.outbox import Outbox
+from homeostat.detectors.parents.alarm_of import state_alarm
 from homeostat.detectors.parents.buckets import OpenBuckets, SealedBucket, Taken
 from homeostat.detectors.parents.cohort_state import CohortState
-from homeostat.detectors.parents.judge import Judged, judge_bucket
+from homeostat.detectors.parents.judge import judge_bucket
 from homeostat.detectors.trust import TrustStore
 from homeostat.schemas.base import Message
-from homeostat.schemas.canonical import to_json
-from homeostat.schemas.cohort import Cohort
+from homeostat.schemas.control import MissingSource
 from homeostat.schemas.errors import PoisonRecord, SignatureRefused
-from homeostat.schemas.headers import CE_TYPE, find_header, output_headers
+from homeostat.schemas.headers import CE_TYPE, find_header
 from homeostat.schemas.log import Output, Record
 from homeostat.schemas.parsing import parse_message
 from homeostat.schemas.partition import partition_of
@@ -24,7 +24,7 @@ from homeostat.schemas.reasons import Refusal
 from homeostat.schemas.summary import Marker, Summary
 from homeostat.schemas.topics import ALARMS, STAGE_INPUTS
 
-CORRELATION_DOMAIN = b"platform"
+CORRELATION_DOMAIN = "platform"
 _STATE_VERSION = 1
 _META, _COHORT = b"parents", b"cohort/"
 
@@ -41,7 +41,8 @@ class ParentsStage:
     def __init__(self, partition: int, partition_count: int, source_partition_count: int, trust: TrustStore) -> None:
         self._partition, self._partition_count = partition, partition_count
         self._sources = source_partition_count
-        self._control = ControlLog(STAGE_INPUTS[self.name], partition, trust)
+        self._topic = STAGE_INPUTS[self.name]
+        self._control = ControlLog(self._topic, partition, trust)
         self._buckets = OpenBuckets(source_partition_count)
         self._cohorts: dict[str, CohortState] = {}
         self._changed: set[str] = set()
@@ -59,16 +60,13 @@ class ParentsStage:
         return self._cohorts
 
     def apply(self, records: Sequence[Record]) -> list[Output]:
-        """Fold records in; gives the alarms of the buckets that became complete."""
+        """Fold records in; gives the alarms of the buckets that became complete, and dead letters."""
         outputs: list[Output] = []
         for record in records:
             if record.offset < self._next_offset:
                 continue
             self._next_offset = record.offset + 1
-            try:
-                outputs += self._apply_one(record)
-            except (PoisonRecord, SignatureRefused) as error:
-                self._count(f"refused_{error.reason.value}")
+            outputs += self._apply_one(record)
         return outputs
 
     def state_records(self) -> dict[bytes, bytes]:
@@ -90,25 +88,42 @@ class ParentsStage:
             self._cohorts[key.removeprefix(_COHORT).decode()] = CohortState.from_bytes(state_records[key])
 
     def _apply_one(self, record: Record) -> list[Output]:
-        if self._control.is_control(record):
-            self._control.fold(record)
-            return self._seal(record)
-        self._control.advance(record.timestamp, is_data=True)
+        policy = self._control.policy
+        try:
+            if self._control.is_control(record):
+                self._take_control(self._control.fold(record).message)
+            else:
+                self._control.advance(record.timestamp, is_data=True)
+                self._take(record)
+        except (PoisonRecord, SignatureRefused) as error:
+            self._count(f"refused_{error.reason.value}")
+            outbox = self._open_outbox(record)
+            outbox.refuse(self._topic, record, error.reason, None if policy is None else policy.dead_letters)
+            return outbox.outputs
+        return self._seal(self._open_outbox(record))
+
+    def _take_control(self, message: Message) -> None:
+        if isinstance(message, MissingSource):
+            source = message.source_partition
+            if self._buckets.marked.get(source, (-1, -1))[1] > message.last_mark:
+                self._control.declare_present(source)
+
+    def _take(self, record: Record) -> None:
         if not self._control.evaluated:
             self._count("not_evaluated")
-            return []
+            return
         message = _read(record)
+        self._check_source(message.source_partition)
         if isinstance(message, Summary):
-            self._check_source(message.source_partition)
             self._check_key(message)
             self._count(f"summary_{self._buckets.add(message)}")
-            return []
+            return
         self._check_marker(message)
-        if self._buckets.mark(message) is Taken.REPEAT:
-            self._count("marker_repeat")
-            return []
-        self._control.declare_present(message.source_partition)
-        return self._seal(record)
+        if self._buckets.mark(message) is Taken.ADDED:
+            self._control.declare_present(message.source_partition)
+
+    def _open_outbox(self, record: Record) -> Outbox:
+        return Outbox(self.name, self._partition, record.offset, self._control.log_time_ms)
 
     def _check_source(self, source: int) -> None:
         if source >= self._sources:
@@ -119,39 +134,29 @@ class ParentsStage:
             raise PoisonRecord(Refusal.WRONG_PARTITION, f"{summary.cohort.key} is not of partition {self._partition}")
 
     def _check_marker(self, marker: Marker) -> None:
-        self._check_source(marker.source_partition)
         if marker.partition_count != self._sources:
             raise PoisonRecord(Refusal.OUT_OF_RANGE, f"{marker.partition_count} source partitions, not {self._sources}")
 
-    def _seal(self, record: Record) -> list[Output]:
+    def _seal(self, outbox: Outbox) -> list[Output]:
         policy = self._control.policy
-        if policy is None:
-            return []
-        outputs: list[Output] = []
-        for sealed in self._buckets.seal(self._control.missing):
-            self._note_no_data(sealed)
-            for key in sorted(sealed.summaries):
-                for cohort, judged in self._judge(key, sealed, policy):
-                    outputs.append(self._alarm(cohort, judged, policy, record.offset, len(outputs)))
-        return outputs
+        if policy is not None and self._control.evaluated:
+            for sealed in self._buckets.seal(self._control.missing):
+                self._note_no_data(sealed)
+                for key in sorted(sealed.summaries):
+                    self._judge(key, sealed, policy, outbox)
+        return outbox.outputs
 
     def _note_no_data(self, sealed: SealedBucket) -> None:
         self._count("sealed")
         for source in sealed.no_data:
             self.no_data[source] = self.no_data.get(source, 0) + 1
 
-    def _judge(self, key: str, sealed: SealedBucket, policy: Policy) -> Iterator[tuple[Cohort, Judged]]:
+    def _judge(self, key: str, sealed: SealedBucket, policy: Policy, outbox: Outbox) -> None:
         summaries = [summary for _, summary in sorted(sealed.summaries[key].items())]
         state = self._cohorts.setdefault(key, CohortState(summaries[0].cohort))
         self._changed.add(key)
         for judged in judge_bucket(state, sealed.bucket, summaries, policy, bool(sealed.no_data)):
-            yield state.cohort, judged
-
-    def _alarm(self, cohort: Cohort, judged: Judged, policy: Policy, mark: int, index: int) -> Output:
-        at = Place(self.name, self._partition, mark, index, self._control.log_time_ms)
-        alarm = state_alarm(judged, cohort, policy, at)
-        headers = output_headers(alarm.ce_type, at.stage, at.partition, at.mark, at.output_index)
-        return Output(ALARMS, CORRELATION_DOMAIN, to_json(alarm), at.log_time_ms, headers)
+            outbox.put(ALARMS, CORRELATION_DOMAIN, state_alarm(judged, state.cohort, policy, outbox))
 
     def _count(self, name: str) -> None:
         self.counts[name] = self.counts.get(name, 0) + 1

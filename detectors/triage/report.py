@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from homeostat.detectors.outbox import Outbox
 from homeostat.detectors.triage.advice import Advice, advise
 from homeostat.detectors.triage.change_of import describe_change
 from homeostat.detectors.triage.classify import classify
@@ -28,14 +29,6 @@ _STEPS = {
 }
 
 
-class Stamp(NamedTuple):
-    """Where an output stands: partition, the record that caused it, log time."""
-
-    partition: int
-    mark: int
-    log_time_ms: int
-
-
 class Circumstances(NamedTuple):
     """What is known beside the alarms: the rollout's timeline, acknowledgements of its end, why the event closes."""
 
@@ -45,7 +38,7 @@ class Circumstances(NamedTuple):
     closing: str | None
 
 
-def report_event(event: OpenEvent, known: Circumstances, policy: Policy, at: Stamp) -> DriftEvent:
+def report_event(event: OpenEvent, known: Circumstances, policy: Policy, outbox: Outbox) -> DriftEvent:
     """State the event as it is seen now; `event.revision` counts the statements before this one."""
     drift_class, evidence = classify(event, known.timeline)
     alarms = event.gravest_first()
@@ -69,9 +62,9 @@ def report_event(event: OpenEvent, known: Circumstances, policy: Policy, at: Sta
         next_step=advice.next_step,
         owner=advice.owner,
         sentence=_say(event, changes, drift_class, advice, known)[:2000],
-        source_partition=at.partition,
-        mark=at.mark,
-        log_time_ms=at.log_time_ms,
+        source_partition=outbox.partition,
+        mark=outbox.mark,
+        log_time_ms=outbox.log_time_ms,
     )
 
 

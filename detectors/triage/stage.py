@@ -1,22 +1,22 @@
 """The triage stage: alarms become drift events, classified, with the next step and its owner."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from homeostat.detectors.control_log import ControlLog
+from homeostat.detectors.control_log import ControlLog, Folded
 from homeostat.detectors.frames import frame, unframe
+from homeostat.detectors.outbox import Outbox
 from homeostat.detectors.triage.grouping import find_event, has_room
 from homeostat.detectors.triage.open_event import OpenEvent
-from homeostat.detectors.triage.report import Circumstances, Stamp, report_event
+from homeostat.detectors.triage.report import Circumstances, report_event
 from homeostat.detectors.triage.timeline import RolloutTimeline
 from homeostat.detectors.trust import TrustStore
 from homeostat.schemas.alarm import Alarm
-from homeostat.schemas.canonical import derive_id, to_json
 from homeostat.schemas.control import ControlType
 from homeostat.schemas.decision import Decision
 from homeostat.schemas.errors import PoisonRecord, SignatureRefused
-from homeostat.schemas.headers import CE_TYPE, INDEX, find_header, output_headers
+from homeostat.schemas.headers import CE_TYPE, INDEX, find_header
 from homeostat.schemas.log import Output, Record
 from homeostat.schemas.parsing import parse_message
 from homeostat.schemas.partition import partition_of
@@ -42,7 +42,8 @@ class TriageStage:
 
     def __init__(self, partition: int, partition_count: int, trust: TrustStore) -> None:
         self._partition, self._partition_count = partition, partition_count
-        self._control = ControlLog(STAGE_INPUTS[self.name], partition, trust)
+        self._topic = STAGE_INPUTS[self.name]
+        self._control = ControlLog(self._topic, partition, trust)
         self._events: dict[str, OpenEvent] = {}
         self._rollouts: dict[str, RolloutTimeline] = {}
         self._seen: dict[str, tuple[int, int]] = {}
@@ -60,16 +61,13 @@ class TriageStage:
         return self._events
 
     def apply(self, records: Sequence[Record]) -> list[Output]:
-        """Fold records in; gives drift events."""
+        """Fold records in; gives drift events and dead letters."""
         outputs: list[Output] = []
         for record in records:
             if record.offset < self._next_offset:
                 continue
             self._next_offset = record.offset + 1
-            try:
-                outputs += self._apply_one(record)
-            except (PoisonRecord, SignatureRefused) as error:
-                self._count(f"refused_{error.reason.value}")
+            outputs += self._apply_one(record)
         return outputs
 
     def state_records(self) -> dict[bytes, bytes]:
@@ -92,31 +90,45 @@ class TriageStage:
         self._rollouts = {timeline.rollout: timeline for timeline in timelines}
 
     def _apply_one(self, record: Record) -> list[Output]:
-        if self._control.is_control(record):
-            return self._apply_control(record)
-        self._control.advance(record.timestamp, is_data=True)
-        if not self._control.evaluated or self._control.policy is None:
+        try:
+            if self._control.is_control(record):
+                folded = self._control.fold(record)
+                outbox = self._open_outbox(record)
+                self._take_control(folded, outbox)
+            else:
+                self._control.advance(record.timestamp, is_data=True)
+                outbox = self._open_outbox(record)
+                self._take(record, outbox)
+        except (PoisonRecord, SignatureRefused) as error:
+            self._count(f"refused_{error.reason.value}")
+            outbox, policy = self._open_outbox(record), self._control.policy
+            outbox.refuse(self._topic, record, error.reason, None if policy is None else policy.dead_letters)
+        return outbox.outputs
+
+    def _take(self, record: Record, outbox: Outbox) -> None:
+        policy = self._control.policy
+        if not self._control.evaluated or policy is None:
             self._count("not_evaluated")
-            return []
+            return
         alarm = self._read(record)
         if not self._is_new(alarm, record):
             self._count("repeat")
-            return []
+            return
         self._count("alarm")
-        return self._place(alarm, record.offset, self._control.policy)
+        self._place(alarm, outbox, policy)
 
-    def _apply_control(self, record: Record) -> list[Output]:
-        folded = self._control.fold(record)
-        if folded.type is ControlType.TICK:
-            return list(self._revise(record.offset))
-        if not folded.changed:
-            return []
-        if isinstance(folded.message, Decision):
+    def _take_control(self, folded: Folded, outbox: Outbox) -> None:
+        policy = self._control.policy
+        if folded.type is ControlType.TICK and policy is not None:
+            self._revise(outbox, policy)
+        elif folded.changed and isinstance(folded.message, Decision):
             self._take_step(folded.message)
-        elif folded.type is ControlType.ACKNOWLEDGEMENT:
+        elif folded.changed and folded.type is ControlType.ACKNOWLEDGEMENT:
             for event in self._events.values():
                 self._touch(event, dirty=event.dirty or self._has_ended(event))
-        return []
+
+    def _open_outbox(self, record: Record) -> Outbox:
+        return Outbox(self.name, self._partition, record.offset, self._control.log_time_ms)
 
     def _read(self, record: Record) -> Alarm:
         if find_header(record.headers, CE_TYPE) != Alarm.ce_type.encode():
@@ -135,24 +147,24 @@ class TriageStage:
         self._seen[source] = place
         return True
 
-    def _place(self, alarm: Alarm, mark: int, policy: Policy) -> list[Output]:
+    def _place(self, alarm: Alarm, outbox: Outbox, policy: Policy) -> None:
         rollout = self._find_rollout(alarm)
         window_ms = round(policy.correlation_window_s * 1000)
         event = find_event(alarm, self._events, rollout, window_ms)
         if event is not None:
             event.add(alarm)
             self._touch(event)
-            return []
+            return
         timeline = self._rollouts.get(rollout or "")
         if timeline is not None and timeline.concluded:
             timeline.after_end += 1
             self._changed.add(_ROLLOUT + timeline.rollout.encode())
-            return []
-        event = OpenEvent(derive_id(self.name, self._partition, mark), mark, rollout)
+            return
+        event = OpenEvent(outbox.derive_id(), outbox.mark, rollout)
         event.spill = rollout is None and not has_room(self._events.values())
         event.add(alarm)
         self._events[event.event] = event
-        return [self._state(event, None, mark, 0, policy)]
+        self._state(event, None, outbox, policy)
 
     def _find_rollout(self, alarm: Alarm) -> str | None:
         known = alarm.rollout in self._control.rollouts or alarm.rollout in self._rollouts
@@ -166,17 +178,11 @@ class TriageStage:
             if event.rollout == decision.rollout:
                 self._touch(event)
 
-    def _revise(self, mark: int) -> Iterator[Output]:
-        policy = self._control.policy
-        if policy is None:
-            return
-        index = 0
-        for event in sorted(self._events.values(), key=lambda event: event.event):
+    def _revise(self, outbox: Outbox, policy: Policy) -> None:
+        for event in sorted(self._events.values(), key=lambda event: event.opened_at):
             closing = self._why_close(event, policy)
-            if closing is None and not event.dirty:
-                continue
-            yield self._state(event, closing, mark, index, policy)
-            index += 1
+            if closing is not None or event.dirty:
+                self._state(event, closing, outbox, policy)
             if closing is not None:
                 self._conclude(event)
 
@@ -193,15 +199,13 @@ class TriageStage:
             return f"no alarm for {quiet_s:.0f} s > {QUIET_WINDOWS * window_s:.0f} s ({event.alarms} alarms in all)"
         return None
 
-    def _state(self, event: OpenEvent, closing: str | None, mark: int, index: int, policy: Policy) -> Output:
+    def _state(self, event: OpenEvent, closing: str | None, outbox: Outbox, policy: Policy) -> None:
         timeline = self._rollouts.get(event.rollout or "")
         acknowledged, targets = (0, 0) if timeline is None else self._count_acknowledged(timeline)
-        at = Stamp(self._partition, mark, self._control.log_time_ms)
-        message = report_event(event, Circumstances(timeline, acknowledged, targets, closing), policy, at)
+        message = report_event(event, Circumstances(timeline, acknowledged, targets, closing), policy, outbox)
         event.revision = message.revision
         self._touch(event, dirty=False)
-        headers = output_headers(message.ce_type, self.name, self._partition, mark, index)
-        return Output(DRIFT_EVENTS, event.event.encode(), to_json(message), at.log_time_ms, headers)
+        outbox.put(DRIFT_EVENTS, event.event, message)
 
     def _conclude(self, event: OpenEvent) -> None:
         del self._events[event.event]

@@ -1,6 +1,7 @@
 """When a bucket is sealed, what is refused or counted, and what a silent source costs."""
 
 import pytest
+from river import stats
 
 from homeostat.detectors.parents.buckets import MAX_OPEN_BUCKETS
 from homeostat.detectors.parents.stage import ParentsStage
@@ -10,7 +11,7 @@ from homeostat.schemas.headers import output_headers
 from homeostat.schemas.parsing import parse_message
 from homeostat.schemas.partition import partition_of
 from homeostat.schemas.signal import Direction
-from homeostat.schemas.topics import ALARMS, SUMMARIES
+from homeostat.schemas.topics import ALARMS, DEAD_LETTERS, SUMMARIES
 from tests.builders.keys import trust
 from tests.builders.scenario import Scenario
 from tests.builders.traces import Draft
@@ -117,7 +118,7 @@ def test_what_cannot_be_read_is_counted_and_the_stream_goes_on(bad: Draft, reaso
     scenario.add(bad)
     scenario.add(draft(summary(edit_ratio=sums())))
     stage = new_stage()
-    stage.apply(scenario.log)
+    assert [output.topic for output in stage.apply(scenario.log)] == [DEAD_LETTERS]
     assert stage.counts == {f"refused_{reason}": 1, "summary_added": 1}
     assert stage.next_offset == len(scenario.log)
 
@@ -168,3 +169,32 @@ def test_a_summary_in_the_wrong_partition_is_refused() -> None:
     stage = ParentsStage(partition, 2, SOURCES, trust())
     stage.apply(scenario.log)
     assert stage.counts == {"refused_wrong_partition": 1}
+
+
+def test_a_missing_source_that_has_spoken_since_is_not_missing() -> None:
+    scenario = Scenario(SUMMARIES)
+    scenario.begin()
+    scenario.add(draft(marker(2, bucket=0, mark=7)))
+    declare_missing(scenario, 2)
+    for message in (summary(0, 1, edit_ratio=sums()), marker(0, 1), marker(1, 1)):
+        scenario.add(draft(message))
+    stage = new_stage()
+    stage.apply(scenario.log)
+    assert not stage.cohorts, "its marker is newer than the one that control saw"
+
+
+def test_moments_are_rivers() -> None:
+    values = [0.25, 0.25, 0.25, 0.75]
+    stage, _ = run(
+        [
+            summary(0, edit_ratio=sums(3, 0.25)),
+            summary(1, edit_ratio=sums(1, 0.75)),
+            *[marker(source) for source in range(SOURCES)],
+        ]
+    )
+    river = stats.Var()
+    for value in values:
+        river.update(value)
+    moments = stage.cohorts[TENANT.key].signals["edit_ratio"].moments()
+    assert (moments.n, moments.mean.get()) == (4, river.mean.get())
+    assert moments.get() == pytest.approx(river.get())

@@ -12,7 +12,7 @@ from homeostat.schemas.log import Output
 from homeostat.schemas.parsing import parse_message
 from homeostat.schemas.rollout import RolloutPhase
 from homeostat.schemas.signal import Direction, Family, Role
-from homeostat.schemas.topics import ALARMS
+from homeostat.schemas.topics import ALARMS, DRIFT_EVENTS
 from homeostat.schemas.trace import Arm
 from tests.builders.documents import ROLLOUT_ID, START_MS, decision, document, policy, rollout
 from tests.builders.keys import trust
@@ -82,7 +82,7 @@ class Triage:
         """Apply what is new; gives the events stated."""
         outputs = self.stage.apply(self.log.log[self.stage.next_offset :])
         self.outputs += outputs
-        return [parse_message(DriftEvent, output.value)[0] for output in outputs]
+        return [parse_message(DriftEvent, output.value)[0] for output in outputs if output.topic == DRIFT_EVENTS]
 
     def alarm(self, message: Alarm) -> list[DriftEvent]:
         self.log.add(draft(message))

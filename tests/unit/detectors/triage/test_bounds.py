@@ -12,7 +12,7 @@ from homeostat.schemas.headers import output_headers
 from homeostat.schemas.log import Output
 from homeostat.schemas.partition import partition_of
 from homeostat.schemas.rollout import RolloutPhase
-from homeostat.schemas.topics import ALARMS
+from homeostat.schemas.topics import ALARMS, DEAD_LETTERS, DRIFT_EVENTS
 from homeostat.schemas.trace import Arm
 from tests.builders.documents import START_MS, decision
 from tests.builders.keys import trust
@@ -129,6 +129,7 @@ def test_what_cannot_be_read_is_counted_and_the_stream_goes_on(bad: Draft, reaso
     (event,) = triage.alarm(alarm(2))
     assert event.alarms == 1
     assert triage.stage.counts == {f"refused_{reason}": 1, "alarm": 1}
+    assert [output.topic for output in triage.outputs] == [DEAD_LETTERS, DRIFT_EVENTS]
 
 
 def test_a_wrong_partition_is_refused() -> None:
@@ -137,7 +138,7 @@ def test_a_wrong_partition_is_refused() -> None:
     log.begin()
     log.add(draft(alarm(1)))
     stage = TriageStage(partition, 2, trust())
-    assert stage.apply(log.log) == []
+    assert [output.topic for output in stage.apply(log.log)] == [DEAD_LETTERS]
     assert stage.counts == {"refused_wrong_partition": 1}
 
 
