@@ -1,6 +1,7 @@
 """The Publisher: how a clinical runtime sends traces and feedback without ever waiting for Kafka."""
 
 import atexit
+import logging
 import uuid
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,7 +10,6 @@ from time import monotonic
 from types import TracebackType
 from typing import Any, Self, Unpack
 
-import structlog
 from confluent_kafka import KafkaError, Producer
 
 from homeostat.schemas.canonical import derive_id, to_json
@@ -27,7 +27,8 @@ from homeostat.streams.clock import SystemClock
 from homeostat.streams.kafka_config import client_config
 from homeostat.streams.settings import KafkaSettings
 
-log = structlog.get_logger("homeostat.publisher")
+# Not structlog: the process is the runtime's own, and so is the way it logs.
+log = logging.getLogger("homeostat.publisher")
 
 _POLL_S = 0.1
 
@@ -79,6 +80,7 @@ class Publisher:
                 "queue.buffering.max.kbytes": max(1, max_queued_bytes // 1024),
                 "delivery.timeout.ms": int(delivery_timeout_s * 1000),
                 "error_cb": _note_error,
+                "log_level": 0,
             }
         )
         self._thread = Thread(target=self._serve, name="homeostat-publisher", daemon=True)
@@ -197,7 +199,7 @@ class Publisher:
         try:
             self._producer.produce(TRACES, record.value, record.key, headers=[*record.headers])
         except BufferError:
-            log.warning("publisher report not queued", sequence=self._sequence)
+            log.warning("report %d was not queued: the queue is full", self._sequence)
 
     def _note_delivery(self, error: KafkaError | None, _message: Any) -> None:
         if error is None:
@@ -207,9 +209,9 @@ class Publisher:
 
     def _drop(self, reason: str) -> bool:
         if self._tally.add_dropped(reason):
-            log.warning("traces are being dropped", reason=str(reason), tenant=self.writer.tenant)
+            log.warning("traces of %s are being dropped: %s", self.writer.tenant, reason)
         return False
 
 
 def _note_error(error: KafkaError) -> None:
-    log.warning("the producer has trouble", code=error.name(), fatal=error.fatal())
+    log.warning("no way to Kafka: %s", error.name())
