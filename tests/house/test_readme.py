@@ -28,7 +28,7 @@ def find_commands(program: str) -> list[str]:
 
 
 def test_readme_has_commands() -> None:
-    assert {"homeostat topics create --partitions 16 --replication 3", "make demo"} <= {
+    assert {"homeostat topics create --partitions 16", "make demo"} <= {
         *find_commands("homeostat"),
         *find_commands("make"),
     }
