@@ -156,7 +156,7 @@ class SequencerStage:
     def _wait(self, intent: Intent, record: Record, outbox: Outbox) -> None:
         state = self._targets.get(intent.target.key, TargetState(target=intent.target))
         if len(state.waiting) >= MAX_WAITING:
-            self._refuse(record, Refusal.NOT_APPROVED, outbox)
+            self._refuse(record, Refusal.EXPIRED, outbox)
             return
         waiting = Waiting(
             intent=intent.intent,
