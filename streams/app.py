@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from functools import partial
 
-from homeostat.detectors.guard import GuardStage
-from homeostat.detectors.leaf import LeafStage
-from homeostat.detectors.parents import ParentsStage
-from homeostat.detectors.sequencer import SequencerStage
+from homeostat.detectors.guard.stage import GuardStage
+from homeostat.detectors.leaf.stage import LeafStage
+from homeostat.detectors.parents.stage import ParentsStage
+from homeostat.detectors.sequencer.stage import SequencerStage
 from homeostat.detectors.stage import Stage
-from homeostat.detectors.triage import TriageStage
+from homeostat.detectors.triage.stage import TriageStage
 from homeostat.detectors.trust import TrustStore
 from homeostat.schemas.log import Output
 from homeostat.schemas.roles import SignerRole

@@ -1,6 +1,9 @@
 """Composition root of the reference gateway: settings in, a served API out."""
 
+import signal
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import uvicorn
@@ -19,6 +22,16 @@ class _AnnouncingServer(uvicorn.Server):
     """A server that writes the port it got to a file, for whoever asked for any free one."""
 
     port_file: Path | None = None
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """End on TERM and INT without raising them again: what is waiting must still be handed over."""
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
