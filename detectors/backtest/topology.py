@@ -1,0 +1,147 @@
+"""The whole topology in one process: the five stages and the control relay over logs in memory, on a manual clock."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+
+from homeostat.detectors.backtest.log_store import LogStore, Place
+from homeostat.detectors.control_relay import ControlRelay
+from homeostat.detectors.stage import Stage
+from homeostat.schemas.errors import PoisonRecord, SignatureRefused
+from homeostat.schemas.headers import CE_TYPE, find_header
+from homeostat.schemas.log import LogRecord, Output
+from homeostat.schemas.parsing import parse_message
+from homeostat.schemas.summary import Marker
+from homeostat.schemas.topics import (
+    ACKS,
+    BASELINES,
+    CONTROLS,
+    DECISIONS,
+    POLICIES,
+    RELEASES,
+    ROLLOUTS,
+    STAGE_INPUTS,
+    SUMMARIES,
+)
+
+StageFactory = Callable[[int, int], Stage]
+"""(partition, partition count) to an empty stage."""
+Finish = Callable[[Output], Output]
+"""What the shell does to an output before it leaves: signing, sealing."""
+
+RELAYED = (POLICIES, RELEASES, ROLLOUTS, BASELINES, CONTROLS, DECISIONS, ACKS)
+_MARKER_PARTITION = 0
+_FORGET_EVERY = 5_000
+
+
+class Topology:
+    """Runs what is appended through every stage until nothing is left to read.
+
+    It is deterministic: the same appends, ticks and factories give the same logs. `factories` name the stages that
+    run (all five, or some); time stands still between calls of `tick`. Control writes into the inputs in `controlled`
+    (None: all; a dump brings its own control records). Topics that `retained` does not name are forgotten once read
+    (None: none are).
+    """
+
+    def __init__(
+        self,
+        partitions: int,
+        factories: Mapping[str, StageFactory],
+        finish: Finish,
+        retained: Collection[str] | None = None,
+        controlled: Collection[str] | None = None,
+    ) -> None:
+        self.logs = LogStore(partitions, retained)
+        self.relay = ControlRelay(partitions)
+        self.now_ms = 0
+        self.relay_refused: dict[str, int] = {}
+        self._finish = finish
+        self._controlled = frozenset(STAGE_INPUTS.values() if controlled is None else controlled)
+        self._stages = {
+            (name, part): factories[name](part, partitions)
+            for name in STAGE_INPUTS
+            if name in factories
+            for part in range(partitions)
+        }
+        relayed = [(topic, part) for topic in RELAYED for part in range(self.logs.partitions(topic))]
+        self._relay_places = (*relayed, (SUMMARIES, _MARKER_PARTITION))
+        self._read: dict[Place, int] = {}
+        self._since_forgotten = 0
+
+    def stage(self, name: str, partition: int) -> Stage:
+        """One running stage."""
+        return self._stages[name, partition]
+
+    def stages(self) -> Mapping[tuple[str, int], Stage]:
+        """Every running stage by name and partition."""
+        return self._stages
+
+    def send(self, output: Output) -> tuple[int, int]:
+        """Finish an output and append it; gives (partition, offset). Nothing reads it before `run`."""
+        return self.logs.send(self._finish(output))
+
+    def append(self, topic: str, partition: int, record: LogRecord) -> None:
+        """Append a record as it is, under its own offset: of a dump, which may have gaps."""
+        self.logs.log(topic, partition).append(record)
+
+    def tick(self, now_ms: int) -> None:
+        """Let it be `now_ms`: control ticks, and everything runs."""
+        self.now_ms = max(self.now_ms, now_ms)
+        self._control(self.relay.tick(self.now_ms))
+        self.run()
+
+    def snapshot(self) -> None:
+        """Let control write all its documents to every input: from then on stages evaluate."""
+        self.run()
+        self._control(self.relay.snapshot(self.now_ms))
+        self.run()
+
+    def run(self) -> int:
+        """Let every stage and the relay read until nothing is left; gives how many records were read."""
+        total = 0
+        while read := self._run_relay() + sum(self._run_stage(name, part) for name, part in self._stages):
+            total += read
+        self._since_forgotten += total
+        if self._since_forgotten >= _FORGET_EVERY:
+            self._since_forgotten = 0
+            self.logs.forget_read(self._read)
+        return total
+
+    def _control(self, outputs: Iterable[Output]) -> None:
+        for output in outputs:
+            if output.topic in self._controlled:
+                self.send(output)
+
+    def _run_stage(self, name: str, partition: int) -> int:
+        records = self._take_new(name, STAGE_INPUTS[name], partition)
+        if records:
+            for output in self._stages[name, partition].apply(records):
+                self.send(output)
+        return len(records)
+
+    def _run_relay(self) -> int:
+        read = 0
+        for topic, part in self._relay_places:
+            records = self._take_new("control", topic, part)
+            read += len(records)
+            for record in records:
+                self._relay_record(topic, record)
+        return read
+
+    def _relay_record(self, topic: str, record: LogRecord) -> None:
+        ce_type = (find_header(record.headers, CE_TYPE) or b"").decode("ascii", "replace")
+        try:
+            if topic == SUMMARIES:
+                if ce_type == Marker.ce_type:
+                    marker, _ = parse_message(Marker, record.value)
+                    self.relay.hear(marker.source_partition, marker.mark, self.now_ms)
+                return
+            copies = [] if record.value is None else self.relay.take(record.value, ce_type, self.now_ms)
+        except (PoisonRecord, SignatureRefused) as error:
+            self.relay_refused[error.reason.value] = self.relay_refused.get(error.reason.value, 0) + 1
+            return
+        self._control(copies)
+
+    def _take_new(self, reader: str, topic: str, partition: int) -> list[LogRecord]:
+        log, place = self.logs.log(topic, partition), (reader, topic, partition)
+        records = log.read(self._read.get(place, 0))
+        self._read[place] = log.count()
+        return records
