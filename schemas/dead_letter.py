@@ -114,6 +114,8 @@ def unpack_original(packed: bytes) -> Original:
     try:
         while position < len(packed):
             (length,) = _LENGTH.unpack_from(packed, position)
+            if length < _NO_VALUE:
+                raise ValueError
             position += _LENGTH.size + max(length, 0)
             fields.append(None if length == _NO_VALUE else packed[position - length : position])
         key, value, *rest = fields

@@ -65,8 +65,12 @@ class TraceWriter:
 
     def issue_token(self, trace: WorkTrace) -> WorkToken:
         """The token that feedback on this trace needs."""
+        return WorkToken.of(trace, self.issue_mac(trace))
+
+    def issue_mac(self, trace: WorkTrace | FeedbackTrace) -> str:
+        """The `work_token` of the work that a trace is of or about."""
         decisive = (trace.work_id, trace.work_time_ms, trace.release, trace.arm, trace.session)
-        return WorkToken.of(trace, issue_work_token(self._secret, self._master_id, *decisive))
+        return issue_work_token(self._secret, self._master_id, *decisive)
 
     def write(self, trace: WorkTrace | FeedbackTrace, traceparent: str | None = None) -> WireRecord:
         """The record of a trace. Raises `PoisonRecord`: WRONG_TENANT, OVERSIZE, what the registry refuses."""
