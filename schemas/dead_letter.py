@@ -113,21 +113,26 @@ def unpack_original(packed: bytes) -> Original:
     position = 0
     try:
         while position < len(packed):
-            (length,) = _LENGTH.unpack_from(packed, position)
-            if length < _NO_VALUE:
-                raise ValueError
-            position += _LENGTH.size + max(length, 0)
-            fields.append(None if length == _NO_VALUE else packed[position - length : position])
+            field, position = _unpack_field(packed, position)
+            fields.append(field)
         key, value, *rest = fields
         headers = [
             ((name or b"").decode(), content or b"") for name, content in zip(rest[::2], rest[1::2], strict=True)
         ]
     except (struct.error, ValueError):
         raise PoisonRecord(Refusal.SCHEMA, "not a packed record") from None
-    if position != len(packed):
-        raise PoisonRecord(Refusal.SCHEMA, "a packed record that was cut off")
     return Original(key, value, headers)
 
 
 def _pack_field(field: bytes | None) -> bytes:
     return _LENGTH.pack(_NO_VALUE) if field is None else _LENGTH.pack(len(field)) + field
+
+
+def _unpack_field(packed: bytes, position: int) -> tuple[bytes | None, int]:
+    (length,) = _LENGTH.unpack_from(packed, position)
+    start = position + _LENGTH.size
+    if length == _NO_VALUE:
+        return None, start
+    if not 0 <= length <= len(packed) - start:
+        raise ValueError("a length beyond the record's end")
+    return packed[start : start + length], start + length
