@@ -25,11 +25,11 @@ def test_bounds_enclose_the_sample_mean_and_widen_with_confidence(values: list[f
 def test_coverage_at_a_stopping_time_chosen_by_looking(draw: str) -> None:
     """The bound is sealed when it looks lowest among three lengths: it still misses at most δ of the time."""
     rng = np.random.default_rng(3)
-    delta, trials, misses = 0.1, 400, 0
+    delta, trials, misses = 0.1, 100, 0
     for _ in range(trials):
-        x = rng.beta(2, 8, 200) if draw == "beta" else (rng.random(200) < 0.05).astype(float)
+        x = rng.beta(2, 8, 100) if draw == "beta" else (rng.random(100) < 0.05).astype(float)
         mean = 0.2 if draw == "beta" else 0.05
-        misses += min(upper_bound(x[:n], delta) for n in (50, 100, 200)) < mean
+        misses += min(upper_bound(x[:n], delta) for n in (25, 50, 100)) < mean
     assert misses <= delta * trials + 3 * (delta * (1 - delta) * trials) ** 0.5
 
 

@@ -49,7 +49,7 @@ def binary_logs(mean: float) -> tuple[Floats, Floats]:
 
 def test_false_alarms_stay_within_the_budget() -> None:
     rng = np.random.default_rng(7)
-    steps = 400_000
+    steps = 120_000
     hits = (rng.random(steps) < RATE).astype(np.int64)
     alarms = alarm_times(hits, *binary_logs(RATE), THRESHOLD, np.empty(steps, np.int64))
     budget = steps / THRESHOLD
@@ -62,7 +62,7 @@ def test_delay_is_near_that_of_cusum_that_knows_the_shift() -> None:
     shifted = 0.25
     threshold = math.log(THRESHOLD)
     mine, oracle = [], []
-    for _ in range(300):
+    for _ in range(150):
         hits = (rng.random(600) < shifted).astype(np.int64)
         times = np.full(600, 600)
         alarm_times(hits, hit, miss, THRESHOLD, times)

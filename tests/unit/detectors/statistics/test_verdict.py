@@ -107,6 +107,46 @@ def test_undeclared_error_rates_are_refused(alpha: float, beta: float, share: fl
         verdict.judge(zeros, zeros, np.ones((1, 1), np.bool_), np.full((1, 1), share), alpha, beta)
 
 
+def spread(d: float, cohorts: int, pairs: int, pooled_part: float = verdict.POOLED_PART) -> verdict.Judgement:
+    """The same small harm in every cohort, one guardrail."""
+    harmful, non_inferior = (np.tile(sums, (cohorts, 1, 1)) for sums in sums_of(np.full(pairs, d)))
+    flags, shares = np.ones((cohorts, 1), np.bool_), verdict.equal_shares(cohorts, 1)
+    return verdict.judge(harmful, non_inferior, flags, shares, ALPHA, ALPHA, pooled_part=pooled_part)
+
+
+def test_harm_too_small_for_any_cohort_is_found_in_all_together() -> None:
+    found = spread(0.15, 6, 25)
+    assert not found.harmful_alone.any()
+    assert found.harmful_pooled.tolist() == [True]
+    assert found.any_harmful
+    assert not verdict.may_promote(found)
+    assert found.limit_pooled.tolist() == [pytest.approx(math.log(2 / ALPHA))]
+    assert found.limit_harmful[0, 0] == pytest.approx(math.log(12 / ALPHA))
+
+
+def test_without_a_pooled_part_the_cells_have_all_of_alpha() -> None:
+    found = spread(0.15, 6, 25, pooled_part=0.0)
+    assert not found.any_harmful
+    assert found.limit_harmful[0, 0] == pytest.approx(math.log(6 / ALPHA))
+    with pytest.raises(ValueError, match="pooled_part"):
+        spread(0.15, 6, 25, pooled_part=1.0)
+
+
+def test_a_single_cohort_keeps_all_of_alpha() -> None:
+    found = spread(0.15, 1, 25)
+    assert found.limit_pooled.tolist() == [math.inf]
+    assert found.limit_harmful[0, 0] == pytest.approx(math.log(1 / ALPHA))
+    assert not found.harmful_pooled.any()
+
+
+def test_leaving_a_cohort_out_never_adds_to_the_pooled_evidence() -> None:
+    sums = np.array([[[50, -3]], [[-20, 4]]])
+    everyone = verdict.pool_sums(sums, np.ones((2, 1), np.bool_))
+    for mask in ([[True], [False]], [[False], [True]], [[False], [False]]):
+        left = verdict.pool_sums(sums, np.array(mask))
+        assert np.all(left <= everyone)
+
+
 def test_pooling_adds_and_saturates() -> None:
     sums = np.array([[[1, LIMIT]], [[2, 5]], [[3, 4]]])
     assert verdict.pool_strata(sums, np.array([0, 0, 1]), 2).tolist() == [[[3, LIMIT]], [[3, 4]]]
