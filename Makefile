@@ -53,7 +53,7 @@ bench: $(STAMP) ## Speed beside its peers, on real Kafka, in one run (BENCH_JSON
 	@$(BIN)/python -m bench.throughput $(if $(BENCH_JSON),--json $(BENCH_JSON)) $(ARGS)
 
 bench-guard: $(STAMP) ## Error rates of the guard over thousands of simulated rollouts
-	@$(BIN)/python -m bench.guard $(ARGS)
+	@$(BIN)/python -m bench.guard $(if $(BENCH_JSON),--json $(BENCH_JSON)) $(ARGS)
 
 faults: $(STAMP) ## The fault trials on real Kafka, full size
 	@$(BIN)/pytest -m faults --fault-trials full --timeout 7200 $(ARGS)

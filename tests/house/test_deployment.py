@@ -1,5 +1,6 @@
 """Image, compose file and example documents: pinned, loopback only, in commands that exist."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import yaml
 
 from homeostat.schemas.control import PolicyDocument
 from homeostat.schemas.defaults import default_policy
+from homeostat.schemas.topics import RELEASES
 from homeostat.streams.cli.main import run_with
 from homeostat.streams.documents.read import DocumentReader
 from homeostat.streams.settings import Settings
@@ -66,3 +68,12 @@ def test_default_policy_is_the_one_in_code() -> None:
 def test_examples_can_be_applied(capsys: pytest.CaptureFixture[str]) -> None:
     files = sorted(str(path) for path in EXAMPLES.glob("*.yaml"))
     assert run_with(["apply", "--dry-run", *files]) == 0, capsys.readouterr().err
+
+
+def test_example_traces_are_of_an_example_release() -> None:
+    documents = DocumentReader(1).read_files([EXAMPLES / "rollout.yaml"])
+    releases = {document.key for document in documents if document.topic == RELEASES}
+    lines = [json.loads(line) for line in (EXAMPLES / "traces.jsonl").read_text().splitlines()]
+    assert {line["release"] for line in lines} <= releases
+    declared = {signal.name for signal in default_policy().signals}
+    assert {name for line in lines for name in line["signals"]} <= declared
