@@ -1,0 +1,1 @@
+"""Traces per second per core beside peers: one input on real Kafka, read by every system in turn."""

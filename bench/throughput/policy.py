@@ -1,0 +1,46 @@
+"""The policy of the benchmark: the scribe's nine signals and three more, all carried by work, baselines of 30."""
+
+from homeostat.schemas.defaults import scribe_signals
+from homeostat.schemas.policy import BaselineRule, Budget, Policy, Times
+from homeostat.schemas.signal import Carrier, Direction, Family, Kind, Role, SignalSpec
+
+FIRST_SESSIONS = 30
+
+
+def bench_signals() -> tuple[SignalSpec, ...]:
+    """Twelve signals of work. Feedback's and the gateway's are carried by work too, so that every trace has 48."""
+    carried = {"carrier": Carrier.WORK, "max_age_s": None}
+    return (*(spec.model_copy(update=carried) for spec in scribe_signals()), *_declared_here())
+
+
+def bench_policy(partitions: int) -> Policy:
+    """Production's times and budget, the least sessions for a baseline, every tenant counted in full."""
+    return Policy(
+        name="bench",
+        signals=bench_signals(),
+        times=Times(),
+        budget=Budget(),
+        baseline=BaselineRule(first_sessions=FIRST_SESSIONS),
+        partitions=partitions,
+    )
+
+
+def _declared_here() -> tuple[SignalSpec, ...]:
+    return (
+        _declare("note_words", Family.OUTPUT, Direction.BOTH, 2_000.0),
+        _declare("retrieved_sources", Family.WORKFLOW, Direction.DOWN, 20.0),
+        _declare("tool_error_ratio", Family.OPERATIONS, Direction.UP, 1.0),
+    )
+
+
+def _declare(name: str, family: Family, direction: Direction, high: float) -> SignalSpec:
+    return SignalSpec(
+        name=name,
+        family=family,
+        kind=Kind.BOUNDED,
+        direction=direction,
+        role=Role.SIGNAL,
+        tolerance=0.05,
+        high=high,
+        clip=True,
+    )
