@@ -1,0 +1,161 @@
+"""The leaf's arrays: what the kernel works on. Rows are sessions, cohorts (slots), layers or pairings.
+
+They are owned by the stores (`sessions`, `cohorts`, `layers`, `pairings`, `refusals`), which grow them.
+"""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from homeostat.detectors.fixed_point import Floats
+
+Bytes = NDArray[np.uint8]
+Ints = NDArray[np.int64]
+Shorts = NDArray[np.int32]
+
+BASELINE, CONTROL, CANDIDATE = 0, 1, 2
+STARTED, WORKED, PRIVATE = 1, 2, 4
+"""Flags of a session: the gateway reported its start; a work trace came; a record was not to be shared."""
+CHUNK: Final = 128
+"""Sessions in one state record."""
+SEGMENT: Final = 16
+"""Rows of a cohort's ring in one state record."""
+
+
+class SessionArrays(NamedTuple):
+    """Sessions in order of opening; the row of position p is p modulo the capacity, a power of two.
+
+    `sums` (int64 [row, signal], 2⁻²⁰) and `counts` add up the records' values; `mark` is the offset that opened it.
+    """
+
+    slot: Shorts
+    lane: Bytes
+    flags: Bytes
+    pair: Shorts
+    records: Shorts
+    opened_ms: Ints
+    mark: Ints
+    sums: Ints
+    counts: Shorts
+    chunk_dirty: Bytes
+
+
+class CohortArrays(NamedTuple):
+    """Leaf cohorts by slot.
+
+    Kept in the state: `moments` [slot, signal, (n, sum, squares high, low)]; `histogram` [slot, signal, bin];
+    `evidence` M [slot, signal, (up, down), bet]; `last_ms` of each monitor's step; `reference` [slot, signal, (n, mean,
+    lower, upper)] of the baseline arm; `pending` signals still to be sealed from sessions that began after offset
+    `seal_after`, `seal_seen` of `seal_sessions` so far a lane; the ring of recent session values `ring` [slot, row,
+    signal] at 2⁻²⁰ (−1 for none), with `ring_ms` and the number ever pushed `ring_count`, a lane each;
+    `shared_bucket`, the last bucket in which it fed layers across tenants; `tally` (sessions closed, late records);
+    `releases` seen lately, the newest first (numbers of the store's table, −1 for none).
+    Derived: `collects` (whether a lane has pending signals), `home` (slot of the baseline arm), `layers` (rows of its
+    parents), `arm`, `null` and `stakes` of the bets.
+    """
+
+    moments: Ints
+    histogram: Shorts
+    evidence: Floats
+    last_ms: Ints
+    reference: Floats
+    pending: Bytes
+    collects: Bytes
+    seal_after: Ints
+    seal_seen: Shorts
+    seal_sessions: Shorts
+    ring: Shorts
+    ring_ms: Ints
+    ring_count: Ints
+    shared_bucket: Ints
+    tally: Ints
+    releases: Shorts
+    home: Shorts
+    layers: Shorts
+    arm: Bytes
+    null: Floats
+    stakes: Floats
+    dirty: Bytes
+
+
+class LayerArrays(NamedTuple):
+    """Parents' sums of the open bucket.
+
+    `sums` [row, signal, (sessions, total, squares high, low, bet sessions, expected)], `histogram`, `log_e` [row,
+    signal, (up, down), bet] at 2⁻³² nats; `tally` (sessions, records, shared sessions of the tenant).
+    """
+
+    sums: Ints
+    histogram: Shorts
+    log_e: Ints
+    tally: Ints
+    dirty: Bytes
+
+
+class PairArrays(NamedTuple):
+    """A rollout in one tenant × specialty × workflow.
+
+    `queue` [row, signal, (candidate, control), place] are session values at 2⁻²⁰ that wait for a partner, a ring each
+    with `head` and `length`; `sums` [row, signal, (pairs, sum d, candidate n, sum, control n, sum)]; `harmful` and
+    `non_inferior` log-e by bet; `ratio` log-e; `tally` see the constants; `block` candidates and controls in a pair;
+    `limits` log-e at which a mixture crosses; `crossed` whether it has.
+    """
+
+    active: Bytes
+    guarded: Bytes
+    share: Floats
+    block: Ints
+    limits: Floats
+    queue: Shorts
+    head: Shorts
+    length: Shorts
+    sums: Ints
+    harmful: Ints
+    non_inferior: Ints
+    ratio: Ints
+    tally: Ints
+    crossed: Bytes
+    changed: Bytes
+    urgent: Bytes
+    dirty: Bytes
+
+
+SIDE_CANDIDATE, SIDE_CONTROL = 0, 1
+(
+    CANDIDATE_STARTS,
+    CONTROL_STARTS,
+    CANDIDATE_MISSING,
+    CONTROL_MISSING,
+    LATE_RECORDS,
+    LAST_CANDIDATE_MS,
+    QUEUE_FULL,
+) = range(7)
+PAIR_TALLIES = 7
+
+
+class WindowArrays(NamedTuple):
+    """The last authenticated records: whose, and whether refused (1) or refused by shape (2); counts a tenant."""
+
+    tenant: Shorts
+    code: Bytes
+    seen: Shorts
+    refused: Shorts
+    misshapen: Shorts
+
+
+# What a batch's rows say, one int64 a column.
+KIND, TIME, OFFSET, SLOT, POSITION, FLAGS, TENANT, CODE, PAIR, RELEASE = range(10)
+COLUMNS = 10
+ROW_NOTHING, ROW_WORK, ROW_FEEDBACK, ROW_START, ROW_REFUSED = range(5)
+OPENS, KEEPS_PRIVATE, COMES_LATE = 1, 2, 4
+NOT_COUNTED, ACCEPTED, REFUSED, MISSHAPEN = -1, 0, 1, 2
+
+# Where the kernel stands; kept between calls.
+AT_ROW, CLOSE, TAIL, BUCKET_END, EVENTS, URGENT, WINDOW_NEXT, WINDOW_SIZE, ELIGIBLE, UNFIT, REFUSES_MOST = range(11)
+CURSOR = 11
+DONE, HAS_EVENTS, BUCKET_ENDED, ROW_ENDED = range(4)
+EVENT_ALARM, EVENT_SEAL = 0, 1
+EVENT_COLUMNS = 5
+COUNT_CLOSED, COUNT_LATE, COUNT_EMPTY, COUNT_QUEUE_FULL, COUNT_SATURATED, COUNT_OVER_QUOTA = range(6)
+COUNTS = 6

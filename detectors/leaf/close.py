@@ -1,0 +1,267 @@
+"""Closing one session: its value per signal goes into moments, layers, monitors, and the baseline that is collected."""
+
+import math
+
+import numpy as np
+
+from homeostat.detectors.compiled import compiled
+from homeostat.detectors.fixed_point import LOG_E_SCALE, VALUE_SCALE, Floats
+from homeostat.detectors.leaf.arrays import (
+    BASELINE,
+    CANDIDATE,
+    COUNT_CLOSED,
+    COUNT_EMPTY,
+    COUNT_OVER_QUOTA,
+    EVENT_ALARM,
+    EVENT_SEAL,
+    EVENTS,
+    PRIVATE,
+    STARTED,
+    WORKED,
+    CohortArrays,
+    Ints,
+    LayerArrays,
+    SessionArrays,
+)
+from homeostat.detectors.leaf.plan import QUOTA, RATE_PER_MS, THRESHOLD, WORK, PlanArrays
+from homeostat.detectors.statistics.bets import MONITOR_BETS
+from homeostat.detectors.statistics.e_shiryaev_roberts import EVIDENCE_CAP
+
+_ONE = 2**20
+_LOW_MASK = 2**62 - 1
+_BIN_SHIFT = 15
+_LAST_BIN = 31
+
+
+@compiled
+def read_values(row: int, plan: PlanArrays, sessions: SessionArrays, values: Ints) -> int:
+    """Write the session's mean per signal (2⁻²⁰, rounded half up; −1 for none) into `values`; how many there are."""
+    found = 0
+    started, worked = sessions.flags[row] & STARTED, sessions.flags[row] & WORKED
+    work = sessions.lane[row] == WORK
+    for s in range(values.shape[0]):
+        count = sessions.counts[row, s]
+        values[s] = -1
+        if plan.exposure[s]:
+            if work and started:
+                values[s] = _ONE if worked else 0
+        elif count == 1:
+            values[s] = sessions.sums[row, s]
+        elif count > 1:
+            values[s] = (2 * sessions.sums[row, s] + count) // (2 * count)
+        if values[s] >= 0:
+            found += 1
+    return found
+
+
+@compiled
+def add_moments(slot: int, values: Ints, cohorts: CohortArrays) -> None:
+    """Add the session to the cohort's moments and histogram (32 equal bins of [0, 1], 1 in the last)."""
+    for s in range(values.shape[0]):
+        x = values[s]
+        if x < 0:
+            continue
+        low = cohorts.moments[slot, s, 3] + x * x
+        cohorts.moments[slot, s, 0] += 1
+        cohorts.moments[slot, s, 1] += x
+        cohorts.moments[slot, s, 2] += low >> 62
+        cohorts.moments[slot, s, 3] = low & _LOW_MASK
+        cohorts.histogram[slot, s, min(x >> _BIN_SHIFT, _LAST_BIN)] += 1
+
+
+@compiled
+def push_ring(slot: int, lane: int, due_ms: int, values: Ints, plan: PlanArrays, cohorts: CohortArrays) -> None:
+    """Keep the session's values of its lane in the cohort's ring of recent sessions."""
+    row = cohorts.ring_count[slot, lane] % cohorts.ring.shape[1]
+    cohorts.ring_ms[slot, lane, row] = due_ms
+    for s in range(values.shape[0]):
+        if plan.lane[s] == lane:
+            cohorts.ring[slot, row, s] = values[s]
+    cohorts.ring_count[slot, lane] += 1
+
+
+@compiled
+def add_layer(row: int, records: int, home: int, values: Ints, cohorts: CohortArrays, layers: LayerArrays) -> None:
+    """Add the session's values to a parent's open bucket."""
+    layers.tally[row, 0] += 1
+    layers.tally[row, 1] += records
+    layers.dirty[row] = 1
+    for s in range(values.shape[0]):
+        x = values[s]
+        if x < 0:
+            continue
+        low = layers.sums[row, s, 3] + x * x
+        layers.sums[row, s, 0] += 1
+        layers.sums[row, s, 1] += x
+        layers.sums[row, s, 2] += low >> 62
+        layers.sums[row, s, 3] = low & _LOW_MASK
+        layers.histogram[row, s, min(x >> _BIN_SHIFT, _LAST_BIN)] += 1
+        if cohorts.reference[home, s, 0] > 0:
+            layers.sums[row, s, 4] += 1
+            layers.sums[row, s, 5] += math.floor(cohorts.reference[home, s, 1] * VALUE_SCALE + 0.5)
+
+
+@compiled
+def add_layer_bets(row: int, s: int, log_e: Ints, layers: LayerArrays) -> None:
+    """Add one signal's log-e of both directions (int64 [2, bet]) to a parent's open bucket."""
+    for side in range(2):
+        for k in range(MONITOR_BETS):
+            layers.log_e[row, s, side, k] += log_e[side, k]
+
+
+@compiled
+def bet(stakes: Floats, gain: float, weight: float, evidence: Floats, log_e: Ints, wants_log: bool) -> float:
+    """Fold e_k = 1 + λ_k·gain into M_k ← (M_k + w)·e_k and give Σ π_k M_k; log e_k at 2⁻³² nats where wanted."""
+    total = 0.0
+    for k in range(MONITOR_BETS):
+        e = 1.0 + stakes[k] * gain
+        m = min((evidence[k] + weight) * e, EVIDENCE_CAP)
+        evidence[k] = m
+        total += m
+    if wants_log:
+        for k in range(MONITOR_BETS):
+            log_e[k] = math.floor(math.log(1.0 + stakes[k] * gain) * LOG_E_SCALE)
+    return total / MONITOR_BETS
+
+
+@compiled
+def note_alarm(
+    slot: int, s: int, side: int, mixture: float, evidence: Floats, events: Ints, numbers: Floats, cursor: Ints
+) -> None:
+    """Note a crossing and the bet that carried it; M is 0 again."""
+    best = 0
+    for k in range(1, MONITOR_BETS):
+        if evidence[k] > evidence[best]:
+            best = k
+    at = cursor[EVENTS]
+    events[at, 0] = EVENT_ALARM
+    events[at, 1] = slot
+    events[at, 2] = s
+    events[at, 3] = side
+    events[at, 4] = best
+    numbers[at] = mixture
+    cursor[EVENTS] = at + 1
+    evidence[:] = 0.0
+
+
+@compiled
+def step_monitors(
+    slot: int,
+    due_ms: int,
+    values: Ints,
+    parents: Ints,
+    plan: PlanArrays,
+    cohorts: CohortArrays,
+    layers: LayerArrays,
+    log_e: Ints,
+    events: Ints,
+    numbers: Floats,
+    cursor: Ints,
+) -> None:
+    """Bet on every signal that has a sealed reference, up and down, for the cohort itself and for `parents`."""
+    home = cohorts.home[slot]
+    feeds = parents[0] >= 0
+    for s in range(values.shape[0]):
+        if values[s] < 0 or cohorts.reference[home, s, 0] == 0:
+            continue
+        x = values[s] / VALUE_SCALE
+        weight = plan.weights[RATE_PER_MS] * (due_ms - cohorts.last_ms[slot, s])
+        cohorts.last_ms[slot, s] = due_ms
+        for side in range(2):
+            if cohorts.stakes[home, s, side, 0] == 0.0:
+                log_e[side, :] = 0
+                continue
+            null = cohorts.null[home, s, side]
+            gain = x - null if side == 0 else null - x
+            evidence = cohorts.evidence[slot, s, side]
+            mixture = bet(cohorts.stakes[home, s, side], gain, weight, evidence, log_e[side], feeds)
+            if mixture >= plan.weights[THRESHOLD]:
+                note_alarm(slot, s, side, mixture, evidence, events, numbers, cursor)
+        for p in range(parents.shape[0]):
+            if parents[p] >= 0:
+                add_layer_bets(parents[p], s, log_e, layers)
+
+
+@compiled
+def choose_parents(
+    slot: int,
+    flags: int,
+    records: int,
+    bucket: int,
+    plan: PlanArrays,
+    cohorts: CohortArrays,
+    layers: LayerArrays,
+    counts: Ints,
+    parents: Ints,
+) -> None:
+    """Write the layers that this session feeds (−1 for none).
+
+    Candidates feed none; a session that is not to be shared, and what exceeds the tenant's quota in the bucket, feeds
+    the tenant's own layer only.
+    """
+    parents[:] = -1
+    if cohorts.arm[slot] == CANDIDATE:
+        return
+    own = cohorts.layers[slot, 0]
+    parents[0] = own
+    if flags & PRIVATE or records == 0:
+        return
+    if layers.tally[own, 2] >= plan.times[QUOTA]:
+        counts[COUNT_OVER_QUOTA] += 1
+        return
+    layers.tally[own, 2] += 1
+    cohorts.shared_bucket[slot] = bucket
+    for p in range(1, parents.shape[0]):
+        parents[p] = cohorts.layers[slot, p]
+
+
+@compiled
+def collect_baseline(slot: int, lane: int, mark: int, cohorts: CohortArrays, events: Ints, cursor: Ints) -> None:
+    """Count a session of the baseline arm that began after the decision to seal; note when there are enough."""
+    if cohorts.arm[slot] != BASELINE or cohorts.collects[slot, lane] == 0 or mark <= cohorts.seal_after[slot]:
+        return
+    cohorts.seal_seen[slot, lane] += 1
+    if cohorts.seal_seen[slot, lane] < cohorts.seal_sessions[slot]:
+        return
+    at = cursor[EVENTS]
+    events[at, 0] = EVENT_SEAL
+    events[at, 1] = slot
+    events[at, 2] = lane
+    cursor[EVENTS] = at + 1
+
+
+@compiled
+def close_values(
+    row: int,
+    due_ms: int,
+    bucket: int,
+    plan: PlanArrays,
+    sessions: SessionArrays,
+    cohorts: CohortArrays,
+    layers: LayerArrays,
+    counts: Ints,
+    values: Ints,
+    log_e: Ints,
+    events: Ints,
+    numbers: Floats,
+    cursor: Ints,
+) -> int:
+    """Close the session in `row` for its cohort and layers; gives the number of values, which `values` then holds."""
+    slot, lane = sessions.slot[row], sessions.lane[row]
+    found = read_values(row, plan, sessions, values)
+    counts[COUNT_CLOSED] += 1
+    cohorts.tally[slot, 0] += 1
+    cohorts.dirty[slot] = 1
+    if found == 0:
+        counts[COUNT_EMPTY] += 1
+        return 0
+    parents = np.empty(3, np.int64)
+    choose_parents(slot, sessions.flags[row], sessions.records[row], bucket, plan, cohorts, layers, counts, parents)
+    add_moments(slot, values, cohorts)
+    push_ring(slot, lane, due_ms, values, plan, cohorts)
+    for p in range(parents.shape[0]):
+        if parents[p] >= 0:
+            add_layer(parents[p], sessions.records[row], cohorts.home[slot], values, cohorts, layers)
+    step_monitors(slot, due_ms, values, parents, plan, cohorts, layers, log_e, events, numbers, cursor)
+    collect_baseline(slot, lane, sessions.mark[row], cohorts, events, cursor)
+    return found

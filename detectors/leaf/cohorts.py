@@ -1,0 +1,283 @@
+"""Leaf cohorts: a slot in the arrays for each tenant × specialty × workflow × arm."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+
+from homeostat.detectors.frames import frame, unframe
+from homeostat.detectors.leaf.arrays import BASELINE, CANDIDATE, CONTROL, SEGMENT, CohortArrays
+from homeostat.detectors.leaf.leaf_key import LeafKey
+from homeostat.detectors.leaf.plan import FEEDBACK, WORK, Plan
+from homeostat.detectors.leaf.rows import copy_rows, read_rows, take_columns
+from homeostat.detectors.leaf.stakes import write_stakes
+from homeostat.detectors.statistics.bets import (
+    DOWN,
+    MONITOR_BETS,
+    UP,
+)
+from homeostat.schemas.errors import StateCorrupt
+from homeostat.schemas.signal import Kind
+from homeostat.schemas.trace import Arm
+
+BINS: Final = 32
+MAX_RELEASES: Final = 8
+_ARMS = {Arm.BASELINE: BASELINE, Arm.CONTROL: CONTROL, Arm.CANDIDATE: CANDIDATE}
+_STATE_VERSION = 1
+_CORE, _RING = b"cohort/", b"ring/"
+_CORE_ARRAYS = (
+    "moments",
+    "histogram",
+    "evidence",
+    "last_ms",
+    "reference",
+    "pending",
+    "seal_after",
+    "seal_seen",
+    "seal_sessions",
+    "ring_count",
+    "shared_bucket",
+    "tally",
+)
+_SIGNAL_AXES = {
+    "moments": 1,
+    "histogram": 1,
+    "evidence": 1,
+    "last_ms": 1,
+    "reference": 1,
+    "pending": 1,
+    "ring": 2,
+    "null": 1,
+    "stakes": 1,
+}
+
+
+def new_arrays(capacity: int, signals: int, ring_rows: int) -> CohortArrays:
+    """Rows for `capacity` cohorts; `ring_rows` is a multiple of SEGMENT."""
+    bets = (capacity, signals, 2, MONITOR_BETS)
+    return CohortArrays(
+        moments=np.zeros((capacity, signals, 4), np.int64),
+        histogram=np.zeros((capacity, signals, BINS), np.int32),
+        evidence=np.zeros(bets),
+        last_ms=np.zeros((capacity, signals), np.int64),
+        reference=np.zeros((capacity, signals, 4)),
+        pending=np.zeros((capacity, signals), np.uint8),
+        collects=np.zeros((capacity, 2), np.uint8),
+        seal_after=np.zeros(capacity, np.int64),
+        seal_seen=np.zeros((capacity, 2), np.int32),
+        seal_sessions=np.zeros(capacity, np.int32),
+        ring=np.full((capacity, ring_rows, signals), -1, np.int32),
+        ring_ms=np.zeros((capacity, 2, ring_rows), np.int64),
+        ring_count=np.zeros((capacity, 2), np.int64),
+        shared_bucket=np.full(capacity, -1, np.int64),
+        tally=np.zeros((capacity, 2), np.int64),
+        releases=np.full((capacity, MAX_RELEASES), -1, np.int32),
+        home=np.zeros(capacity, np.int32),
+        layers=np.full((capacity, 3), -1, np.int32),
+        arm=np.zeros(capacity, np.uint8),
+        null=np.zeros((capacity, signals, 2)),
+        stakes=np.zeros(bets),
+        dirty=np.zeros(capacity, np.uint8),
+    )
+
+
+class CohortStore:
+    """Slots by tags. What the kernel needs of a cohort is in `arrays`; `releases` are the digests it numbers."""
+
+    def __init__(self, plan: Plan, rows: int = 0) -> None:
+        self._plan = plan
+        self.slots: dict[LeafKey, int] = {}
+        self.keys: list[LeafKey] = []
+        self.releases: list[str] = []
+        self._leaves_of: dict[str, int] = {}
+        self.release_numbers: dict[str, int] = {}
+        self.arrays = new_arrays(16, len(plan.specs), max(rows, ring_rows(plan.policy.baseline.first_sessions)))
+        self._drained = np.zeros((16, 2), np.int64)
+
+    def slot_of(self, key: LeafKey, now_ms: int) -> int:
+        """The cohort's slot; a new one begins at log time `now_ms`, its baseline arm with it."""
+        slot = self.slots.get(key)
+        if slot is not None:
+            return slot
+        home = None if key.arm is Arm.BASELINE else self.slot_of(key._replace(arm=Arm.BASELINE), now_ms)
+        slot = len(self.keys)
+        if slot == self.arrays.arm.shape[0]:
+            self._grow(2 * slot)
+        self.slots[key] = slot
+        self.keys.append(key)
+        rows = self.arrays
+        rows.home[slot] = slot if home is None else home
+        rows.arm[slot] = _ARMS[key.arm]
+        rows.last_ms[slot] = now_ms
+        rows.dirty[slot] = 1
+        self._leaves_of[key.tenant] = self._leaves_of.get(key.tenant, 0) + 1
+        if home is None:
+            self.ask_seal(slot, -1, self._plan.policy.baseline.first_sessions)
+        return slot
+
+    def count_of(self, tenant: str) -> int:
+        """How many leaf cohorts a tenant has."""
+        return self._leaves_of.get(tenant, 0)
+
+    def ask_seal(self, slot: int, after_offset: int, sessions: int, columns: Sequence[int] | None = None) -> None:
+        """Collect a new reference from sessions that begin after an offset; the old one holds until it is sealed."""
+        rows = self.arrays
+        rows.pending[slot, slice(None) if columns is None else list(columns)] = 1
+        rows.seal_after[slot] = after_offset
+        rows.seal_seen[slot] = 0
+        rows.seal_sessions[slot] = sessions
+        rows.dirty[slot] = 1
+        self.derive_collects(slot)
+        if sessions > rows.ring.shape[1]:
+            self._widen_ring(ring_rows(sessions))
+
+    def derive_collects(self, slot: int) -> None:
+        """Whether each lane of the slot still collects a reference."""
+        pending = self.arrays.pending[slot] > 0
+        lanes = self._plan.arrays.lane
+        self.arrays.collects[slot] = [bool(np.any(pending & (lanes == lane))) for lane in (WORK, FEEDBACK)]
+
+    def derive_bets(self, slot: int) -> None:
+        """Null means and stakes of a baseline slot: its reference's bound plus tolerance, up and down."""
+        rows = self.arrays
+        for s, spec in enumerate(self._plan.specs):
+            rows.stakes[slot, s] = 0.0
+            if rows.reference[slot, s, 0] == 0 or not self._plan.arrays.bounded[s]:
+                continue
+            _, _, lower, upper = rows.reference[slot, s].tolist()
+            for side, (direction, null) in enumerate(((UP, upper + spec.tolerance), (DOWN, lower - spec.tolerance))):
+                rows.null[slot, s, side] = null
+                write_stakes(spec.kind is Kind.BINARY, null, direction, rows.stakes[slot, s, side])
+
+    def number_release(self, release: str) -> int:
+        """The number that stands for a release's digest in `arrays.releases`."""
+        if release not in self.release_numbers:
+            self.release_numbers[release] = len(self.releases)
+            self.releases.append(release)
+        return self.release_numbers[release]
+
+    def releases_of(self, slot: int) -> tuple[str, ...]:
+        """The releases seen lately in a cohort, the newest first."""
+        return tuple(self.releases[number] for number in self.arrays.releases[slot].tolist() if number >= 0)
+
+    def recolumn(self, plan: Plan, columns: Sequence[int], restart: Sequence[int], offset: int, now_ms: int) -> None:
+        """Take over another plan: for each column the old one or −1; `restart` columns lose their evidence."""
+        self._plan = plan
+        fields = self.arrays._asdict()
+        moved: dict[str, Any] = {name: take_columns(fields[name], axis, columns) for name, axis in _SIGNAL_AXES.items()}
+        self.arrays = self.arrays._replace(**moved)
+        new = [i for i, old in enumerate(columns) if old < 0]
+        self.arrays.ring[:, :, new] = -1
+        self.arrays.evidence[:, list(restart)] = 0.0
+        self.arrays.last_ms[:, [*new, *restart]] = now_ms
+        for slot, key in enumerate(self.keys):
+            self.arrays.dirty[slot] = 1
+            self._drained[slot] = 0
+            if key.arm is Arm.BASELINE:
+                if new:
+                    self.ask_seal(slot, offset, plan.policy.baseline.first_sessions, new)
+                self.derive_collects(slot)
+                self.derive_bets(slot)
+
+    def state_records(self) -> dict[bytes, bytes]:
+        """A core record a cohort (`cohort/…`), and one a segment of its ring (`ring/…`)."""
+        found = {_CORE + key.text.encode(): self._encode(slot) for key, slot in self.slots.items()}
+        for key, slot in self.slots.items():
+            for lane in (WORK, FEEDBACK):
+                found.update(self._encode_segments(key, slot, lane, 0))
+        return found
+
+    def drain_changes(self) -> Iterator[tuple[bytes, bytes | None]]:
+        """Records of the cohorts changed since the last call."""
+        for slot in np.flatnonzero(self.arrays.dirty).tolist():
+            key = self.keys[slot]
+            yield _CORE + key.text.encode(), self._encode(slot)
+            for lane in (WORK, FEEDBACK):
+                yield from self._encode_segments(key, slot, lane, int(self._drained[slot, lane])).items()
+        self._drained[:] = self.arrays.ring_count
+        self.arrays.dirty[:] = 0
+
+    def restore(self, records: Mapping[bytes, bytes]) -> None:
+        """Take over the cohorts' records; their layers are the caller's to set. Raises `StateCorrupt`."""
+        for name in sorted(name for name in records if name.startswith(_CORE)):
+            self._decode(name, unframe(records[name], _STATE_VERSION))
+        for name in sorted(name for name in records if name.startswith(_RING)):
+            self._decode_segment(name, unframe(records[name], _STATE_VERSION))
+        for slot in range(len(self.keys)):
+            if self.arrays.arm[slot] == BASELINE:
+                self.derive_collects(slot)
+                self.derive_bets(slot)
+        self._drained[:] = self.arrays.ring_count
+        self.arrays.dirty[:] = 0
+
+    def _grow(self, capacity: int) -> None:
+        grown = new_arrays(capacity, len(self._plan.specs), self.arrays.ring.shape[1])
+        copy_rows(self.arrays, grown)
+        drained = np.zeros((capacity, 2), np.int64)
+        drained[: self._drained.shape[0]] = self._drained
+        self.arrays, self._drained = grown, drained
+
+    def _widen_ring(self, rows: int) -> None:
+        old, counts = self.arrays, self.arrays.ring_count
+        lanes = self._plan.arrays.lane
+        ring = np.full((old.ring.shape[0], rows, old.ring.shape[2]), -1, np.int32)
+        ring_ms = np.zeros((old.ring.shape[0], 2, rows), np.int64)
+        for slot in range(len(self.keys)):
+            for lane in (WORK, FEEDBACK):
+                count = int(counts[slot, lane])
+                kept = np.arange(max(0, count - old.ring.shape[1]), count)
+                columns = np.flatnonzero(lanes == lane)
+                ring[slot][np.ix_(kept % rows, columns)] = old.ring[slot][np.ix_(kept % old.ring.shape[1], columns)]
+                ring_ms[slot, lane, kept % rows] = old.ring_ms[slot, lane, kept % old.ring.shape[1]]
+            self.arrays.dirty[slot] = 1
+        self._drained[:] = 0
+        self.arrays = old._replace(ring=ring, ring_ms=ring_ms)
+
+    def _encode(self, slot: int) -> bytes:
+        fields = self.arrays._asdict()
+        head = msgspec.json.encode(self.releases_of(slot))
+        return frame(b"\n".join((head, b"".join([fields[n][slot].tobytes() for n in _CORE_ARRAYS]))), _STATE_VERSION)
+
+    def _decode(self, name: bytes, data: bytes) -> None:
+        tenant, specialty, workflow, arm = name.removeprefix(_CORE).decode().split("/")
+        slot = self.slot_of(LeafKey(tenant, specialty, workflow, Arm(arm)), 0)
+        head, _, body = data.partition(b"\n")
+        for place, release in enumerate(msgspec.json.decode(head, type=list[str])):
+            self.arrays.releases[slot, place] = self.number_release(release)
+        fields = self.arrays._asdict()
+        read_rows(body, [fields[n][slot : slot + 1] for n in _CORE_ARRAYS])
+
+    def _encode_segments(self, key: LeafKey, slot: int, lane: int, since: int) -> dict[bytes, bytes]:
+        """Segments of the ring written since `since` rows, by their key."""
+        rows, count = self.arrays.ring.shape[1], int(self.arrays.ring_count[slot, lane])
+        columns = self._plan.lane_columns[lane]
+        if since == count:
+            return {}
+        first = max(since, count - rows) // SEGMENT
+        found = {}
+        for segment in range(first, (count + SEGMENT - 1) // SEGMENT):
+            at = segment * SEGMENT % rows
+            values = self.arrays.ring[slot, at : at + SEGMENT, columns]
+            times = self.arrays.ring_ms[slot, lane, at : at + SEGMENT]
+            name = b"%b%b/%d/%03d" % (_RING, key.text.encode(), lane, at // SEGMENT)
+            found[name] = frame(times.tobytes() + values.tobytes(), _STATE_VERSION)
+        return found
+
+    def _decode_segment(self, name: bytes, data: bytes) -> None:
+        text, lane, segment = name.removeprefix(_RING).decode().rsplit("/", 2)
+        tenant, specialty, workflow, arm = text.split("/")
+        slot = self.slots.get(LeafKey(tenant, specialty, workflow, Arm(arm)))
+        if slot is None:
+            raise StateCorrupt(f"a ring without its cohort: {text}")
+        at = int(segment) * SEGMENT
+        columns = self._plan.lane_columns[int(lane)]
+        times = self.arrays.ring_ms[slot, int(lane), at : at + SEGMENT]
+        values = np.zeros((SEGMENT, columns.stop - columns.start), np.int32)
+        read_rows(data, [times, values])
+        self.arrays.ring[slot, at : at + SEGMENT, columns] = values
+
+
+def ring_rows(sessions: int) -> int:
+    """Rows of a ring that holds the sessions of a reference and a few more."""
+    return (max(sessions, 112) // SEGMENT + 1) * SEGMENT

@@ -1,0 +1,69 @@
+"""What documents and rollout steps change at the leaf: pairings, references to seal, echoes, and what ticks ask for."""
+
+from homeostat.detectors.control_log import ControlLog, Folded
+from homeostat.detectors.leaf.arrays import BUCKET_END, URGENT
+from homeostat.detectors.leaf.engine import Engine
+from homeostat.detectors.leaf.leaf_key import LeafKey
+from homeostat.detectors.leaf.outbox import Outbox
+from homeostat.detectors.leaf.plan import Plan
+from homeostat.detectors.leaf.world import World
+from homeostat.schemas.cohort import Layer
+from homeostat.schemas.control import SealBaselineDocument
+from homeostat.schemas.rollout import ENDED
+from homeostat.schemas.trace import Arm
+
+
+class DocumentReader:
+    """Reads the control log's documents for one partition. `echoed` is the last step echoed, by rollout."""
+
+    def __init__(self, log: ControlLog, engine: Engine, outbox: Outbox) -> None:
+        self._log, self._engine, self._outbox = log, engine, outbox
+        self.echoed: dict[str, int] = {}
+
+    def take_over(self, folded: Folded, world: World | None, offset: int) -> None:
+        """Ask for the reference that a seal document decides on."""
+        if world is None or not isinstance(folded.message, SealBaselineDocument):
+            return
+        body = folded.message.body
+        cohort = body.cohort
+        if cohort.layer is not Layer.LEAF or cohort.arm is not Arm.BASELINE:
+            return
+        key = LeafKey(cohort.tenant or "", cohort.specialty or "", cohort.workflow or "", Arm.BASELINE)
+        slot = world.cohorts.slots.get(key)
+        if slot is not None:
+            world.cohorts.ask_seal(slot, offset, body.sessions)
+
+    def follow(self, world: World, is_tick: bool) -> None:
+        """Begin the first bucket, set up what rollouts ask for and echo it, and state evidence."""
+        if not world.cursor[BUCKET_END]:
+            bucket_ms = world.plan.bucket_ms
+            world.cursor[BUCKET_END] = (self._log.log_time_ms // bucket_ms + 1) * bucket_ms
+        self._follow_rollouts(world)
+        teller = self._engine.teller
+        if is_tick:
+            teller.tell_changed(world.plan, world.pairs, world.window)
+        else:
+            teller.tell_urgent(world.plan, world.pairs, world.window)
+        world.cursor[URGENT] = 0
+
+    def change_buckets(self, world: World, plan: Plan) -> None:
+        """End the open bucket early when another policy counts buckets in another length."""
+        old_ms, now_ms = world.plan.bucket_ms, self._log.log_time_ms
+        if plan.bucket_ms == old_ms or not world.cursor[BUCKET_END]:
+            return
+        self._engine.close_bucket(world, int(world.cursor[BUCKET_END]) // old_ms)
+        world.cursor[BUCKET_END] = (now_ms // plan.bucket_ms + 1) * plan.bucket_ms
+
+    def _follow_rollouts(self, world: World) -> None:
+        for rollout_id in sorted(self._log.rollouts):
+            rollout, decision = self._log.rollouts[rollout_id], self._log.steps.get(rollout_id)
+            step = 1 if decision is None else decision.step
+            if self.echoed.get(rollout_id, 0) >= step:
+                continue
+            ended = decision is not None and decision.phase in ENDED
+            share = rollout.share if decision is None else decision.share
+            if not ended:
+                world.pairs.begin(rollout, step, share or rollout.share)
+            world.pairs.take_step(rollout_id, step, share, ended)
+            self.echoed[rollout_id] = step
+            self._engine.teller.echo(rollout_id, step)

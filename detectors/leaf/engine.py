@@ -1,0 +1,147 @@
+"""The engine: runs the kernel over a batch and answers each time it stops, so that outputs come in the log's order."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from homeostat.detectors.leaf.alarms import Crossing, Place, state_alarm
+from homeostat.detectors.leaf.arrays import (
+    AT_ROW,
+    BUCKET_END,
+    BUCKET_ENDED,
+    CLOSE,
+    DONE,
+    EVENT_ALARM,
+    EVENTS,
+    HAS_EVENTS,
+    OFFSET,
+    REFUSES_MOST,
+    TIME,
+    URGENT,
+)
+from homeostat.detectors.leaf.baselines import seal_lane
+from homeostat.detectors.leaf.batch import Batch
+from homeostat.detectors.leaf.evidence import EvidenceTeller
+from homeostat.detectors.leaf.kernel import walk
+from homeostat.detectors.leaf.outbox import Outbox
+from homeostat.detectors.leaf.shape import describe_shape
+from homeostat.detectors.leaf.world import World
+from homeostat.schemas.errors import BuildRefusesMost
+from homeostat.schemas.log import Record
+from homeostat.schemas.reasons import Refusal
+from homeostat.schemas.summary import Marker
+from homeostat.schemas.topics import ALARMS, EVIDENCE, SUMMARIES
+
+CORRELATION_DOMAIN = "platform"
+
+
+class Refused(NamedTuple):
+    """A record that waits for its turn to be dead-lettered."""
+
+    record: Record
+    reason: Refusal
+    tenant: str | None
+
+
+class Engine:
+    """Runs batches for one partition; `partition_count` is that of every topic of the platform."""
+
+    def __init__(self, partition: int, partition_count: int, outbox: Outbox) -> None:
+        self._partition, self._count, self._outbox = partition, partition_count, outbox
+        self.teller = EvidenceTeller(partition, partition_count, outbox)
+
+    def run(self, world: World, batch: Batch, refused: Mapping[int, Refused], holds_evidence: bool = False) -> None:
+        """Fold the batch into the world. Raises `BuildRefusesMost`.
+
+        With `holds_evidence` urgent evidence is left for the caller to state, together with what a tick asks for.
+        """
+        world.sessions.make_room()
+        world.place_layers()
+        world.cursor[AT_ROW] = 0
+        rows = batch.rows
+        while (code := self._walk(world, batch)) != DONE:
+            at = int(world.cursor[AT_ROW])
+            row = at - 1 if code not in (HAS_EVENTS, BUCKET_ENDED) else at
+            self._outbox.begin(int(rows[row, OFFSET]), int(rows[row, TIME]))
+            if code == HAS_EVENTS:
+                self._answer_events(world)
+            elif code == BUCKET_ENDED:
+                self._end_bucket(world, int(rows[row, TIME]))
+            else:
+                self._answer_row(world, refused.get(row), holds_evidence)
+        batch.size = 0
+
+    def close_bucket(self, world: World, next_bucket: int) -> None:
+        """Tell what the open bucket holds, and mark all buckets before `next_bucket` as ended."""
+        bucket_ms = world.plan.bucket_ms
+        bucket = int(world.cursor[BUCKET_END]) // bucket_ms - 1
+        mark, now_ms = self._outbox.mark, self._outbox.log_time_ms
+        for summary in world.layers.summaries(world.plan, world.cohorts, bucket, self._partition, mark, now_ms):
+            self._outbox.send(SUMMARIES, summary.cohort.key, summary)
+        world.layers.clear()
+        marker = Marker(
+            bucket=next_bucket - 1,
+            source_partition=self._partition,
+            partition_count=self._count,
+            mark=mark,
+            log_time_ms=now_ms,
+        )
+        for topic in (SUMMARIES, EVIDENCE):
+            for partition in range(self._count):
+                self._outbox.send(topic, f"marker/{self._partition}", marker, partition)
+        world.cursor[BUCKET_END] = (next_bucket + 1) * bucket_ms
+
+    def _walk(self, world: World, batch: Batch) -> int:
+        return walk(
+            batch.rows,
+            batch.values,
+            world.plan.bucket_ms,
+            world.plan.arrays,
+            world.sessions.arrays,
+            world.cohorts.arrays,
+            world.layers.arrays,
+            world.pairs.arrays,
+            world.window.arrays,
+            world.kernel_counts,
+            world.events,
+            world.numbers,
+            world.cursor,
+        )
+
+    def _answer_events(self, world: World) -> None:
+        """Alarm, or seal a reference; both are of the session that the kernel has just closed."""
+        closed = int(world.cursor[CLOSE]) - 1
+        row = closed & (world.sessions.arrays.slot.shape[0] - 1)
+        due_ms = int(world.sessions.arrays.opened_ms[row]) + world.plan.session_ms
+        for number in range(int(world.cursor[EVENTS])):
+            kind, slot, column, side, bet = world.events[number].tolist()
+            if kind == EVENT_ALARM:
+                crossing = Crossing(slot, column, side, bet, float(world.numbers[number]))
+                self._alarm(world, crossing, int(world.sessions.arrays.pair[row]))
+            else:
+                seal_lane(world.cohorts, world.plan, slot, column, due_ms)
+        world.cursor[EVENTS] = 0
+
+    def _alarm(self, world: World, crossing: Crossing, pair: int) -> None:
+        rollout = world.pairs.attempts[pair].rollout if pair >= 0 else None
+        at = Place(self._partition, self._outbox.mark, self._outbox.index, self._outbox.log_time_ms)
+        alarm = state_alarm(crossing, world.cohorts, world.plan, rollout, at)
+        self._outbox.send(ALARMS, CORRELATION_DOMAIN, alarm)
+
+    def _end_bucket(self, world: World, now_ms: int) -> None:
+        """The next bucket is the one in which something happens next: a session is due, or it is now."""
+        due_ms = world.sessions.next_due_ms(int(world.cursor[CLOSE]), world.plan.session_ms)
+        following_ms = now_ms if due_ms is None else min(now_ms, due_ms)
+        self.close_bucket(world, following_ms // world.plan.bucket_ms)
+
+    def _answer_row(self, world: World, refused: Refused | None, holds_evidence: bool) -> None:
+        if refused is not None:
+            record, reason, tenant = refused
+            self._outbox.bury(record, reason, describe_shape(record.value), tenant, world.plan)
+        if world.cursor[URGENT] and not holds_evidence:
+            self.teller.tell_urgent(world.plan, world.pairs, world.window)
+        world.cursor[URGENT] = 0
+        if world.cursor[REFUSES_MOST]:
+            raise BuildRefusesMost(
+                "most tenants' records are refused for their shape: this build does not know the messages it is sent; "
+                "run one that does"
+            )

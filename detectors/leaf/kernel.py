@@ -1,0 +1,249 @@
+"""The kernel: walks a batch's rows in order, closing what is due before each, and stops where Python must speak.
+
+It is a loop that can be left and entered again: where it stands is in `cursor`, so the batch's borders do not show.
+"""
+
+import math
+
+import numpy as np
+
+from homeostat.detectors.compiled import compiled
+from homeostat.detectors.fixed_point import VALUE_SCALE, Floats
+from homeostat.detectors.leaf.arrays import (
+    AT_ROW,
+    BUCKET_END,
+    BUCKET_ENDED,
+    CANDIDATE,
+    CHUNK,
+    CLOSE,
+    CODE,
+    COMES_LATE,
+    COUNT_LATE,
+    DONE,
+    EVENTS,
+    FLAGS,
+    HAS_EVENTS,
+    KEEPS_PRIVATE,
+    KIND,
+    LAST_CANDIDATE_MS,
+    LATE_RECORDS,
+    OFFSET,
+    OPENS,
+    PAIR,
+    POSITION,
+    PRIVATE,
+    RELEASE,
+    ROW_ENDED,
+    ROW_FEEDBACK,
+    ROW_REFUSED,
+    ROW_START,
+    ROW_WORK,
+    SIDE_CANDIDATE,
+    SIDE_CONTROL,
+    SLOT,
+    STARTED,
+    TAIL,
+    TENANT,
+    TIME,
+    URGENT,
+    WORKED,
+    CohortArrays,
+    Ints,
+    LayerArrays,
+    PairArrays,
+    SessionArrays,
+    WindowArrays,
+)
+from homeostat.detectors.leaf.close import close_values
+from homeostat.detectors.leaf.pair import close_pair_session, start_pair_session
+from homeostat.detectors.leaf.plan import FEEDBACK, SESSION_MS, WORK, PlanArrays
+from homeostat.detectors.leaf.window import slide_window
+
+_NEVER = 2**62
+
+
+@compiled
+def open_session(row: int, line: Ints, sessions: SessionArrays, cursor: Ints) -> None:
+    """Begin a session in its row."""
+    sessions.slot[row] = line[SLOT]
+    sessions.lane[row] = FEEDBACK if line[KIND] == ROW_FEEDBACK else WORK
+    sessions.flags[row] = 0
+    sessions.pair[row] = line[PAIR]
+    sessions.records[row] = 0
+    sessions.opened_ms[row] = line[TIME]
+    sessions.mark[row] = line[OFFSET]
+    sessions.sums[row, :] = 0
+    sessions.counts[row, :] = 0
+    cursor[TAIL] += 1
+
+
+@compiled
+def add_record(row: int, line: Ints, values: Floats, plan: PlanArrays, sessions: SessionArrays) -> None:
+    """Add one trace's values (scaled to [0, 1], then 2⁻²⁰ rounded half up) to its session."""
+    sessions.records[row] += 1
+    if line[KIND] == ROW_WORK:
+        sessions.flags[row] |= WORKED
+    if line[FLAGS] & KEEPS_PRIVATE:
+        sessions.flags[row] |= PRIVATE
+    for s in range(values.shape[0]):
+        if not math.isnan(values[s]):
+            x = (values[s] - plan.low[s]) / plan.width[s]
+            x = min(max(x, 0.0), 1.0)
+            sessions.sums[row, s] += math.floor(x * VALUE_SCALE + 0.5)
+            sessions.counts[row, s] += 1
+
+
+@compiled
+def note_release(slot: int, release: int, cohorts: CohortArrays) -> None:
+    """Move a release to the front of those seen lately in the cohort."""
+    seen = cohorts.releases[slot]
+    if seen[0] == release:
+        return
+    moved = release
+    for place in range(seen.shape[0]):
+        held = seen[place]
+        seen[place] = moved
+        moved = held
+        if held == release:
+            break
+    cohorts.dirty[slot] = 1
+
+
+@compiled
+def note_rollout(line: Ints, cohorts: CohortArrays, pairs: PairArrays) -> None:
+    """Note that a rollout's arm is alive, or that a record came too late for its session."""
+    pair = line[PAIR]
+    if pairs.active[pair] == 0:
+        return
+    pairs.changed[pair] = 1
+    pairs.dirty[pair] = 1
+    if cohorts.arm[line[SLOT]] == CANDIDATE:
+        pairs.tally[pair, LAST_CANDIDATE_MS] = line[TIME]
+    if line[FLAGS] & COMES_LATE:
+        pairs.tally[pair, LATE_RECORDS] += 1
+
+
+@compiled
+def fold_row(
+    line: Ints,
+    values: Floats,
+    plan: PlanArrays,
+    sessions: SessionArrays,
+    cohorts: CohortArrays,
+    pairs: PairArrays,
+    window: WindowArrays,
+    counts: Ints,
+    cursor: Ints,
+) -> None:
+    """Take one record over."""
+    if line[CODE] >= 0:
+        slide_window(line[TENANT], line[CODE], plan, window, cursor)
+    kind = line[KIND]
+    if kind not in (ROW_WORK, ROW_FEEDBACK, ROW_START):
+        return
+    row = line[POSITION] & (sessions.slot.shape[0] - 1)
+    if line[FLAGS] & OPENS:
+        open_session(row, line, sessions, cursor)
+    if line[PAIR] >= 0:
+        note_rollout(line, cohorts, pairs)
+    if line[FLAGS] & COMES_LATE:
+        counts[COUNT_LATE] += 1
+        cohorts.tally[line[SLOT], 1] += 1
+        cohorts.dirty[line[SLOT]] = 1
+        return
+    sessions.chunk_dirty[row // CHUNK] = 1
+    if line[RELEASE] >= 0:
+        note_release(line[SLOT], line[RELEASE], cohorts)
+    if kind != ROW_START:
+        add_record(row, line, values, plan, sessions)
+    elif not sessions.flags[row] & STARTED:
+        sessions.flags[row] |= STARTED
+        if line[PAIR] >= 0 and pairs.active[line[PAIR]]:
+            side = SIDE_CANDIDATE if cohorts.arm[line[SLOT]] == CANDIDATE else SIDE_CONTROL
+            start_pair_session(line[PAIR], side, pairs, counts)
+
+
+@compiled
+def advance(
+    now: int,
+    bucket_ms: int,
+    plan: PlanArrays,
+    sessions: SessionArrays,
+    cohorts: CohortArrays,
+    layers: LayerArrays,
+    pairs: PairArrays,
+    counts: Ints,
+    values: Ints,
+    log_e: Ints,
+    events: Ints,
+    numbers: Floats,
+    cursor: Ints,
+) -> int:
+    """Close the sessions that are due by `now`, in order; stops at an event or at the bucket's end."""
+    mask = sessions.slot.shape[0] - 1
+    while True:
+        row = cursor[CLOSE] & mask
+        due_ms = sessions.opened_ms[row] + plan.times[SESSION_MS] if cursor[CLOSE] < cursor[TAIL] else _NEVER
+        if cursor[BUCKET_END] <= now and cursor[BUCKET_END] <= due_ms:
+            return BUCKET_ENDED
+        if due_ms > now:
+            return DONE
+        cursor[CLOSE] += 1
+        bucket = cursor[BUCKET_END] // bucket_ms - 1
+        found = close_values(
+            row, due_ms, bucket, plan, sessions, cohorts, layers, counts, values, log_e, events, numbers, cursor
+        )
+        if sessions.pair[row] >= 0 and (found or sessions.flags[row]):
+            close_pair_session(row, values, plan, sessions, cohorts, pairs, counts, cursor)
+        if cursor[EVENTS]:
+            return HAS_EVENTS
+
+
+@compiled
+def walk(
+    rows: Ints,
+    raw: Floats,
+    bucket_ms: int,
+    plan: PlanArrays,
+    sessions: SessionArrays,
+    cohorts: CohortArrays,
+    layers: LayerArrays,
+    pairs: PairArrays,
+    window: WindowArrays,
+    counts: Ints,
+    events: Ints,
+    numbers: Floats,
+    cursor: Ints,
+) -> int:
+    """Walk `rows` (int64 [n, COLUMNS]) with their values `raw` (float64 [n, signal], nan for none) from the cursor on.
+
+    Returns DONE; or HAS_EVENTS (`events`, `numbers` hold `cursor[EVENTS]` of them), BUCKET_ENDED, or ROW_ENDED (the row
+    before `cursor[AT_ROW]` was refused, or made evidence urgent): the caller answers and calls again.
+    """
+    signals = raw.shape[1]
+    values = np.empty(signals, np.int64)
+    log_e = np.zeros((2, 8), np.int64)
+    while cursor[AT_ROW] < rows.shape[0]:
+        line = rows[cursor[AT_ROW]]
+        code = advance(
+            line[TIME],
+            bucket_ms,
+            plan,
+            sessions,
+            cohorts,
+            layers,
+            pairs,
+            counts,
+            values,
+            log_e,
+            events,
+            numbers,
+            cursor,
+        )
+        if code != DONE:
+            return code
+        fold_row(line, raw[cursor[AT_ROW]], plan, sessions, cohorts, pairs, window, counts, cursor)
+        cursor[AT_ROW] += 1
+        if line[KIND] == ROW_REFUSED or cursor[URGENT]:
+            return ROW_ENDED
+    return DONE

@@ -1,0 +1,123 @@
+"""Pairing at the close of a session: candidates against the controls set apart for them, first in, first out."""
+
+from homeostat.detectors.compiled import compiled
+from homeostat.detectors.fixed_point import VALUE_SCALE, encode_value
+from homeostat.detectors.leaf.arrays import (
+    CANDIDATE,
+    CANDIDATE_MISSING,
+    CANDIDATE_STARTS,
+    COUNT_QUEUE_FULL,
+    COUNT_SATURATED,
+    QUEUE_FULL,
+    SIDE_CANDIDATE,
+    SIDE_CONTROL,
+    STARTED,
+    URGENT,
+    WORKED,
+    CohortArrays,
+    Ints,
+    PairArrays,
+    SessionArrays,
+)
+from homeostat.detectors.leaf.plan import WORK, PlanArrays
+from homeostat.detectors.statistics.mixture import mixture_log_e
+from homeostat.detectors.statistics.sample_ratio import add_session
+from homeostat.detectors.statistics.two_sample import add_pair, harm
+
+
+@compiled
+def enqueue(pair: int, s: int, side: int, x: int, pairs: PairArrays) -> bool:
+    """Let a session value wait for a partner; False when the queue is full, and then it is left out."""
+    length, places = pairs.length[pair, s, side], pairs.queue.shape[3]
+    if length == places:
+        return False
+    pairs.queue[pair, s, side, (pairs.head[pair, s, side] + length) % places] = x
+    pairs.length[pair, s, side] = length + 1
+    return True
+
+
+@compiled
+def dequeue_mean(pair: int, s: int, side: int, direction: int, pairs: PairArrays) -> float:
+    """Take a block's values out of the queue, oldest first, and give their mean harm."""
+    size, places = pairs.block[pair, side], pairs.queue.shape[3]
+    head, total = pairs.head[pair, s, side], 0
+    for _ in range(size):
+        total += pairs.queue[pair, s, side, head]
+        head = (head + 1) % places
+    pairs.head[pair, s, side] = head
+    pairs.length[pair, s, side] -= size
+    return harm(total / size / VALUE_SCALE, direction)
+
+
+@compiled
+def bet_on_pair(pair: int, s: int, plan: PlanArrays, pairs: PairArrays, counts: Ints, cursor: Ints) -> None:
+    """Form one pair of blocks and add its log-e to both tests; note a mixture that reaches its limit."""
+    direction = plan.harm[s]
+    candidate = dequeue_mean(pair, s, SIDE_CANDIDATE, direction, pairs)
+    d = candidate - dequeue_mean(pair, s, SIDE_CONTROL, direction, pairs)
+    pairs.sums[pair, s, 0] += 1
+    pairs.sums[pair, s, 1] += encode_value(d)
+    harmful, non_inferior = pairs.harmful[pair, s], pairs.non_inferior[pair, s]
+    counts[COUNT_SATURATED] += add_pair(
+        d, plan.tolerance[s], plan.harmful_stakes[s], plan.non_inferior_stakes[s], harmful, non_inferior
+    )
+    note_crossing(pair, s, 0, mixture_log_e(harmful), pairs, cursor)
+    note_crossing(pair, s, 1, mixture_log_e(non_inferior), pairs, cursor)
+
+
+@compiled
+def note_crossing(pair: int, s: int, test: int, log_e: float, pairs: PairArrays, cursor: Ints) -> None:
+    """Keep whether a test is at its limit; reaching it makes the evidence urgent."""
+    reached = log_e >= pairs.limits[pair, test]
+    if reached and pairs.crossed[pair, s, test] == 0:
+        pairs.urgent[pair] = 1
+        cursor[URGENT] += 1
+    pairs.crossed[pair, s, test] = 1 if reached else 0
+
+
+@compiled
+def add_ratio(pair: int, side: int, pairs: PairArrays, counts: Ints) -> None:
+    """Bet one session's arm against the share that the rollout's step says."""
+    counts[COUNT_SATURATED] += add_session(side == SIDE_CANDIDATE, pairs.share[pair], pairs.ratio[pair])
+
+
+@compiled
+def start_pair_session(pair: int, side: int, pairs: PairArrays, counts: Ints) -> None:
+    """Count a session that the gateway reported as started."""
+    pairs.tally[pair, CANDIDATE_STARTS + side] += 1
+    add_ratio(pair, side, pairs, counts)
+
+
+@compiled
+def close_pair_session(
+    row: int,
+    values: Ints,
+    plan: PlanArrays,
+    sessions: SessionArrays,
+    cohorts: CohortArrays,
+    pairs: PairArrays,
+    counts: Ints,
+    cursor: Ints,
+) -> None:
+    """Add a closed session of a rollout: queues, pairs, missing work, and the ratio where no starts are reported."""
+    pair, flags = sessions.pair[row], sessions.flags[row]
+    if pairs.active[pair] == 0:
+        return
+    side = SIDE_CANDIDATE if cohorts.arm[sessions.slot[row]] == CANDIDATE else SIDE_CONTROL
+    pairs.changed[pair] = 1
+    pairs.dirty[pair] = 1
+    if sessions.lane[row] == WORK:
+        if flags & STARTED and not flags & WORKED:
+            pairs.tally[pair, CANDIDATE_MISSING + side] += 1
+        if not flags & STARTED and pairs.tally[pair, 0] + pairs.tally[pair, 1] == 0:
+            add_ratio(pair, side, pairs, counts)
+    for s in range(values.shape[0]):
+        if values[s] < 0 or pairs.guarded[pair, s] == 0:
+            continue
+        pairs.sums[pair, s, 2 + 2 * side] += 1
+        pairs.sums[pair, s, 3 + 2 * side] += values[s]
+        if not enqueue(pair, s, side, values[s], pairs):
+            pairs.tally[pair, QUEUE_FULL] += 1
+            counts[COUNT_QUEUE_FULL] += 1
+        while pairs.length[pair, s, 0] >= pairs.block[pair, 0] and pairs.length[pair, s, 1] >= pairs.block[pair, 1]:
+            bet_on_pair(pair, s, plan, pairs, counts, cursor)

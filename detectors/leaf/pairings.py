@@ -1,0 +1,244 @@
+"""Pairings: a rollout in one leaf, found by release, control manifest and leaf, so that a retry goes on."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+import msgspec
+import numpy as np
+
+from homeostat.detectors.frames import frame, unframe
+from homeostat.detectors.leaf.arrays import PAIR_TALLIES, PairArrays
+from homeostat.detectors.leaf.plan import Plan
+from homeostat.detectors.leaf.rows import copy_rows, read_rows, take_columns
+from homeostat.detectors.statistics.bets import GUARD_BETS
+from homeostat.detectors.statistics.mixture import mixture_log_e
+from homeostat.detectors.statistics.sample_ratio import RATIO_BETS
+from homeostat.schemas.rollout import Rollout
+
+QUEUE: Final = 128
+_MAX_BLOCK: Final = 64
+_STATE_VERSION = 1
+_PREFIX = b"pair/"
+_FIXED = ("length", "sums", "harmful", "non_inferior", "ratio", "tally")
+_SIGNAL_AXES = {
+    "guarded": 1,
+    "queue": 1,
+    "head": 1,
+    "length": 1,
+    "sums": 1,
+    "harmful": 1,
+    "non_inferior": 1,
+    "crossed": 1,
+}
+
+
+class PairKey(NamedTuple):
+    """What evidence belongs to: a candidate and control manifest in one tenant × specialty × workflow."""
+
+    tenant: str
+    specialty: str
+    workflow: str
+    candidate: str
+    control: str
+
+    @property
+    def text(self) -> str:
+        return "/".join(self)
+
+
+@dataclass(slots=True)
+class Attempt:
+    """The rollout that the evidence is for now; `unusable` is what its last evidence said."""
+
+    rollout: str
+    step: int
+    active: bool
+    share: float
+    alpha: float
+    beta: float
+    cohorts: int
+    guardrails: tuple[str, ...]
+    unusable: str | None = None
+
+
+def new_arrays(capacity: int, signals: int) -> PairArrays:
+    """Rows for `capacity` pairings."""
+    by_bet = (capacity, signals, GUARD_BETS)
+    return PairArrays(
+        active=np.zeros(capacity, np.uint8),
+        guarded=np.zeros((capacity, signals), np.uint8),
+        share=np.zeros(capacity),
+        block=np.ones((capacity, 2), np.int64),
+        limits=np.zeros((capacity, 2)),
+        queue=np.zeros((capacity, signals, 2, QUEUE), np.int32),
+        head=np.zeros((capacity, signals, 2), np.int32),
+        length=np.zeros((capacity, signals, 2), np.int32),
+        sums=np.zeros((capacity, signals, 6), np.int64),
+        harmful=np.zeros(by_bet, np.int64),
+        non_inferior=np.zeros(by_bet, np.int64),
+        ratio=np.zeros((capacity, RATIO_BETS), np.int64),
+        tally=np.zeros((capacity, PAIR_TALLIES), np.int64),
+        crossed=np.zeros((capacity, signals, 2), np.uint8),
+        changed=np.zeros(capacity, np.uint8),
+        urgent=np.zeros(capacity, np.uint8),
+        dirty=np.zeros(capacity, np.uint8),
+    )
+
+
+def block_sizes(share: float) -> tuple[int, int]:
+    """How many candidates and controls make one pair at a candidate's share; at most 64 of either.
+
+    >>> block_sizes(0.5), block_sizes(0.1), block_sizes(0.75)
+    ((1, 1), (1, 9), (3, 1))
+    """
+    if share <= 0.5:
+        return 1, min(_MAX_BLOCK, max(1, round((1.0 - share) / share)))
+    return min(_MAX_BLOCK, max(1, round(share / (1.0 - share)))), 1
+
+
+class PairStore:
+    """Rows by key. A row whose rollout has ended keeps its sums, and frees its queues."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self.arrays = new_arrays(8, len(plan.specs))
+        self.keys: list[PairKey] = []
+        self.attempts: list[Attempt] = []
+        self._rows: dict[PairKey, int] = {}
+        self._live: dict[tuple[str, str, str], dict[str, int]] = {}
+
+    def begin(self, rollout: Rollout, step: int, share: float) -> None:
+        """Set up (or go on with) the pairing of every cohort of a rollout; one that stands already is left alone."""
+        guardrails = tuple(n for n in (rollout.guardrails or self._plan.guardrails) if n in self._plan.guardrails)
+        cohorts = rollout.cohorts()
+        for leaf in cohorts:
+            row = self._row_of(PairKey(*leaf, rollout.candidate, rollout.control))
+            known = self.attempts[row]
+            if known.rollout == rollout.rollout:
+                continue
+            self._live.get(leaf, {}).pop(known.rollout, None)
+            self.attempts[row] = Attempt(
+                rollout.rollout, step, True, share, rollout.alpha, rollout.beta, len(cohorts), guardrails
+            )
+            self._derive(row)
+            self.arrays.changed[row] = self.arrays.dirty[row] = 1
+
+    def take_step(self, rollout: str, step: int, share: float, ended: bool) -> None:
+        """Note a rollout's step; at its end the pairings stop and their queues are freed."""
+        for row, attempt in enumerate(self.attempts):
+            if attempt.rollout != rollout or attempt.step >= step > 1:
+                continue
+            attempt.step, attempt.active = step, not ended
+            if ended:
+                self.arrays.length[row] = 0
+            elif share > 0.0:
+                attempt.share = share
+            self._derive(row)
+            self.arrays.changed[row] = self.arrays.dirty[row] = 1
+
+    def find(self, tenant: str, specialty: str, workflow: str, rollout: str | None) -> int:
+        """The row of the rollout that a record names, or of the only one there is; −1 for none."""
+        live = self._live.get((tenant, specialty, workflow))
+        if not live:
+            return -1
+        if rollout is None:
+            return next(iter(live.values())) if len(live) == 1 else -1
+        return live.get(rollout, -1)
+
+    def name_of(self, row: int) -> str:
+        """A row's key as text; the empty text for −1."""
+        return "" if row < 0 else self.keys[row].text
+
+    def row_named(self, name: str) -> int:
+        """The row of `name_of`."""
+        return -1 if not name else self._row_of(PairKey(*name.split("/")))
+
+    def in_order(self, rows: Sequence[int]) -> list[int]:
+        """Rows in the order of rollout and key, however they are numbered."""
+        return sorted(rows, key=lambda row: (self.attempts[row].rollout, self.keys[row]))
+
+    def recolumn(self, plan: Plan, columns: Sequence[int], restart: Sequence[int]) -> None:
+        """Take over another plan: for each column the old one or −1; `restart` columns lose their evidence."""
+        self._plan = plan
+        fields = self.arrays._asdict()
+        moved: dict[str, Any] = {name: take_columns(fields[name], axis, columns) for name, axis in _SIGNAL_AXES.items()}
+        self.arrays = self.arrays._replace(**moved)
+        for name in ("length", "sums", "harmful", "non_inferior"):
+            getattr(self.arrays, name)[:, list(restart)] = 0
+        for row in range(len(self.keys)):
+            self._derive(row)
+            self.arrays.changed[row] = self.arrays.dirty[row] = 1
+
+    def state_records(self) -> dict[bytes, bytes]:
+        """One record a pairing, keys beginning with `pair/`."""
+        return {_PREFIX + key.text.encode(): self._encode(row) for row, key in enumerate(self.keys)}
+
+    def drain_changes(self) -> Iterator[tuple[bytes, bytes | None]]:
+        """Records of the pairings changed since the last call."""
+        for row in np.flatnonzero(self.arrays.dirty).tolist():
+            yield _PREFIX + self.keys[row].text.encode(), self._encode(row)
+        self.arrays.dirty[:] = 0
+
+    def restore(self, records: Mapping[bytes, bytes]) -> None:
+        """Take over the records whose keys begin with `pair/`. Raises `StateCorrupt`."""
+        for name in sorted(name for name in records if name.startswith(_PREFIX)):
+            row = self.row_named(name.removeprefix(_PREFIX).decode())
+            head, _, body = unframe(records[name], _STATE_VERSION).partition(b"\n")
+            changed, fields = msgspec.json.decode(head)
+            self.attempts[row] = Attempt(**{**fields, "guardrails": tuple(fields["guardrails"])})
+            fixed = [getattr(self.arrays, field)[row] for field in _FIXED]
+            size = sum(array.nbytes for array in fixed)
+            read_rows(body[:size], fixed)
+            lengths = self.arrays.length[row]
+            places = [self.arrays.queue[row, s, side, : lengths[s, side]] for s, side in np.ndindex(lengths.shape)]
+            read_rows(body[size:], places)
+            self.arrays.changed[row] = changed
+            self._derive(row)
+        self.arrays.dirty[:] = 0
+
+    def _row_of(self, key: PairKey) -> int:
+        row = self._rows.get(key)
+        if row is not None:
+            return row
+        row = len(self.keys)
+        if row == self.arrays.active.shape[0]:
+            grown = new_arrays(2 * row, len(self._plan.specs))
+            copy_rows(self.arrays, grown)
+            self.arrays = grown
+        self._rows[key] = row
+        self.keys.append(key)
+        self.attempts.append(Attempt("", 0, False, 0.5, 0.05, 0.05, 1, ()))
+        return row
+
+    def _derive(self, row: int) -> None:
+        """What follows from the attempt and the sums: flags, blocks, limits, and which tests are at their limit."""
+        attempt, rows = self.attempts[row], self.arrays
+        leaf = self.keys[row][:3]
+        rows.active[row] = attempt.active
+        rows.guarded[row] = [name in attempt.guardrails for name in self._plan.names]
+        rows.share[row] = attempt.share
+        rows.block[row] = block_sizes(attempt.share)
+        family = max(1, attempt.cohorts * len(attempt.guardrails))
+        rows.limits[row] = (math.log(family / attempt.alpha), math.log(1.0 / attempt.beta))
+        for s in np.flatnonzero(rows.guarded[row]).tolist():
+            log_es = (mixture_log_e(rows.harmful[row, s]), mixture_log_e(rows.non_inferior[row, s]))
+            rows.crossed[row, s] = [log_e >= limit for log_e, limit in zip(log_es, rows.limits[row], strict=True)]
+        if attempt.active:
+            self._live.setdefault(leaf, {})[attempt.rollout] = row
+        else:
+            self._live.get(leaf, {}).pop(attempt.rollout, None)
+
+    def _encode(self, row: int) -> bytes:
+        rows, attempt = self.arrays, self.attempts[row]
+        fields = {name: getattr(attempt, name) for name in Attempt.__slots__}
+        head = msgspec.json.encode((int(rows.changed[row]), fields))
+        fixed = b"".join([getattr(rows, name)[row].tobytes() for name in _FIXED])
+        return frame(b"\n".join((head, fixed + b"".join(self._waiting(row)))), _STATE_VERSION)
+
+    def _waiting(self, row: int) -> Iterator[bytes]:
+        rows = self.arrays
+        for s, side in zip(*np.nonzero(rows.length[row]), strict=True):
+            places = (rows.head[row, s, side] + np.arange(rows.length[row, s, side])) % QUEUE
+            yield rows.queue[row, s, side, places].tobytes()

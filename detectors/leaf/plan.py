@@ -1,0 +1,140 @@
+"""The plan: what a policy means for the leaf, as columns of arrays and numbers in the units of the log."""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from homeostat.detectors.fixed_point import Floats
+from homeostat.detectors.statistics.bets import DOWN, GUARD_BETS, UP, guard_stakes
+from homeostat.schemas.policy import Policy
+from homeostat.schemas.signal import Carrier, Direction, Kind, Role, SignalSpec
+
+WORK, FEEDBACK = 0, 1
+"""A session's two lanes: its work, and the feedback on it; the gateway's yield belongs to the work."""
+LATE_SESSIONS = 2
+"""A closed session is remembered for this many session lengths: what comes for it meanwhile is late."""
+_BOUNDED = frozenset({Kind.BINARY, Kind.BOUNDED, Kind.POSITIVE, Kind.COUNT})
+_CARRIERS = (Carrier.EXPOSURE, Carrier.WORK, Carrier.FEEDBACK)
+_WEEK_MS = 604_800_000
+
+Bytes = NDArray[np.uint8]
+Ints = NDArray[np.int64]
+
+
+class PlanArrays(NamedTuple):
+    """What the kernel reads of a plan; signal columns as in `Plan.specs`.
+
+    `lane` is WORK or FEEDBACK; `exposure` marks the columns that the gateway's report carries; `times` holds session
+    and tenant quota, window and least records of the refusal rule; `weights` the monitors' rate per ms and A.
+    """
+
+    lane: Bytes
+    exposure: Bytes
+    bounded: Bytes
+    low: Floats
+    width: Floats
+    tolerance: Floats
+    harm: NDArray[np.int64]
+    harmful_stakes: Floats
+    non_inferior_stakes: Floats
+    times: Ints
+    weights: Floats
+
+
+SESSION_MS, QUOTA, WINDOW, LEAST_RECORDS = range(4)
+RATE_PER_MS, THRESHOLD, BUILD_RATIO = range(3)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One policy, read for the leaf."""
+
+    policy: Policy
+
+    @cached_property
+    def specs(self) -> tuple[SignalSpec, ...]:
+        """The registry, ordered so that each kind of record fills neighbouring columns: exposure, work, feedback."""
+        return tuple(sorted(self.policy.signals, key=lambda spec: _CARRIERS.index(spec.carrier)))
+
+    @cached_property
+    def lane_columns(self) -> tuple[slice, slice]:
+        """The columns of the work lane (the gateway's yield among them) and of the feedback lane."""
+        first = len(self.specs) - len(self.carried_by(Carrier.FEEDBACK))
+        return slice(0, first), slice(first, len(self.specs))
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        return tuple(spec.name for spec in self.specs)
+
+    @cached_property
+    def column(self) -> dict[str, int]:
+        """A signal's column by its name."""
+        return {name: index for index, name in enumerate(self.names)}
+
+    @cached_property
+    def session_ms(self) -> int:
+        return round(self.policy.times.session_s * 1000)
+
+    @cached_property
+    def bucket_ms(self) -> int:
+        return max(1, round(self.policy.times.bucket_s * 1000))
+
+    @cached_property
+    def max_ahead_ms(self) -> int:
+        return round(self.policy.times.max_ahead_s * 1000)
+
+    @cached_property
+    def dedupe_ms(self) -> int:
+        return round(self.policy.dedupe.window_s * 1000)
+
+    @cached_property
+    def remembered_ms(self) -> int:
+        """How long after its first record a session is remembered."""
+        return self.session_ms * (1 + LATE_SESSIONS)
+
+    @cached_property
+    def guardrails(self) -> tuple[str, ...]:
+        """The signals that may decide a rollout; a tolerance of 1 leaves nothing to decide."""
+        return tuple(spec.name for spec in self.specs if spec.role is Role.GUARDRAIL and spec.tolerance < 1.0)
+
+    def carried_by(self, carrier: Carrier) -> tuple[SignalSpec, ...]:
+        """The signals that one kind of record carries, in the registry's order."""
+        return tuple(spec for spec in self.specs if spec.carrier is carrier)
+
+    @cached_property
+    def feedback_ages_ms(self) -> tuple[float, ...]:
+        """The age beyond which each feedback signal does not count; infinite where none is declared."""
+        ages = (spec.max_age_s for spec in self.carried_by(Carrier.FEEDBACK))
+        return tuple(math.inf if age_s is None else age_s * 1000.0 for age_s in ages)
+
+    @cached_property
+    def arrays(self) -> PlanArrays:
+        specs, budget, refusals = self.specs, self.policy.budget, self.policy.refusals
+        harmful, non_inferior = _stack_stakes(specs)
+        rate = budget.false_alarms_per_week * budget.alarm_threshold / (_WEEK_MS * budget.expected_monitors)
+        quota = self.policy.tenant_records_per_bucket
+        return PlanArrays(
+            lane=np.array([FEEDBACK if s.carrier is Carrier.FEEDBACK else WORK for s in specs], np.uint8),
+            exposure=np.array([s.carrier is Carrier.EXPOSURE for s in specs], np.uint8),
+            bounded=np.array([s.kind in _BOUNDED for s in specs], np.uint8),
+            low=np.array([s.low for s in specs]),
+            width=np.array([s.high - s.low for s in specs]),
+            tolerance=np.array([s.tolerance for s in specs]),
+            harm=np.array([DOWN if s.direction is Direction.DOWN else UP for s in specs], np.int64),
+            harmful_stakes=harmful,
+            non_inferior_stakes=non_inferior,
+            times=np.array([self.session_ms, quota, refusals.window_records, refusals.tenant_min_records], np.int64),
+            weights=np.array([rate, budget.alarm_threshold, refusals.build_tenant_ratio]),
+        )
+
+
+def _stack_stakes(specs: tuple[SignalSpec, ...]) -> tuple[Floats, Floats]:
+    harmful, non_inferior = np.zeros((len(specs), GUARD_BETS)), np.zeros((len(specs), GUARD_BETS))
+    for index, spec in enumerate(specs):
+        if spec.tolerance < 1.0:
+            harmful[index], non_inferior[index] = guard_stakes(spec.tolerance)
+    return harmful, non_inferior

@@ -1,0 +1,40 @@
+"""Rows of arrays: copying them when a store grows, rearranging their signals, reading them from state bytes."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from homeostat.schemas.errors import StateCorrupt
+
+Array = NDArray[Any]
+
+
+def copy_rows(old: tuple[Array, ...], new: tuple[Array, ...]) -> None:
+    """Copy all rows of each array into the first rows of its larger successor."""
+    for before, after in zip(old, new, strict=True):
+        after[: before.shape[0]] = before
+
+
+def copy_ring(old: tuple[Array, ...], new: tuple[Array, ...], positions: Array) -> None:
+    """Copy the rows of positions, each counted modulo its array's length."""
+    for before, after in zip(old, new, strict=True):
+        after[positions % after.shape[0]] = before[positions % before.shape[0]]
+
+
+def take_columns(array: Array, axis: int, columns: Sequence[int]) -> Array:
+    """Rearrange an array's signal axis: the old column for each new one, zeros for −1."""
+    padded = np.concatenate([array, np.zeros_like(np.take(array, [0], axis))], axis)
+    return np.ascontiguousarray(np.take(padded, list(columns), axis))
+
+
+def read_rows(body: bytes, arrays: Sequence[Array]) -> None:
+    """Fill arrays (views) from their concatenated bytes. Raises `StateCorrupt` when the length differs."""
+    expected = sum(array.nbytes for array in arrays)
+    if len(body) != expected:
+        raise StateCorrupt(f"a state record holds {len(body)} bytes of arrays, not {expected}")
+    start = 0
+    for array in arrays:
+        array[...] = np.frombuffer(body, array.dtype, array.size, start).reshape(array.shape)
+        start += array.nbytes

@@ -1,0 +1,208 @@
+"""The leaf stage: traces in, and out of them summaries, evidence, alarms and dead letters."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from homeostat.detectors.control_log import ControlLog
+from homeostat.detectors.leaf.arrays import BUCKET_END, ROW_NOTHING, ROW_REFUSED
+from homeostat.detectors.leaf.batch import ROWS
+from homeostat.detectors.leaf.documents import DocumentReader
+from homeostat.detectors.leaf.engine import Engine, Refused
+from homeostat.detectors.leaf.intake import Intake
+from homeostat.detectors.leaf.outbox import STAGE, Outbox
+from homeostat.detectors.leaf.plan import Plan
+from homeostat.detectors.leaf.refusals import code_of
+from homeostat.detectors.leaf.reports import ReportReader
+from homeostat.detectors.leaf.routes import Router
+from homeostat.detectors.leaf.shape import describe_shape
+from homeostat.detectors.leaf.tenants import Gates
+from homeostat.detectors.leaf.world import PARTITION_KEY, World, encode_partition_record, read_partition_record
+from homeostat.detectors.trust import TrustStore
+from homeostat.schemas.control import CONTROL_HEADER, ControlType
+from homeostat.schemas.errors import PoisonRecord, SignatureRefused
+from homeostat.schemas.exposure import MAX_STARTS
+from homeostat.schemas.log import Output, Record
+from homeostat.schemas.topics import TRACES
+
+_MOST_ROWS = ROWS - MAX_STARTS - 1
+"""A batch with more rows than this has no room for a full exposure report."""
+
+
+class LeafStage:
+    """The leaves of one partition of `traces.v1`.
+
+    `partition_count` is that of every topic of the platform; `masters` are the secrets of MACs by id, of which control
+    activates some. State records: the control log's, one a cohort, one a segment of its ring, one a chunk of sessions,
+    a segment of the dedupe window, a parent in the open bucket, a pairing, a reporter, and the partition's own.
+    """
+
+    name = STAGE
+
+    def __init__(self, partition: int, partition_count: int, trust: TrustStore, masters: Mapping[str, bytes]) -> None:
+        self._log = ControlLog(TRACES, partition, trust)
+        self._gates = Gates(partition, partition_count, masters)
+        self._outbox = Outbox(partition)
+        self._engine = Engine(partition, partition_count, self._outbox)
+        self._counts: Counter[str] = Counter()
+        self._refused: dict[int, Refused] = {}
+        self._next_offset = 0
+        self._world: World | None = None
+        self._intake: Intake | None = None
+        self._documents = DocumentReader(self._log, self._engine, self._outbox)
+        self._reports = ReportReader(trust, self._counts)
+
+    @property
+    def next_offset(self) -> int:
+        return self._next_offset
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """What was counted since the beginning, by name: refusals by reason (`refused_…`), duplicates, late records."""
+        world, intake = self._world, self._intake
+        counted = self._counts + (Counter() if world is None else world.counts())
+        if intake is not None:
+            counted += intake.ignored()
+        return counted
+
+    @property
+    def world(self) -> World | None:
+        """The stores, for those who show or test them; None before a policy."""
+        return self._world
+
+    def apply(self, records: Sequence[Record]) -> list[Output]:
+        """Fold records in. Raises `BuildRefusesMost`, and nothing else for bad input."""
+        log = self._log
+        for record in records:
+            offset = record.offset
+            if offset < self._next_offset:
+                continue
+            self._next_offset = offset + 1
+            headers = dict(record.headers)
+            if CONTROL_HEADER in headers:
+                self._apply_control(record)
+                continue
+            now_ms = log.advance(record.timestamp, True)
+            intake = self._intake
+            if intake is None or not log.evaluated:
+                self._counts["not_evaluated"] += 1
+                continue
+            if intake.batch.size > _MOST_ROWS:
+                self._flush()
+            try:
+                intake.read(record, headers, now_ms)
+            except (PoisonRecord, SignatureRefused) as error:
+                self._refuse(record, error, now_ms)
+        self._flush()
+        if self._world is not None:
+            self._world.forget(log.log_time_ms)
+        return self._outbox.take()
+
+    def state_records(self) -> dict[bytes, bytes]:
+        """Every state record; what `restore` takes."""
+        found = {**self._log.state_records(), **self._reports.state_records()}
+        if self._world is None:
+            return {**found, PARTITION_KEY: encode_partition_record(self._fields())}
+        return {**found, **self._world.state_records(self._fields())}
+
+    def drain_changes(self) -> list[tuple[bytes, bytes | None]]:
+        """State records changed since the last call, sorted by key; None for one that no longer exists."""
+        return sorted(self._changes(), key=lambda change: change[0])
+
+    def restore(self, state_records: Mapping[bytes, bytes]) -> None:
+        """Load a complete set of state records into a new stage. Raises `StateCorrupt`."""
+        self._log.restore(state_records)
+        fields = read_partition_record(state_records)
+        self._next_offset = fields.get("next_offset", 0)
+        self._counts.update(fields.get("counts", {}))
+        self._documents.echoed.update(fields.get("echoed", {}))
+        self._reports.restore(state_records)
+        self._gates.activate(self._log.masters)
+        if self._log.policy is None:
+            return
+        self._build(Plan(self._log.policy), fields.get("ring_rows", 0))
+        assert self._world is not None
+        assert self._intake is not None
+        self._world.restore(state_records)
+        self._intake.restore_ignored(fields["ignored"])
+
+    def _changes(self) -> Iterator[tuple[bytes, bytes | None]]:
+        yield from self._log.drain_changes()
+        yield from self._reports.drain_changes()
+        if self._world is None:
+            yield PARTITION_KEY, encode_partition_record(self._fields())
+        else:
+            yield from self._world.drain_changes(self._fields())
+
+    def _fields(self) -> dict[str, Any]:
+        return {
+            "next_offset": self._next_offset,
+            "counts": self._counts,
+            "echoed": self._documents.echoed,
+            "ignored": {} if self._intake is None else self._intake.ignored(),
+        }
+
+    def _build(self, plan: Plan, ring_rows: int = 0) -> None:
+        self._world = world = World(plan, ring_rows)
+        router = Router(plan, world.cohorts, world.pairs, self._log.releases)
+        self._reports.use(router, world.pairs)
+        self._intake = Intake(
+            plan, self._gates, router, world.sessions, world.dedupe, world.window, self._reports, self._counts
+        )
+
+    def _flush(self) -> None:
+        if self._intake is not None and self._intake.batch.size:
+            assert self._world is not None
+            self._engine.run(self._world, self._intake.batch, self._refused)
+            self._refused.clear()
+
+    def _refuse(self, record: Record, error: PoisonRecord | SignatureRefused, now_ms: int) -> None:
+        intake, world = self._intake, self._world
+        assert intake is not None
+        assert world is not None
+        self._counts[f"refused_{error.reason.value}"] += 1
+        sender = intake.sender
+        tenant = None if sender < 0 else world.window.tenants[sender]
+        self._refused[intake.batch.size] = Refused(record, error.reason, tenant)
+        code = -1 if sender < 0 else code_of(error.reason)
+        intake.batch.add_time(ROW_REFUSED, now_ms, record.offset, max(sender, 0), code)
+
+    def _apply_control(self, record: Record) -> None:
+        self._flush()
+        before_ms = self._log.log_time_ms
+        try:
+            folded = self._log.fold(record)
+        except (PoisonRecord, SignatureRefused) as error:
+            self._counts[f"refused_{error.reason.value}"] += 1
+            self._outbox.begin(record.offset, before_ms)
+            plan = None if self._world is None else self._world.plan
+            self._outbox.bury(record, error.reason, describe_shape(record.value), None, plan)
+            return
+        world, intake = self._world, self._intake
+        if world is not None and intake is not None and world.cursor[BUCKET_END]:
+            intake.batch.add_time(ROW_NOTHING, self._log.log_time_ms, record.offset)
+            self._engine.run(world, intake.batch, {}, holds_evidence=True)
+        self._outbox.begin(record.offset, self._log.log_time_ms)
+        if folded.changed and folded.type is not ControlType.TICK:
+            self._take_over(folded.type, record.offset)
+            self._documents.take_over(folded, self._world, record.offset)
+        if self._world is not None and self._log.evaluated:
+            self._documents.follow(self._world, folded.type is ControlType.TICK)
+
+    def _take_over(self, kind: ControlType, offset: int) -> None:
+        """Take over what the stage itself reads of a document: the plan, keys, and what routes depend on."""
+        policy, world, intake = self._log.policy, self._world, self._intake
+        if kind is ControlType.KEY_ACTIVATION:
+            self._gates.activate(self._log.masters)
+        if policy is None:
+            return
+        if world is None or intake is None:
+            self._build(Plan(policy))
+            return
+        plan = world.plan
+        if policy is not plan.policy:
+            plan = Plan(policy)
+            self._documents.change_buckets(world, plan)
+            world.replan(plan, offset, self._log.log_time_ms)
+            intake.use(plan)
+        intake.router.reset(plan, self._log.releases)

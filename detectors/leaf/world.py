@@ -1,0 +1,175 @@
+"""The leaf's state under one plan: its stores, the cursor of the kernel, and how they become records and back."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import numpy as np
+
+from homeostat.detectors.frames import frame, unframe
+from homeostat.detectors.leaf.arrays import (
+    BUCKET_END,
+    CLOSE,
+    COUNTS,
+    CURSOR,
+    EVENT_COLUMNS,
+    TAIL,
+)
+from homeostat.detectors.leaf.cohorts import CohortStore
+from homeostat.detectors.leaf.dedupe import DedupeWindow
+from homeostat.detectors.leaf.layers import LayerStore
+from homeostat.detectors.leaf.leaf_key import LeafKey
+from homeostat.detectors.leaf.pairings import PairStore
+from homeostat.detectors.leaf.plan import Plan
+from homeostat.detectors.leaf.refusals import RefusalWindow
+from homeostat.detectors.leaf.sessions import SessionStore
+from homeostat.schemas.trace import Arm
+
+_STATE_VERSION = 1
+_KEY: Final = b"leaf"
+KERNEL_COUNTS: Final = (
+    "sessions_closed",
+    "late",
+    "sessions_empty",
+    "pair_queue_full",
+    "saturated",
+    "over_tenant_quota",
+)
+
+
+class World:
+    """All stores of one plan; the same state gives the same records, however slots and rows are numbered."""
+
+    def __init__(self, plan: Plan, ring_rows: int = 0) -> None:
+        signals = len(plan.specs)
+        self.plan = plan
+        self.sessions = SessionStore(signals)
+        self.cohorts = CohortStore(plan, ring_rows)
+        self.layers = LayerStore(signals)
+        self.pairs = PairStore(plan)
+        self.window = RefusalWindow(plan)
+        self.dedupe = DedupeWindow(plan.dedupe_ms, plan.policy.dedupe.max_entries)
+        self.cursor = np.zeros(CURSOR, np.int64)
+        self.kernel_counts = np.zeros(COUNTS, np.int64)
+        self.new_event_arrays()
+
+    def new_event_arrays(self) -> None:
+        """Room for every event that the close of one session can cause."""
+        most = 2 * len(self.plan.specs) + 1
+        self.events = np.zeros((most, EVENT_COLUMNS), np.int64)
+        self.numbers = np.zeros(most)
+
+    def replan(self, plan: Plan, offset: int, now_ms: int) -> None:
+        """Go on under another plan: signals that mean the same keep what is known of them, others begin anew."""
+        old = self.plan
+        columns = [_same_column(old, spec_index, plan) for spec_index in range(len(plan.specs))]
+        restart = [s for s, before in enumerate(columns) if before >= 0 and _null_of(old, before) != _null_of(plan, s)]
+        self.plan = plan
+        self.sessions.recolumn(columns)
+        self.cohorts.recolumn(plan, columns, restart, offset, now_ms)
+        self.layers.recolumn(columns)
+        self.pairs.recolumn(plan, columns, restart)
+        self.window.take_over(plan, self.cursor)
+        self.dedupe.window_ms, self.dedupe.max_entries = plan.dedupe_ms, plan.policy.dedupe.max_entries
+        self.new_event_arrays()
+
+    def place_layers(self) -> None:
+        """Point new cohorts to their parents' rows."""
+        first = int(np.count_nonzero(self.cohorts.arrays.layers[: len(self.cohorts.keys), 0] >= 0))
+        for slot in range(first, len(self.cohorts.keys)):
+            self.cohorts.arrays.layers[slot] = self.layers.rows_of(self.cohorts.keys[slot])
+
+    def forget(self, now_ms: int) -> None:
+        """Drop what has left the windows by now."""
+        self.sessions.forget(now_ms, self.plan.remembered_ms)
+        self.dedupe.forget(now_ms)
+
+    def counts(self) -> Counter[str]:
+        """The kernel's counts by name."""
+        return Counter(dict(zip(KERNEL_COUNTS, self.kernel_counts.tolist(), strict=True)))
+
+    def state_records(self, extra: Mapping[str, Any]) -> dict[bytes, bytes]:
+        """Every record; `extra` goes into the partition's own."""
+        return {
+            **self.sessions.state_records(self._leaf_text, self.pairs.name_of),
+            **self.cohorts.state_records(),
+            **self.layers.state_records(),
+            **self.pairs.state_records(),
+            **self.dedupe.state_records(),
+            **dict([self.window.encode(self.cursor), self._encode(extra)]),
+        }
+
+    def drain_changes(self, extra: Mapping[str, Any]) -> Iterator[tuple[bytes, bytes | None]]:
+        """Records changed since the last call."""
+        yield from self.sessions.drain_changes(self._leaf_text, self.pairs.name_of)
+        yield from self.cohorts.drain_changes()
+        yield from self.layers.drain_changes()
+        yield from self.pairs.drain_changes()
+        yield from self.dedupe.drain_changes()
+        yield self.window.encode(self.cursor)
+        yield self._encode(extra)
+
+    def restore(self, records: Mapping[bytes, bytes]) -> None:
+        """Take over the records of a world with the same plan. Raises `StateCorrupt`."""
+        fields = read_partition_record(records)
+        self.cohorts.restore(records)
+        self.layers.restore(records)
+        self.pairs.restore(records)
+        self.sessions.base = self.sessions.tail = fields["base"]
+        self.sessions.restore(records, self._leaf_slot, self.pairs.row_named)
+        self.dedupe.restore(records)
+        self.cursor[[BUCKET_END, CLOSE, TAIL]] = (fields["bucket_end_ms"], fields["close"], self.sessions.tail)
+        self.window.restore(records, self.plan, self.cursor)
+        self.kernel_counts[:] = fields["kernel_counts"]
+        self.place_layers()
+
+    def _encode(self, extra: Mapping[str, Any]) -> tuple[bytes, bytes]:
+        fields = {
+            **extra,
+            "base": self.sessions.base,
+            "bucket_end_ms": int(self.cursor[BUCKET_END]),
+            "close": int(self.cursor[CLOSE]),
+            "kernel_counts": self.kernel_counts.tolist(),
+            "ring_rows": self.cohorts.arrays.ring.shape[1],
+        }
+        return _KEY, encode_partition_record(fields)
+
+    def _leaf_text(self, slot: int) -> str:
+        return self.cohorts.keys[slot].text
+
+    def _leaf_slot(self, text: str) -> int:
+        tenant, specialty, workflow, arm = text.split("/")
+        return self.cohorts.slots[LeafKey(tenant, specialty, workflow, Arm(arm))]
+
+
+def encode_partition_record(fields: Mapping[str, Any]) -> bytes:
+    """The partition's own record."""
+    return frame(json.dumps(fields, sort_keys=True).encode(), _STATE_VERSION)
+
+
+def read_partition_record(records: Mapping[bytes, bytes]) -> dict[str, Any]:
+    """The fields of the partition's own record; none for no record. Raises `StateCorrupt`."""
+    if _KEY not in records:
+        return {}
+    fields = json.loads(unframe(records[_KEY], _STATE_VERSION))
+    assert isinstance(fields, dict)
+    return fields
+
+
+PARTITION_KEY: Final = _KEY
+
+
+def _same_column(old: Plan, index: int, new: Plan) -> int:
+    spec = new.specs[index]
+    before = old.column.get(spec.name, -1)
+    if before < 0:
+        return -1
+    held = old.specs[before]
+    same = (held.kind, held.carrier, held.low, held.high) == (spec.kind, spec.carrier, spec.low, spec.high)
+    return before if same else -1
+
+
+def _null_of(plan: Plan, column: int) -> tuple[object, ...]:
+    spec = plan.specs[column]
+    return spec.tolerance, spec.direction
