@@ -1,10 +1,11 @@
 """Every message that crosses a process border, by its CloudEvents type."""
 
 from types import MappingProxyType
+from typing import Any
 
 from homeostat.schemas.alarm import Alarm
 from homeostat.schemas.audit import AuditEntry
-from homeostat.schemas.base import Message
+from homeostat.schemas.base import VERSION, Message
 from homeostat.schemas.command import Acknowledgement, DesiredState
 from homeostat.schemas.control import (
     ApprovalDocument,
@@ -75,3 +76,21 @@ SIGNED_MESSAGES = frozenset({*_CONTROL, *_DOCUMENTS, *_SIGNED})
 MESSAGES = MappingProxyType(
     {m.ce_type: m for m in sorted((*_CONTROL, *_DOCUMENTS, *_SIGNED, *_PLAIN), key=lambda model: model.ce_type)}
 )
+
+
+def describe_message(model: type[Message]) -> dict[str, Any]:
+    """The JSON Schema (2020-12) of a message as it is read on the wire; rules between fields are beyond it."""
+    schema: dict[str, Any] = _close_maps(model.model_json_schema(mode="validation"))
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"urn:homeostat:{model.ce_type}:{VERSION}",
+        **schema,
+    }
+
+
+def _close_maps(schema: Any) -> Any:
+    """A map whose keys have a pattern takes no other key: pydantic enforces it, but leaves it out of the schema."""
+    if isinstance(schema, dict):
+        closed = {name: _close_maps(part) for name, part in schema.items()}
+        return {**closed, "additionalProperties": False} if "patternProperties" in closed else closed
+    return [_close_maps(part) for part in schema] if isinstance(schema, list) else schema

@@ -1,0 +1,54 @@
+"""Ids, places and documents that the examples share."""
+
+from homeostat.schemas.cohort import Cohort, Layer
+from homeostat.schemas.release import (
+    Artifact,
+    ArtifactKind,
+    Constraint,
+    ReleaseManifest,
+    RiskClass,
+    SideEffect,
+)
+from homeostat.schemas.rollout import Rollout, RolloutTarget, Target
+from homeostat.schemas.trace import (
+    Arm,
+)
+
+AT_MS = 1_700_000_000_000
+CANDIDATE, CONTROL = "sha256:" + "ca" * 32, "sha256:" + "b0" * 32
+ROLLOUT, LEASE, DECISION, INTENT, EVENT = "0a" * 16, "1b" * 16, "2c" * 16, "3d" * 16, "4e" * 16
+TRACE, SESSION, ACTOR, ALARM = "5f" * 16, "6a" * 16, "7b" * 16, "8c" * 16
+TARGET = Target(gateway="gateway-1", tenant="clinic-a", workflow="scribe")
+LEAF = Cohort(layer=Layer.LEAF, tenant="clinic-a", specialty="cardiology", workflow="scribe", arm=Arm.CANDIDATE)
+SPECIALTY = Cohort(layer=Layer.SPECIALTY, specialty="cardiology")
+MANIFEST = ReleaseManifest(
+    title="BioBART, full notes",
+    artifacts=(
+        Artifact(
+            kind=ArtifactKind.MODEL,
+            name="biobart",
+            artifact_version="2.1.0",
+            digest=CANDIDATE,
+            constraints=(Constraint(kind=ArtifactKind.PROMPT_PACK, name="soap", min_version="1.4", below_version="2"),),
+        ),
+        Artifact(
+            kind=ArtifactKind.TOOL_CONTRACTS,
+            name="ehr",
+            artifact_version="7",
+            digest=CONTROL,
+            side_effects=(SideEffect.DRAFT_NOTE,),
+            tools=("write-draft",),
+        ),
+    ),
+    parent=CONTROL,
+    author="release-team",
+    risk=RiskClass.HIGH,
+)
+PLAN = Rollout(
+    rollout=ROLLOUT,
+    title="BioBART for two specialties",
+    candidate=CANDIDATE,
+    control=CONTROL,
+    targets=(RolloutTarget(target=TARGET, specialties=("cardiology", "oncology")),),
+    guardrails=("edit_ratio", "omission_ratio"),
+)
