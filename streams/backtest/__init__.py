@@ -1,0 +1,1 @@
+"""Backtests: the whole topology, or one stage, over files."""

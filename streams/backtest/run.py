@@ -1,0 +1,117 @@
+"""The two backtests of a file: everything from traces on, or one stage over the dump of its own input."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from homeostat.detectors.backtest import LogStore, replay_stage
+from homeostat.detectors.trust import TrustStore
+from homeostat.schemas.errors import DocumentInvalid
+from homeostat.schemas.log import LogRecord, Output
+from homeostat.schemas.topics import STAGE_INPUTS, SUMMARIES, TOPICS, TRACES
+from homeostat.streams.app import stage_factories
+from homeostat.streams.backtest.assumed_starts import ASSUMPTION
+from homeostat.streams.backtest.dump_file import Advance, DumpHead, DumpRow, read_dump, write_dump
+from homeostat.streams.backtest.feed_dump import DumpFeeder
+from homeostat.streams.backtest.feed_traces import TraceFeeder
+from homeostat.streams.backtest.findings import collect_findings
+from homeostat.streams.backtest.platform import REPORTED, Documents, Platform, build_platform
+from homeostat.streams.backtest.trace_rows import read_traces
+
+OWN_KEYS = "traces were authenticated and decisions signed with keys of the backtest, not of an installation"
+
+
+def run_traces(
+    path: Path, policy: Path | None, partitions: int | None, tick_s: float | None, out: Path | None, advance: Advance
+) -> dict[str, Any]:
+    """Run a file of bare traces through all stages. Raises `DocumentInvalid` for documents that cannot be used."""
+    first_ms = next((row.trace.work_time_ms for row in read_traces(path) if row.trace is not None), None)
+    if first_ms is None:
+        raise DocumentInvalid(f"{path} holds no trace: JSON lines or Parquet with the fields of a WorkTrace")
+    documents = Documents(policy, first_ms)
+    count = partitions or documents.policy.partitions
+    platform = build_platform(count, documents.gateways(), retained=_retained(out))
+    feeder = TraceFeeder(platform, documents, tick_s or documents.policy.times.tick_s)
+    feeder.feed(read_traces(path, advance))
+    assumptions = [OWN_KEYS, *([ASSUMPTION] if documents.rollouts else [])]
+    read = {"traces": feeder.fed, "not_traces": feeder.refused}
+    return _conclude(platform, count, feeder, out, {"file": str(path), **read, "assumptions": assumptions})
+
+
+def run_dump(
+    path: Path,
+    head: DumpHead,
+    trust: TrustStore,
+    masters: Mapping[str, bytes],
+    out: Path | None,
+    advance: Advance,
+) -> dict[str, Any]:
+    """Run a dump of `traces.v1` through all stages, with its own control records."""
+    inputs = [topic for topic in STAGE_INPUTS.values() if topic != TRACES]
+    platform = build_platform(head.partitions, (), trust, masters, inputs, _retained(out))
+    feeder = DumpFeeder(platform)
+    feeder.feed(read_dump(path, advance))
+    assumptions = ["the leaves follow the decisions in the dump; the guard judges anew, with a key of the backtest"]
+    return _conclude(
+        platform, head.partitions, feeder, out, {"file": str(path), "records": feeder.fed, "assumptions": assumptions}
+    )
+
+
+def run_stage(
+    path: Path,
+    head: DumpHead,
+    trust: TrustStore,
+    masters: Mapping[str, bytes],
+    out: Path | None,
+    advance: Advance,
+) -> dict[str, Any]:
+    """Run one stage over the dump of its own input, partition by partition; outputs are shown before signing."""
+    stage = stage_of(head)
+    partitions: dict[int, list[LogRecord]] = {}
+    for partition, record in read_dump(path, advance):
+        partitions.setdefault(partition, []).append(record)
+    factory = stage_factories(trust, dict(masters))[stage]
+    outputs: list[Output] = []
+    rows = []
+    for partition, records in sorted(partitions.items()):
+        replayed = replay_stage(factory(partition, head.partitions), records)
+        outputs += replayed.outputs
+        state_bytes = sum(len(key) + len(value) for key, value in replayed.state.items())
+        rows.append({"partition": partition, "records": len(records), "next_offset": replayed.next_offset})
+        rows[-1] |= {"state_records": len(replayed.state), "state_bytes": state_bytes}
+    logs = LogStore(head.partitions)
+    for output in outputs:
+        logs.send(output)
+    if out is not None:
+        write_logs(logs, out)
+    return {"file": str(path), "stage": stage, "partitions": rows, "topics": logs.counts()}
+
+
+def stage_of(head: DumpHead) -> str:
+    """The stage whose input a dump is. Raises `DocumentInvalid` for a topic that no stage reads."""
+    for stage, topic in STAGE_INPUTS.items():
+        if topic == head.topic:
+            return stage
+    raise DocumentInvalid(f"{head.topic} is no stage's input: dump one of {', '.join(STAGE_INPUTS.values())}")
+
+
+def write_logs(logs: LogStore, folder: Path) -> None:
+    """Write every topic that has records into `folder`, as dumps in JSON lines."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for topic in logs.counts():
+        count = logs.partitions(topic)
+        rows = (DumpRow(part, record) for part in range(count) for record in logs.log(topic, part).read(0))
+        write_dump(folder / f"{topic}.jsonl", DumpHead(topic, count), rows)
+
+
+def _retained(out: Path | None) -> tuple[str, ...] | None:
+    return REPORTED if out is None else tuple(topic for topic in TOPICS if topic not in {TRACES, SUMMARIES})
+
+
+def _conclude(
+    platform: Platform, partitions: int, feeder: TraceFeeder | DumpFeeder, out: Path | None, read: dict[str, Any]
+) -> dict[str, Any]:
+    if out is not None:
+        write_logs(platform.topology.logs, out)
+    span = {"from_ms": feeder.from_ms, "to_ms": feeder.to_ms, "partitions": partitions}
+    return {**read, **span, **collect_findings(platform.topology)}
