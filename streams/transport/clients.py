@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.client import AIOKafkaClient
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from aiokafka.errors import KafkaError
 from aiokafka.helpers import create_ssl_context
@@ -12,6 +13,7 @@ from homeostat.streams.settings import KafkaSettings, Settings
 
 FETCH_WAIT_MS = 100
 """How long a fetch may wait at the broker: a partition that is not in it waits as long for its next turn."""
+_METADATA_PAUSE_S = 0.2
 BATCH_BYTES = 262_144
 TRANSACTION_TIMEOUT_MS = 30_000
 """After this a dead worker's open transaction ends by itself, if nobody claims its partition before."""
@@ -30,7 +32,7 @@ def isolation_level(settings: Settings) -> str:
 def make_group_consumer(settings: Settings, role: str) -> AIOKafkaConsumer:
     """Make the consumer of a role's group; it commits only what it is told to."""
     kafka = settings.kafka
-    return AIOKafkaConsumer(
+    consumer = AIOKafkaConsumer(
         **_client_options(kafka),
         group_id=group_id(settings, role),
         group_instance_id=kafka.static_membership_id,
@@ -44,6 +46,8 @@ def make_group_consumer(settings: Settings, role: str) -> AIOKafkaConsumer:
         rebalance_timeout_ms=60_000,
         max_poll_interval_ms=600_000,
     )
+    _pace(consumer._client)
+    return consumer
 
 
 def make_reader(settings: Settings) -> AIOKafkaConsumer:
@@ -63,7 +67,9 @@ def make_producer(settings: Settings, transactional_id: str | None = None) -> AI
     options = _client_options(settings.kafka) | {"max_batch_size": BATCH_BYTES, "linger_ms": 0}
     if transactional_id is not None:
         options |= {"transactional_id": transactional_id, "transaction_timeout_ms": TRANSACTION_TIMEOUT_MS}
-    return AIOKafkaProducer(**options, acks="all", enable_idempotence=True)
+    producer = AIOKafkaProducer(**options, acks="all", enable_idempotence=True)
+    _pace(producer.client)
+    return producer
 
 
 async def stop_client(client: AIOKafkaProducer | AIOKafkaConsumer, limit_s: float) -> None:
@@ -80,6 +86,19 @@ async def _close_connections(client: AIOKafkaProducer | AIOKafkaConsumer) -> Non
     sender = getattr(client, "_sender", None)
     if sender is not None and sender.sender_task is not None:
         sender.sender_task.cancel()
+
+
+def _pace(client: AIOKafkaClient) -> None:
+    """Make a client pause after each vain question for metadata: without a broker aiokafka asks in a busy loop."""
+    ask = client._metadata_update
+
+    async def ask_and_pause(*arguments: Any) -> bool:
+        known: bool = await ask(*arguments)
+        if not known:
+            await asyncio.sleep(_METADATA_PAUSE_S)
+        return known
+
+    client._metadata_update = ask_and_pause
 
 
 def _client_options(kafka: KafkaSettings) -> dict[str, Any]:

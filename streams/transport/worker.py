@@ -1,7 +1,6 @@
 """Running a role as a process: checks, event loop, signals, health, and an end within the limit whatever hangs."""
 
 import asyncio
-import logging
 import os
 import signal
 import sys
@@ -13,18 +12,20 @@ from typing import Any
 import faust
 import structlog
 import uvloop
+from aiokafka.errors import KafkaError
 
+from homeostat.streams import failpoints
 from homeostat.streams.health import HealthServer, Heartbeat
 from homeostat.streams.settings import Settings
 from homeostat.streams.transport.app import RoleApp, build_role_app
 from homeostat.streams.transport.preflight import count_partitions
+from homeostat.streams.transport.quiet import quieten_libraries
 from homeostat.streams.transport.spec import StageSpec, Wiring
 
 log = structlog.get_logger("homeostat.transport")
 
 _BEAT_S = 0.5
 _KILLED_WHILE_STOPPING = 70
-_CHATTY = ("faust", "mode", "aiokafka", "homeostat.streams.transport")
 
 
 class RoleWorker(faust.Worker):
@@ -69,8 +70,8 @@ def run_worker(
     health server. Raises the `HomeostatError` that ended the worker: `TopicsUnfit` and `BrokerUnavailable` before it
     begins, `BuildRefusesMost` and `OffsetPoisoned` while it runs.
     """
-    for name in _CHATTY:
-        logging.getLogger(name).setLevel(logging.WARNING)
+    quieten_libraries()
+    failpoints.arm(settings.failpoint)
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
@@ -87,6 +88,7 @@ def run_worker(
 def _run(
     app: RoleApp, settings: Settings, loop: asyncio.AbstractEventLoop, on_listening: Callable[[str], None] | None
 ) -> None:
+    loop.set_exception_handler(_pass_over_fenced)
     heartbeat = Heartbeat()
     worker = RoleWorker(app, settings.worker.stop_timeout_s, heartbeat, loop=loop)
     http = settings.http
@@ -100,6 +102,12 @@ def _run(
             if ended.code and app.shell.error is None:
                 raise
     log.info("worker ended", role=app.role)
+
+
+def _pass_over_fenced(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """A fenced producer leaves futures behind that nobody can reach: what they say was said to its partition."""
+    if not isinstance(context.get("exception"), KafkaError):
+        loop.default_exception_handler(context)
 
 
 def _end_by_force_after(limit_s: float) -> None:

@@ -1,40 +1,44 @@
-"""One trial of the transport: topics of its own, workers as processes, and the check against the oracle.
+"""One trial of the transport: topics of its own, and workers as processes.
 
 Everything here goes through librdkafka, not through the client under test.
 """
 
-import json
+import multiprocessing
+import os
 import random
+import re
+import shutil
 import signal
-import subprocess
-import sys
+import tempfile
 import time
 import uuid
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import httpx
 from confluent_kafka import (
     OFFSET_BEGINNING,
     Consumer,
     ConsumerGroupTopicPartitions,
-    IsolationLevel,
     KafkaError,
+    Message,
     Producer,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 from homeostat.schemas.headers import INDEX, MARK, SOURCE_PARTITION, find_header
-from homeostat.schemas.log import LogRecord, Output
-from tests.integration.toy_stage import ToyStage
+from homeostat.schemas.log import LogRecord
+from tests.integration.toy_worker import run_toy_worker
 
-ROOT = Path(__file__).parents[2]
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["tests.integration.toy_worker"])
 PARTITIONS = 4
 KEYS = 40
+READ_LIMIT_S = 60.0
 
 
 class Seen(NamedTuple):
@@ -70,38 +74,60 @@ class WorkerProcess:
     """One worker of the toy stage."""
 
     def __init__(self, options: dict[str, str]) -> None:
-        command = [sys.executable, "-m", "tests.integration.toy_worker", json.dumps(options)]
-        self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        self.log_lines: list[str] = []
-
-    def health(self, path: str) -> httpx.Response:
-        return httpx.get(f"http://{self.address}{path}", timeout=5.0)
+        self._folder = Path(tempfile.mkdtemp(prefix="toy-worker-"))
+        self._process = FORKS.Process(target=run_toy_worker, args=(options, self._folder))
+        self._process.start()
 
     @property
-    def address(self) -> str:
-        if not hasattr(self, "_address"):
-            assert self.process.stdout is not None
-            self._address = self.process.stdout.readline().strip()
-        return self._address
+    def is_alive(self) -> bool:
+        return self._process.is_alive()
 
-    def is_ready(self) -> bool:
-        return self.process.poll() is None and self.health("/ready").status_code == 200
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it stands still after SIGSTOP."""
+        return Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+    def health(self, path: str) -> httpx.Response:
+        """Ask the worker's own server."""
+        file = self._folder / "address"
+        wait_until(lambda: file.exists() and file.stat().st_size > 0, "the worker to listen")
+        return httpx.get(f"http://{file.read_text()}{path}", timeout=5.0)
+
+    def metric(self, name: str) -> float:
+        """The sum of a metric over all its labels."""
+        values = re.findall(rf"(?m)^{name}(?:{{.*?}})? (\S+)", self.health("/metrics").text)
+        return sum(map(float, values))
+
+    def assigned(self) -> int:
+        """How many partitions it serves; -1 while they are not all restored."""
+        answer = self.health("/ready")
+        return int(answer.json()["assigned"]) if answer.status_code == 200 else -1
 
     def send(self, number: signal.Signals) -> None:
-        self.process.send_signal(number)
+        assert self._process.pid is not None
+        os.kill(self._process.pid, number)
 
     def end(self, number: signal.Signals = signal.SIGTERM, limit_s: float = 15.0) -> int:
-        """Send a signal, wait for the end, give the exit code."""
+        """Send a signal, wait for the end, give the exit code (minus the signal's number for a kill)."""
         self.send(number)
         return self.wait(limit_s)
 
     def wait(self, limit_s: float = 60.0) -> int:
-        _, errors = self.process.communicate(timeout=limit_s)
-        self.log_lines += errors.splitlines()
-        return self.process.returncode
+        self._process.join(limit_s)
+        assert self._process.exitcode is not None, f"the worker did not end in {limit_s:g} s"
+        return self._process.exitcode
+
+    def log_lines(self) -> list[str]:
+        return (self._folder / "errors").read_text().splitlines()
 
     def logged(self, text: str) -> bool:
-        return any(text in line for line in self.log_lines)
+        return any(text in line for line in self.log_lines())
+
+    def close(self) -> None:
+        if self.is_alive:
+            self.end(signal.SIGKILL)
+        self._process.close()
+        shutil.rmtree(self._folder)
 
 
 class Trial:
@@ -144,9 +170,7 @@ class Trial:
 
     def close(self) -> None:
         for worker in self._workers:
-            if worker.process.poll() is None:
-                worker.send(signal.SIGCONT)
-                worker.end(signal.SIGKILL)
+            worker.close()
 
     def produce(self, number: int, value: Callable[[int], bytes] = lambda n: b"%d" % n) -> None:
         producer = Producer(self._client() | {"partitioner": "murmur2_random", "linger.ms": 5, "acks": "all"})
@@ -171,19 +195,21 @@ class Trial:
 
     def read(self, topic: str, isolation: str = "read_committed") -> list[Seen]:
         """Read a topic to the end that it has now, partition after partition."""
-        end = self._ends(topic, isolation)
         reader = Consumer(
             self._client()
             | {"group.id": "none", "enable.auto.commit": False, "isolation.level": isolation,
                "enable.partition.eof": True, "fetch.wait.max.ms": 20, "fetch.queue.backoff.ms": 2}
         )  # fmt: skip
-        open_partitions = {partition for partition, offset in end.items() if offset > 0}
+        open_partitions = set(range(self.partitions))
+        deadline = time.monotonic() + READ_LIMIT_S
         reader.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in open_partitions])
         seen: list[Seen] = []
         while open_partitions:
-            for message in reader.consume(1000, 1.0):
-                if message.error() is not None:
-                    assert message.error().code() == KafkaError._PARTITION_EOF, message.error()
+            assert time.monotonic() < deadline, f"waited {READ_LIMIT_S:g} s for the end of {topic}{open_partitions}"
+            for message in reader.consume(1000, 0.05):
+                error = message.error()
+                if error is not None:
+                    assert error.code() == KafkaError._PARTITION_EOF, error
                     open_partitions.discard(message.partition())
                 else:
                     seen.append(_seen(message))
@@ -216,100 +242,31 @@ class Trial:
         return b"key-%d" % self.random.randrange(KEYS)
 
     def _client(self) -> dict[str, str | int | float | bool]:
-        return {"bootstrap.servers": self.bootstrap}
-
-    def _ends(self, topic: str, isolation: str) -> dict[int, int]:
-        level = IsolationLevel.READ_COMMITTED if isolation == "read_committed" else IsolationLevel.READ_UNCOMMITTED
-        asked = {TopicPartition(topic, partition): OffsetSpec.latest() for partition in range(self.partitions)}
-        found = self.admin.list_offsets(asked, isolation_level=level)
-        return {tp.partition: result.result(30).offset for tp, result in found.items()}
+        return {"bootstrap.servers": self.bootstrap, "log_level": 0}
 
 
 @contextmanager
-def trial_on(bootstrap: str, **options: str) -> Iterator[Trial]:
+def trial_on(bootstrap: str, partitions: int = PARTITIONS, **options: str) -> Iterator[Trial]:
     """A trial whose workers end with it."""
-    trial = Trial(bootstrap, **options)
+    trial = Trial(bootstrap, partitions, **options)
     try:
         yield trial
     finally:
         trial.close()
 
 
-class Found(NamedTuple):
-    """What differs from the oracle; each empty when the trial was exact."""
-
-    state: list[str]
-    outputs: list[str]
-
-
-def compare(trial: Trial) -> Found:
-    """Hold state and outputs against the toy stage run over the dump of the input."""
-    state = {partition: {} for partition in range(trial.partitions)}  # type: dict[int, dict[bytes, bytes | None]]
-    for seen in trial.read(trial.state):
-        state[seen.partition][seen.key] = seen.value
-    wrong_state: list[str] = []
-    expected: list[Output] = []
-    for partition, records in trial.dump().items():
-        oracle = ToyStage(partition, trial.partitions, trial.appended, trial.latest)
-        expected += oracle.apply(records)
-        scanned = {key: value for key, value in state[partition].items() if value is not None}
-        wrong_state += _differences(partition, "scan", scanned, oracle.state_records())
-        restored = ToyStage(partition, trial.partitions)
-        restored.restore(scanned)
-        wrong_state += _differences(partition, "restore", restored.state_records(), oracle.state_records())
-    return Found(wrong_state, _wrong_outputs(trial, expected))
-
-
-def _differences(partition: int, kind: str, found: dict[bytes, bytes], wanted: dict[bytes, bytes]) -> list[str]:
-    keys = sorted(key for key in found.keys() | wanted.keys() if found.get(key) != wanted.get(key))
-    return [f"{kind} [{partition}] {key!r}: {found.get(key)!r} != {wanted.get(key)!r}" for key in keys]
-
-
-def _wrong_outputs(trial: Trial, expected: list[Output]) -> list[str]:
-    appended = trial.read(trial.appended)
-    latest = trial.read(trial.latest)
-    wrong = [f"{trial.appended} {text}" for text in _against(appended, expected, trial.appended)]
-    wrong += [f"{trial.latest} {text}" for text in _against(latest, expected, trial.latest)]
-    wrong += [f"{trial.latest} {seen.coordinates} twice" for seen in latest if latest.count(seen) > 1]
-    if len(latest) != len({seen.coordinates for seen in latest}):
-        wrong.append(f"{trial.latest} holds repeats, although it is written in transactions")
-    return wrong
-
-
-def _against(found: list[Seen], expected: list[Output], topic: str) -> Iterator[str]:
-    first: dict[tuple[int, int, int], Seen] = {}
-    highest: dict[tuple[int, int], tuple[int, int]] = defaultdict(lambda: (-1, -1))
-    for seen in found:
-        source, mark, index = seen.coordinates
-        if seen.coordinates in first:
-            if seen.content != first[seen.coordinates].content:
-                yield f"{seen.coordinates} repeated with other bytes"
-        elif (mark, index) < highest[seen.partition, source]:
-            yield f"{seen.coordinates} first seen after a higher mark of its source"
-        first.setdefault(seen.coordinates, seen)
-        highest[seen.partition, source] = max(highest[seen.partition, source], (mark, index))
-    wanted = {
-        Seen(0, 0, o.key, o.value, o.timestamp, tuple(o.headers)).coordinates: (o.key, o.value, o.timestamp, o.headers)
-        for o in expected
-        if o.topic == topic
-    }
-    for coordinates in sorted(first.keys() | wanted.keys()):
-        if coordinates not in first:
-            yield f"{coordinates} is missing"
-        elif coordinates not in wanted:
-            yield f"{coordinates} is nobody's"
-        elif first[coordinates].content != (*wanted[coordinates][:3], tuple(wanted[coordinates][3])):
-            yield f"{coordinates} differs from the oracle"
-
-
-def _seen(message: object) -> Seen:
-    timestamp = message.timestamp()[1]  # type: ignore[attr-defined]  # the library's stub hides its class
-    headers = tuple((name, bytes(value)) for name, value in message.headers() or ())  # type: ignore[attr-defined]
+def _seen(message: Message) -> Seen:
+    listed = cast("list[tuple[str, bytes]]", message.headers() or [])
+    headers = tuple((name, bytes(value)) for name, value in listed)
     return Seen(
-        message.partition(),  # type: ignore[attr-defined]
-        message.offset(),  # type: ignore[attr-defined]
-        message.key(),  # type: ignore[attr-defined]
-        message.value(),  # type: ignore[attr-defined]
-        timestamp,
+        message.partition() or 0,
+        message.offset() or 0,
+        _bytes(message.key()) or b"",
+        _bytes(message.value()),
+        message.timestamp()[1],
         headers,
     )
+
+
+def _bytes(value: bytes | str | None) -> bytes | None:
+    return value.encode() if isinstance(value, str) else value
