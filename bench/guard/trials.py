@@ -219,7 +219,7 @@ def pairs_needed(size: Size, rng: np.random.Generator, candidate: str = "BioBART
     g_yield = NAMES.index("yield")
     control.harm[..., g_yield] = served.harm[..., g_yield] = 0.0
     world = build_world(control, {}, candidate=served)
-    found = pairs_to_non_inferior(rng, world, declare_rules(1), max(size.rollouts // 2, 100), 5000).astype(float)
+    found = pairs_to_non_inferior(rng, world, declare_rules(1), size.rollouts, size.long_notes).astype(float)
     found[found == NEVER] = math.inf
     return [
         {
