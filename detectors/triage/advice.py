@@ -26,19 +26,35 @@ def advise(
 ) -> Advice:
     """Give advice on an event whose kept alarms, gravest first, are `alarms`.
 
-    Dangerous is a guardrail beyond its tolerance in the harmful direction; everything else is undetermined. The
-    owner is the release's for a rollout, else the one that the policy names for the signal that leads.
+    Dangerous is a guardrail beyond its tolerance in the harmful direction, by an alarm or by the guard's verdict;
+    everything else is undetermined. The owner is the release's for a rollout, else the one that the policy names for
+    the signal that leads.
     """
-    harm = Harm.DANGEROUS if any(is_dangerous(alarm) for alarm in alarms) else Harm.UNDETERMINED
-    dangerous = harm is Harm.DANGEROUS
     if drift_class is DriftClass.RELEASE_REGRESSION:
-        if timeline is not None and timeline.taken_back:
-            return Advice(harm, NextStep.WATCH, RELEASE_OWNER)
-        return Advice(harm, NextStep.ROLL_BACK if dangerous else NextStep.HOLD_ROLLOUT, RELEASE_OWNER)
-    if drift_class is DriftClass.DATA_DRIFT and not dangerous:
+        return _advise_release(alarms, timeline, policy)
+    harm = Harm.DANGEROUS if any(is_dangerous(alarm) for alarm in alarms) else Harm.UNDETERMINED
+    if harm is Harm.DANGEROUS:
+        return Advice(harm, NextStep.OPEN_INCIDENT, _find_owner(alarms, policy))
+    if drift_class is DriftClass.DATA_DRIFT:
         inputs = [alarm for alarm in alarms if alarm.family is Family.INPUT]
         return Advice(harm, NextStep.CHECK_INPUTS, _find_owner(inputs, policy))
-    return Advice(harm, NextStep.OPEN_INCIDENT if dangerous else NextStep.REVIEW_SAMPLE, _find_owner(alarms, policy))
+    return Advice(harm, NextStep.REVIEW_SAMPLE, _find_owner(alarms, policy))
+
+
+def persists(alarms: Sequence[Alarm], timeline: RolloutTimeline | None, policy: Policy) -> bool:
+    """Whether the candidate still raises alarms when its exposure should long have ended."""
+    window_ms = round(policy.correlation_window_s * 1000)
+    return timeline is not None and any(timeline.outlived_by(alarm.log_time_ms, window_ms) for alarm in alarms)
+
+
+def _advise_release(alarms: Sequence[Alarm], timeline: RolloutTimeline | None, policy: Policy) -> Advice:
+    judged = timeline is not None and timeline.judged_harmful
+    harm = Harm.DANGEROUS if judged or any(is_dangerous(alarm) for alarm in alarms) else Harm.UNDETERMINED
+    if persists(alarms, timeline, policy):
+        return Advice(harm, NextStep.OPEN_INCIDENT, RELEASE_OWNER)
+    if timeline is not None and timeline.taken_back:
+        return Advice(harm, NextStep.WATCH, RELEASE_OWNER)
+    return Advice(harm, NextStep.ROLL_BACK if harm is Harm.DANGEROUS else NextStep.HOLD_ROLLOUT, RELEASE_OWNER)
 
 
 def _find_owner(alarms: Sequence[Alarm], policy: Policy) -> str:

@@ -71,6 +71,10 @@ def _weigh_release(event: OpenEvent, arms: Arms, timeline: RolloutTimeline | Non
     if inputs:
         yield _release(False, f"what the exposed arm was given differs, which a release does not do: {_quote(inputs)}")
     yield _weigh_times(event, timeline)
+    if timeline.judged_harmful:
+        yield _release(
+            True, f"the guard judged the candidate against its control: harmful in {', '.join(timeline.deciding)}"
+        )
 
 
 def _weigh_times(event: OpenEvent, timeline: RolloutTimeline) -> ClassEvidence:

@@ -70,6 +70,11 @@ class OpenEvent:
         """Whether this very change is among those kept."""
         return name_change(cohort, signal, direction) in self.changes
 
+    def tenants(self) -> list[str]:
+        """The tenants that its cohorts name; none where one names no tenant, or not all cohorts were kept."""
+        named = {cohort.tenant for cohort in self.narrowest.values()}
+        return [] if None in named or self.rest_tags is not None else sorted(tenant for tenant in named if tenant)
+
     def gravest_first(self) -> list[Alarm]:
         """The alarms kept, one a change."""
         order = sorted(self.changes, key=lambda key: (self.ranks[key], key), reverse=True)

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from homeostat.detectors.outbox import Outbox
-from homeostat.detectors.triage.advice import Advice, advise
+from homeostat.detectors.triage.advice import Advice, advise, persists
 from homeostat.detectors.triage.change_of import describe_change
 from homeostat.detectors.triage.classify import classify
 from homeostat.detectors.triage.open_event import OpenEvent
 from homeostat.detectors.triage.timeline import RolloutTimeline
-from homeostat.detectors.triage.wording import say_change, say_cohort, say_signal, say_time
+from homeostat.detectors.triage.wording import say_change, say_place, say_signal, say_time
 from homeostat.schemas.drift_event import DriftClass, DriftEvent, EventStatus, Harm, NextStep, SignalChange
 from homeostat.schemas.policy import Policy
 from homeostat.schemas.rollout import RolloutPhase
@@ -61,7 +61,7 @@ def report_event(event: OpenEvent, known: Circumstances, policy: Policy, outbox:
         evidence=evidence,
         next_step=advice.next_step,
         owner=advice.owner,
-        sentence=_say(event, changes, drift_class, advice, known)[:2000],
+        sentence=_say(event, changes, drift_class, advice, known, policy)[:2000],
         source_partition=outbox.partition,
         mark=outbox.mark,
         log_time_ms=outbox.log_time_ms,
@@ -73,7 +73,12 @@ def _candidate(timeline: RolloutTimeline | None) -> tuple[str, ...]:
 
 
 def _say(
-    event: OpenEvent, changes: Sequence[SignalChange], drift_class: DriftClass, advice: Advice, known: Circumstances
+    event: OpenEvent,
+    changes: Sequence[SignalChange],
+    drift_class: DriftClass,
+    advice: Advice,
+    known: Circumstances,
+    policy: Policy,
 ) -> str:
     more = len(changes) - 1 + event.left_out
     others = f", and {more} more change{'s' if more > 1 else ''} of {event.alarms} alarms" if more else ""
@@ -82,12 +87,16 @@ def _say(
         if advice.harm is Harm.DANGEROUS
         else "Whether it does harm is not known."
     )
+    still_used = persists(list(event.changes.values()), known.timeline, policy)
     since = f"Since {say_time(event.onset_from_ms)} (at the latest {say_time(event.onset_to_ms)})"
     parts = (
-        f"{since}, in {say_cohort(event.scope)}: {say_change(changes[0])}{others}.",
+        f"{since}, in {say_place(event.scope, event.tenants())}: {say_change(changes[0])}{others}.",
         _CAUSES[drift_class],
         danger,
         _say_rollout(known),
+        "The release is still in use nevertheless."
+        if persists(list(event.changes.values()), known.timeline, policy)
+        else "",
         f"Closed: {known.closing}." if known.closing else f"Next: {_STEPS[advice.next_step]} ({advice.owner}).",
     )
     return " ".join(part for part in parts if part)

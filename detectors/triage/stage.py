@@ -10,7 +10,7 @@ from homeostat.detectors.outbox import Outbox
 from homeostat.detectors.triage.grouping import find_event, has_room
 from homeostat.detectors.triage.open_event import OpenEvent
 from homeostat.detectors.triage.report import Circumstances, report_event
-from homeostat.detectors.triage.timeline import RolloutTimeline
+from homeostat.detectors.triage.timeline import RolloutTimeline, find_latest
 from homeostat.detectors.trust import TrustStore
 from homeostat.schemas.alarm import Alarm
 from homeostat.schemas.control import ControlType
@@ -156,7 +156,7 @@ class TriageStage:
             self._touch(event)
             return
         timeline = self._rollouts.get(rollout or "")
-        if timeline is not None and timeline.concluded:
+        if timeline is not None and timeline.concluded and not timeline.outlived_by(alarm.log_time_ms, window_ms):
             timeline.after_end += 1
             self._changed.add(_ROLLOUT + timeline.rollout.encode())
             return
@@ -167,8 +167,12 @@ class TriageStage:
         self._state(event, None, outbox, policy)
 
     def _find_rollout(self, alarm: Alarm) -> str | None:
-        known = alarm.rollout in self._control.rollouts or alarm.rollout in self._rollouts
-        return alarm.rollout if known and alarm.cohort.arm is Arm.CANDIDATE else None
+        if alarm.cohort.arm is not Arm.CANDIDATE:
+            return None
+        if alarm.rollout is not None:
+            known = alarm.rollout in self._control.rollouts or alarm.rollout in self._rollouts
+            return alarm.rollout if known else None
+        return find_latest(alarm.cohort, self._control.rollouts, self._rollouts)
 
     def _take_step(self, decision: Decision) -> None:
         timeline = self._rollouts.setdefault(decision.rollout, RolloutTimeline(decision.rollout))
@@ -187,16 +191,18 @@ class TriageStage:
                 self._conclude(event)
 
     def _why_close(self, event: OpenEvent, policy: Policy) -> str | None:
-        now_ms, window_s = self._control.log_time_ms, policy.correlation_window_s
+        now_ms, window_ms = self._control.log_time_ms, round(policy.correlation_window_s * 1000)
         timeline = self._rollouts.get(event.rollout or "")
+        quiet_ms = now_ms - event.last_alarm_ms
         if timeline is not None and timeline.ended_ms is not None:
             acknowledged, targets = self._count_acknowledged(timeline)
-            if acknowledged == targets or now_ms - timeline.ended_ms > window_s * 1000:
+            confirmed = acknowledged == targets and not timeline.outlived_by(event.last_alarm_ms, window_ms)
+            if confirmed or (quiet_ms > window_ms and now_ms - timeline.ended_ms > window_ms):
                 return f"its rollout ended ({timeline.phase.value}), {acknowledged} of {targets} targets confirmed"
             return None
-        quiet_s = (now_ms - event.last_alarm_ms) / 1000
-        if quiet_s > QUIET_WINDOWS * window_s:
-            return f"no alarm for {quiet_s:.0f} s > {QUIET_WINDOWS * window_s:.0f} s ({event.alarms} alarms in all)"
+        if quiet_ms > QUIET_WINDOWS * window_ms:
+            limit_s = QUIET_WINDOWS * window_ms / 1000
+            return f"no alarm for {quiet_ms / 1000:.0f} s > {limit_s:.0f} s ({event.alarms} alarms in all)"
         return None
 
     def _state(self, event: OpenEvent, closing: str | None, outbox: Outbox, policy: Policy) -> None:

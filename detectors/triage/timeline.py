@@ -1,12 +1,14 @@
 """When rollouts exposed whom, and how they ended: the timeline that alarms are held against."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pydantic import TypeAdapter
 
 from homeostat.detectors.frames import frame, unframe
-from homeostat.schemas.decision import Decision
-from homeostat.schemas.rollout import ENDED, RolloutPhase
+from homeostat.schemas.cohort import Cohort
+from homeostat.schemas.decision import Decision, Verdict
+from homeostat.schemas.rollout import ENDED, Rollout, RolloutPhase
 
 _STATE_VERSION = 1
 
@@ -46,6 +48,15 @@ class RolloutTimeline:
         """Whether exposure has ended without a promotion."""
         return self.phase in {RolloutPhase.ROLLED_BACK, RolloutPhase.LAPSED}
 
+    @property
+    def judged_harmful(self) -> bool:
+        """Whether the guard found a guardrail worse than its tolerance."""
+        return self.verdict == Verdict.HARMFUL
+
+    def outlived_by(self, alarm_ms: int, window_ms: int) -> bool:
+        """Whether an alarm on its candidate came longer after its end than sessions under way can explain."""
+        return self.taken_back and self.ended_ms is not None and alarm_ms > self.ended_ms + window_ms
+
     def to_bytes(self) -> bytes:
         """Give framed JSON."""
         return frame(_ADAPTER.dump_json(self), _STATE_VERSION)
@@ -57,3 +68,16 @@ class RolloutTimeline:
 
 
 _ADAPTER = TypeAdapter(RolloutTimeline)
+
+
+def find_latest(
+    cohort: Cohort, rollouts: Mapping[str, Rollout], timelines: Mapping[str, RolloutTimeline]
+) -> str | None:
+    """Give the rollout that exposed a leaf cohort last: its candidate's alarms after the end carry no rollout."""
+    known = [(timeline.began_ms or 0, name) for name, timeline in timelines.items() if name in rollouts]
+    for _, name in sorted(known, reverse=True):
+        for entry in rollouts[name].targets:
+            where = (entry.target.tenant, entry.target.workflow)
+            if where == (cohort.tenant, cohort.workflow) and cohort.specialty in entry.specialties:
+                return name
+    return None

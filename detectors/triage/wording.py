@@ -1,11 +1,14 @@
 """Numbers, times and cohorts as a clinician reads them."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from homeostat.schemas.alarm import Alarm
 from homeostat.schemas.cohort import Cohort, Layer
 from homeostat.schemas.drift_event import SignalChange
 from homeostat.schemas.signal import Direction
+
+_NAMED_TENANTS = 3
 
 
 def say_time(epoch_ms: int) -> str:
@@ -26,17 +29,20 @@ def say_signal(name: str) -> str:
     return name.replace("_", " ").replace("-", " ")
 
 
-def say_cohort(cohort: Cohort) -> str:
-    """Give a cohort as words.
+def say_place(scope: Cohort, tenants: Sequence[str] = ()) -> str:
+    """Give a scope as words; a few tenants by name, when the scope itself has none.
 
-    >>> say_cohort(Cohort(layer=Layer.SPECIALTY, specialty="cardiology"))
+    >>> say_place(Cohort(layer=Layer.SPECIALTY, specialty="cardiology"))
     'cardiology at all tenants'
+    >>> say_place(Cohort(layer=Layer.WORKFLOW, workflow="visit-note"), ["north", "south"])
+    'visit-note at north, south'
     """
-    if cohort.layer is Layer.PLATFORM:
+    named = scope.tenant or (", ".join(tenants) if 0 < len(tenants) <= _NAMED_TENANTS else "")
+    if not named and scope.layer is Layer.PLATFORM:
         return "the whole platform"
-    where = f"at {cohort.tenant}" if cohort.tenant else "at all tenants"
-    words = [cohort.specialty or "", f"({cohort.workflow})" if cohort.workflow else "", where]
-    arm = f", {cohort.arm} arm" if cohort.arm else ""
+    what = " ".join([scope.specialty, f"({scope.workflow})"]) if scope.specialty and scope.workflow else ""
+    words = [what or scope.specialty or scope.workflow or "", f"at {named or 'all tenants'}"]
+    arm = f", {scope.arm} arm" if scope.arm else ""
     return " ".join(word for word in words if word) + arm
 
 

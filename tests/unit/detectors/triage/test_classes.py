@@ -141,6 +141,31 @@ def acknowledge(triage: Triage) -> None:
     triage.read()
 
 
+def test_a_candidate_that_is_still_in_use_long_after_its_end_is_an_incident() -> None:
+    triage = Triage()
+    triage.expose()
+    triage.alarm(alarm(1, CANDIDATE))
+    triage.step(2, RolloutPhase.ROLLED_BACK, verdict=Verdict.HARMFUL, deciding=("omission",))
+    triage.tick(WINDOW_S + 1)
+    (event,) = triage.alarm(alarm(2, CANDIDATE, triage.log.now_ms, rollout=None))
+    assert (event.rollout, event.next_step, event.owner) == (ROLLOUT_ID, NextStep.OPEN_INCIDENT, "release")
+    assert "The release is still in use nevertheless." in event.sentence
+    assert triage.tick() == []
+    (closed,) = triage.tick(WINDOW_S + 1)
+    assert closed.status is EventStatus.CLOSED
+
+
+def test_the_tail_of_an_ended_rollout_without_its_id_is_the_rollouts() -> None:
+    triage = Triage()
+    triage.expose()
+    triage.step(2, RolloutPhase.ROLLED_BACK, verdict=Verdict.HARMFUL, deciding=("omission",))
+    (event,) = triage.alarm(alarm(1, CANDIDATE, role=Role.SIGNAL, rollout=None))
+    assert (event.rollout, event.drift_class) == (ROLLOUT_ID, DriftClass.RELEASE_REGRESSION)
+    assert event.harm is Harm.DANGEROUS, "the guard found omission worse than tolerated"
+    (elsewhere,) = triage.alarm(alarm(2, leaf("tenant-9", Arm.CANDIDATE), rollout=None, signal="omission"))
+    assert elsewhere.rollout is None
+
+
 def test_an_ended_rollout_closes_its_event_without_acknowledgements_after_a_window() -> None:
     triage = Triage()
     triage.expose()
