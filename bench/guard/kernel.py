@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homeostat.detectors.compiled import compiled
+from homeostat.detectors.fixed_point import LOG_E_SCALE, add_rows
 from homeostat.detectors.statistics.mixture import mixture_log_e
 from homeostat.detectors.statistics.two_sample import add_pair
-from homeostat.detectors.statistics.verdict import find_harmful, find_non_inferior
+from homeostat.detectors.statistics.verdict import find_harmful, find_non_inferior, log_e_table
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -81,23 +82,40 @@ def match(queue: Floats, ends: Ints, arm: int, harm: Floats, d: Floats) -> bool:
 
 
 @compiled
-def add_evidence(rules: Rules, d: Floats, sums: Ints, log_es: Floats) -> None:
-    """Add one pair to a cohort's sums [test, guardrail, bet] and refresh its log-e [test, guardrail]."""
+def add_evidence(rules: Rules, d: Floats, sums: Ints, pooled: Ints, pair: Ints) -> None:
+    """Add one pair to a cohort's sums and to the pooled ones, [test, guardrail, bet] each; `pair` is scratch."""
+    pair[:] = 0
     for g in range(d.shape[0]):
-        add_pair(d[g], rules.tolerance[g], rules.harmful[g], rules.non_inferior[g], sums[0, g], sums[1, g])
-        log_es[0, g] = mixture_log_e(sums[0, g])
-        log_es[1, g] = mixture_log_e(sums[1, g])
+        add_pair(d[g], rules.tolerance[g], rules.harmful[g], rules.non_inferior[g], pair[0, g], pair[1, g])
+    for test in range(2):
+        for g in range(d.shape[0]):
+            add_rows(sums[test, g], pair[test, g])
+            add_rows(pooled[test, g], pair[test, g])
 
 
 @compiled
-def find_culprit(rules: Rules, log_es: Floats) -> int:
-    """Give the first guardrail that is Harmful in log-e [test, cohort and pooled, guardrail], `NEVER` for none."""
-    if log_es[0].max() < -math.log(rules.alpha):
-        return NEVER  # not even the closed test rejects below 1/α
-    cells, pooled = log_es[0, :-1].copy(), log_es[0, -1].copy()
+def find_culprit(rules: Rules, sums: Ints) -> int:
+    """Give the first guardrail that is Harmful by sums [cohorts and pooled, test, guardrail, bet], `NEVER` for none."""
+    if sums[:, 0].max() < -math.log(rules.alpha) * LOG_E_SCALE:
+        return NEVER  # a mixture is at most its best bet, and not even the closed test rejects below 1/α
+    everything = np.ones((sums.shape[0], sums.shape[2]), np.bool_)
+    log_es = log_e_table(sums[:, 0], everything)
+    cells, pooled = log_es[:-1].copy(), log_es[-1].copy()
     _, of_cells, of_pooled = find_harmful(cells, pooled, rules.shares, rules.pooled_part, rules.alpha)
     found = np.concatenate((of_pooled, of_cells.ravel()))
     return int(np.argmax(found)) % rules.tolerance.shape[0] if found.any() else NEVER
+
+
+@compiled
+def all_non_inferior(rules: Rules, sums: Ints) -> bool:
+    """Tell whether every guardrail is non-inferior by sums [stratum, test, guardrail, bet]."""
+    limit = -math.log(rules.beta) * LOG_E_SCALE
+    for stratum in range(sums.shape[0]):
+        for g in range(sums.shape[2]):
+            if sums[stratum, 1, g].max() < limit:
+                return False  # a mixture is at most its best bet
+    log_es = log_e_table(sums[:, 1], np.ones((sums.shape[0], sums.shape[2]), np.bool_))
+    return bool(find_non_inferior(log_es, rules.beta).all())
 
 
 @compiled
@@ -121,7 +139,7 @@ def run_rollout(
     cohorts, guardrails = rules.shares.shape
     queue, ends = np.zeros((cohorts, 2, QUEUE, guardrails)), np.zeros((cohorts, 2, 2), np.int64)
     sums = np.zeros((cohorts + 1, 2, guardrails, rules.harmful.shape[1]), np.int64)
-    log_es = np.zeros((2, cohorts + 1, guardrails))
+    pair = np.zeros((2, guardrails, rules.harmful.shape[1]), np.int64)
     harm, d, idle = np.empty(guardrails), np.empty(guardrails), np.zeros(guardrails, np.int64)
     out[:] = NEVER
     for note in range(1, rules.max_notes + 1):
@@ -129,14 +147,13 @@ def run_rollout(
         draw_note(rng, world, styles[arm, cohort], arm, idle, harm)
         if not match(queue[cohort], ends[cohort], arm, harm, d):
             continue
-        add_evidence(rules, d, sums[cohort], log_es[:, cohort])
-        add_evidence(rules, d, sums[cohorts], log_es[:, cohorts])
+        add_evidence(rules, d, sums[cohort], sums[cohorts], pair)
         if out[0] == NEVER:
-            out[3] = find_culprit(rules, log_es)
+            out[3] = find_culprit(rules, sums)
             out[0] = note if out[3] != NEVER else NEVER
-        if out[1] == NEVER and find_non_inferior(log_es[1, :-1], rules.beta).all():
+        if out[1] == NEVER and all_non_inferior(rules, sums[:-1]):
             out[1] = note
-        if out[2] == NEVER and find_non_inferior(log_es[1, -1:], rules.beta).all():
+        if out[2] == NEVER and all_non_inferior(rules, sums[-1:]):
             out[2] = note
         if out[0] != NEVER and (stop_at_harm or out[1] != NEVER):
             break
