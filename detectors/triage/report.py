@@ -94,9 +94,7 @@ def _say(
         _CAUSES[drift_class],
         danger,
         _say_rollout(known),
-        "The release is still in use nevertheless."
-        if persists(list(event.changes.values()), known.timeline, policy)
-        else "",
+        "The release is still in use nevertheless." if still_used else "",
         f"Closed: {known.closing}." if known.closing else f"Next: {_STEPS[advice.next_step]} ({advice.owner}).",
     )
     return " ".join(part for part in parts if part)
