@@ -58,13 +58,12 @@ class EvidenceBook:
         """What every source says of every cohort of a rollout."""
         return (evidence for key, evidence in self._entries.items() if key.rollout == rollout)
 
-    def forget(self, rollout: str, before_step: int | None = None) -> None:
-        """Drop a rollout's evidence: all of it, or what was gathered before a step."""
+    def forget(self, rollout: str) -> None:
+        """Drop a rollout's evidence: its last decision holds what it came to."""
         for key in [key for key in self._entries if key.rollout == rollout]:
-            if before_step is None or self._entries[key].step < before_step:
-                del self._entries[key]
-                del self._by_cohort[rollout, key[2:]][key.source_partition]
-                self._changed.add(key)
+            del self._entries[key]
+            self._by_cohort.pop((rollout, key[2:]), None)
+            self._changed.add(key)
 
     def state_records(self) -> dict[bytes, bytes]:
         """One record a source partition, rollout and cohort."""

@@ -9,7 +9,7 @@ from homeostat.schemas.base import Count, Digest, EpochMs, OpaqueId, Part, Parti
 from homeostat.schemas.canonical import derive_id
 from homeostat.schemas.decision import Health, Verdict
 from homeostat.schemas.errors import StateCorrupt
-from homeostat.schemas.rollout import ENDED, Rollout, RolloutPhase
+from homeostat.schemas.rollout import Rollout, RolloutPhase
 
 STATE_VERSION = 1
 PREFIX = b"rollout/"
@@ -23,7 +23,7 @@ class Guardrail(Part):
 
 
 class Plan(Part):
-    """What a run is judged by. It is fixed when exposure begins: later documents do not move a limit."""
+    """What a rollout is judged by. It is fixed when exposure begins: later documents do not move a limit."""
 
     rollout: Rollout
     rollout_digest: Digest
@@ -44,17 +44,15 @@ class EchoMark(Part):
 
 
 class RolloutState(Part):
-    """One rollout. `run` counts the times that exposure began; `step` is that of the last decision (0: none).
+    """One rollout; `step` is that of the last decision (0: none).
 
-    `since_step` is the first step whose evidence speaks about the present hypothesis (candidate and control
-    manifest); a retry of the same pair keeps it, so that evidence goes on.
+    A rollout is exposed once. A retry is a new rollout of the same candidate and control: the leaves keep evidence by
+    (candidate, control, cohort) and go on with it under the new id.
     """
 
     rollout: OpaqueId
     phase: RolloutPhase = RolloutPhase.PENDING
-    run: Count = 0
     step: Count = 0
-    since_step: Annotated[int, Field(ge=1)] = 1
     plan: Plan | None = None
     echoes: tuple[EchoMark, ...] = ()
     begun_ms: EpochMs = 0
@@ -66,13 +64,8 @@ class RolloutState(Part):
 
     @property
     def lease(self) -> str:
-        """The id of the lease of the present run."""
-        return derive_id("lease", self.rollout, self.run)
-
-    @property
-    def ended(self) -> bool:
-        """Whether exposure is over for good, until a new version of the document asks for a retry."""
-        return self.phase in ENDED
+        """The id of the rollout's one lease."""
+        return derive_id("lease", self.rollout)
 
     def with_echo(self, source_partition: int, step: int) -> "RolloutState":
         """The state after an echo; itself when the source has echoed that step before."""
@@ -84,9 +77,8 @@ class RolloutState(Part):
         return self.model_copy(update={"echoes": echoes})
 
     def echoed_by(self, source_partition_count: int) -> bool:
-        """Whether every source partition has taken over a step beyond the last decision."""
-        taken = {echo.source_partition for echo in self.echoes if echo.step > self.step}
-        return len(taken) == source_partition_count
+        """Whether every source partition has taken the rollout over."""
+        return len(self.echoes) == source_partition_count
 
     def to_bytes(self) -> bytes:
         """Framed JSON: equal states give equal bytes."""

@@ -1,4 +1,4 @@
-"""The runs of rollouts: when exposure begins, goes on and ends."""
+"""When a rollout's exposure begins, goes on and ends."""
 
 from homeostat.detectors.control_log import ControlLog
 from homeostat.detectors.guard import persist
@@ -13,7 +13,7 @@ from homeostat.schemas.decision import Health, Verdict
 from homeostat.schemas.errors import DocumentInvalid
 from homeostat.schemas.evidence import Echo, Evidence
 from homeostat.schemas.policy import Policy
-from homeostat.schemas.rollout import Rollout, RolloutPhase
+from homeostat.schemas.rollout import ENDED, Rollout, RolloutPhase
 
 _JUDGED = frozenset({RolloutPhase.EXPOSING, RolloutPhase.HELD})
 
@@ -28,19 +28,11 @@ class Runs:
         self._measures: dict[str, dict[CohortKey, CohortMeasure]] = {}
 
     def note_document(self, rollout: Rollout) -> bool:
-        """Take a new version of a rollout's document: a first plan, or a retry of one whose exposure is over.
-
-        False while it is exposing: a running plan is not changed, and its end asks for a further version.
-        """
-        state = self.states.get(rollout.rollout, RolloutState(rollout=rollout.rollout))
-        if state.phase is RolloutPhase.EXPOSING:
+        """Take a version of a rollout's document; False once exposure has begun, because its plan is fixed then."""
+        state = self.states.get(rollout.rollout)
+        if state is not None and state.phase is not RolloutPhase.PENDING:
             return False
-        since_step = state.since_step
-        if state.plan is not None and _hypothesis(state.plan.rollout) != _hypothesis(rollout):
-            since_step = state.step + 1
-            self._book.forget(rollout.rollout, before_step=since_step)
-            self._measures.pop(rollout.rollout, None)
-        self._keep(state.model_copy(update={"phase": RolloutPhase.PENDING, "since_step": since_step}))
+        self._keep(state or RolloutState(rollout=rollout.rollout))
         return True
 
     def note_echo(self, echo: Echo) -> bool:
@@ -53,9 +45,9 @@ class Runs:
         return True
 
     def note_evidence(self, evidence: Evidence) -> bool:
-        """Keep newer evidence of a hypothesis that is still open; False for a repeat and for what comes too late."""
+        """Keep newer evidence of a rollout that is not over; False for a repeat and for what comes too late."""
         state = self.states.get(evidence.rollout)
-        if state is not None and (state.phase is RolloutPhase.PROMOTED or evidence.step < state.since_step):
+        if state is not None and state.phase in ENDED:
             return False
         if not self._book.take(evidence):
             return False
@@ -93,13 +85,12 @@ class Runs:
             return
         if plan is None or not state.echoed_by(self._source_count) or self._find_stale(policy):
             return
-        now_ms = self._control.log_time_ms
         begun = state.model_copy(
-            update={"plan": plan, "run": state.run + 1, "begun_ms": now_ms, "renewal": 0, "health": Health.LOW_POWER}
+            update={"plan": plan, "begun_ms": self._control.log_time_ms, "health": Health.LOW_POWER}
         )
         self._measures.pop(state.rollout, None)
         reason = (
-            f"{self._source_count} of {self._source_count} source partitions have taken over step {state.step + 1}; "
+            f"{self._source_count} of {self._source_count} source partitions have taken the rollout over; "
             f"{plan.rollout.share:g} of the sessions of {len(plan.cohorts)} cohorts get the candidate"
         )
         self._decide(begun, Verdict.BEGIN, persist.begin_judgement(reason), policy, outbox)
@@ -150,7 +141,7 @@ class Runs:
         if verdict is not Verdict.BEGIN:
             moved = moved.model_copy(update={"health": judgement.health})
         self._keep(persist.write_lease(moved, policy.times, outbox))
-        if decision.phase is RolloutPhase.PROMOTED:
+        if decision.phase in ENDED:
             self._book.forget(state.rollout)
             self._measures.pop(state.rollout, None)
 
@@ -162,8 +153,3 @@ class Runs:
         if self.states.get(state.rollout) != state:
             self.states[state.rollout] = state
             self.changed.add(state.rollout)
-
-
-def _hypothesis(rollout: Rollout) -> tuple[str, str]:
-    """What evidence belongs to, beside its cohort."""
-    return rollout.candidate, rollout.control

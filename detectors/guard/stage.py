@@ -114,7 +114,7 @@ class GuardStage:
                 self._control.declare_present(message.source_partition)
         if isinstance(message, RolloutDocument) and folded.changed and self._check.owns(message.body.rollout):
             taken = self._runs.note_document(message.body)
-            self._count("rollout_documents" if taken else "rollout_documents_while_exposing")
+            self._count("rollout_documents" if taken else "rollout_documents_too_late")
         if folded.changed:
             self._runs.look_at_all(outbox, renew=folded.type is ControlType.TICK)
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from homeostat.detectors.guard.stage import GuardStage
-from homeostat.schemas.canonical import digest_document
+from homeostat.schemas.canonical import derive_id, digest_document
 from homeostat.schemas.control import Tick
 from homeostat.schemas.decision import Health, Verdict
 from homeostat.schemas.intent import IntentAction
@@ -265,36 +265,33 @@ def test_a_budget_that_is_used_up_ends_exposure_without_quarantine(fields: dict[
     assert log.intents[-1].action is IntentAction.END_EXPOSURE
 
 
-def test_a_retry_of_the_same_pair_goes_on_with_its_evidence() -> None:
+def test_a_retry_is_a_new_rollout_and_evidence_that_goes_on_decides_at_once() -> None:
     log = GuardLog()
     log.begin()
-    log.say({name: ds[:100] for name, ds in FINE.items()})
     log.tick(40, fresh=False)
     assert log.decisions[-1].verdict is Verdict.LAPSE
-    log.control(documents.document(documents.rollout(title="again"), version=2))
-    assert log.echo(0, step=1) == []
-    assert log.echo(0, step=3)
-    begun = log.decisions[-1]
-    assert (begun.verdict, begun.step) == (Verdict.BEGIN, 3)
+    retry = documents.rollout(rollout=derive_id("rollout", 2))
+    log.control(documents.document(retry))
+    log.add(from_leaf(echo(log.mark, log.scenario.now_ms, rollout=retry.rollout)))
+    assert (log.decisions[-1].verdict, log.decisions[-1].step) == (Verdict.BEGIN, 1)
     assert log.leases[-1].lease != log.leases[0].lease
-    judgement = log.stage.judge_now(ROLLOUT_ID)
-    assert judgement is not None
-    assert {cell.measure.pairs for cell in judgement.cells} == {100}
+    log.say(FINE, rollout=retry.rollout)
+    assert (log.decisions[-1].verdict, log.decisions[-1].rollout) == (Verdict.HEALTHY, retry.rollout)
 
 
-def test_another_control_is_a_new_hypothesis() -> None:
+def test_evidence_of_a_rollout_that_is_over_is_not_kept() -> None:
     log = GuardLog()
     log.begin()
-    log.say({name: ds[:100] for name, ds in FINE.items()})
-    log.tick(40, fresh=False)
-    log.control(documents.document(documents.rollout(control=documents.BASELINE_DIGEST), version=2))
-    log.echo(0, step=3)
-    judgement = log.stage.judge_now(ROLLOUT_ID)
-    assert judgement is not None
-    assert {cell.measure.pairs for cell in judgement.cells} == {0}
-    assert log.say(FINE, step=1) == []
-    log.say(FINE, step=3)
-    assert log.decisions[-1].verdict is Verdict.HEALTHY
+    log.say({"omission": [0.3] * 80})
+    assert log.say(FINE) == []
+    assert not [key for key in log.stage.state_records() if key.startswith(b"evidence/")]
+
+
+def test_the_newest_document_before_exposure_counts() -> None:
+    log = GuardLog()
+    log.control(documents.document(documents.rollout(share=0.1), version=2))
+    log.begin()
+    assert log.intents[-1].share == 0.1
 
 
 def test_a_document_that_changes_while_exposing_changes_nothing() -> None:
@@ -304,7 +301,7 @@ def test_a_document_that_changes_while_exposing_changes_nothing() -> None:
     plan = log.stage.rollouts[ROLLOUT_ID].plan
     assert plan is not None
     assert plan.rollout.alpha == 0.05
-    assert log.stage.counts["rollout_documents_while_exposing"] == 1
+    assert log.stage.counts["rollout_documents_too_late"] == 1
 
 
 def test_unknown_guardrails_are_an_error_and_nothing_begins() -> None:

@@ -184,6 +184,41 @@ def test_two_rollouts_share_a_target_but_not_a_specialty() -> None:
     assert [exposure.specialties for exposure in log.commands[-1].exposures] == [("oncology",)]
 
 
+def test_a_rollback_takes_the_release_off_wherever_it_is_exposed() -> None:
+    log = SequencerLog()
+    other = derive_id("rollout", 2)
+    log.control(documents.document(documents.rollout(specialties=("oncology",), rollout=other)))
+    log.ask(EXPOSE)
+    log.ask(EXPOSE, rollout=other, specialties=("oncology",))
+    log.ask(ROLL_BACK)
+    assert log.commands[-1].exposures == ()
+    assert refusals(log.ask(PROMOTE, rollout=other)) == ["not_approved"]
+
+
+def test_an_operator_ends_every_exposure_at_once() -> None:
+    log = SequencerLog()
+    log.ask(EXPOSE)
+    log.ask(END, OPERATOR, rollout=None, candidate=None)
+    assert (log.commands[-1].exposures, log.commands[-1].quarantine) == ((), ())
+
+
+def test_an_operator_puts_back_a_release_of_its_choice() -> None:
+    log = SequencerLog()
+    named = {"rollout": None, "candidate": CONTROL_DIGEST}
+    assert refusals(log.ask(ROLL_BACK, OPERATOR, **named)) == ["not_approved"]
+    log.ask(ROLL_BACK, OPERATOR, **named, manifest=documents.BASELINE)
+    assert (log.commands[-1].baseline, log.commands[-1].quarantine) == (documents.BASELINE_DIGEST, (CONTROL_DIGEST,))
+
+
+def test_a_baseline_by_its_digest_waits_for_the_release() -> None:
+    late = documents.release("late")
+    log = SequencerLog()
+    named = {"rollout": None, "candidate": digest_document(late)}
+    assert log.ask(BASELINE, OPERATOR, **named) == []
+    log.control(documents.document(late))
+    assert log.commands[-1].manifest == late
+
+
 def test_only_an_operator_lifts_a_quarantine_and_only_the_present_one() -> None:
     log = SequencerLog()
     log.ask(EXPOSE)

@@ -173,4 +173,4 @@ class SequencerMachine(RuleBasedStateMachine):
 
 
 TestSequencerMachine = SequencerMachine.TestCase
-TestSequencerMachine.settings = settings(max_examples=40, stateful_step_count=30)
+TestSequencerMachine.settings = settings(max_examples=20, stateful_step_count=30)
