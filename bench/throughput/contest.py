@@ -9,14 +9,16 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from bench.throughput.alarms import read_book
 from bench.throughput.ground import Ground, choose_cores, run_broker
 from bench.throughput.job import Job
 from bench.throughput.log import LogWriter, Written
 from bench.throughput.sizes import Size
-from homeostat.schemas.topics import TRACES
+from homeostat.schemas.topics import ALARMS, SUMMARIES, TRACES
 from homeostat.streams.key_folder import write_key_set
 from homeostat.streams.key_set import FIRST_MASTER, KeySet
 
@@ -80,7 +82,8 @@ def _take_turns(size: Size, systems: Sequence[str], job: Job, ground: Ground, wr
             if system == "ours":
                 ground.clear_outputs()
                 writer.write_summaries_snapshot()
-            result = take_turn(Job(**{**vars(job), "system": system, "round": number}))
+            turn = replace(job, system=system, round=number)
+            result = check_turn(turn, take_turn(turn) if system != "ours" else _take_our_turn(turn, ground))
             results[system].append(result)
             say(f"round {number + 1} of {size.rounds}: {system} {result['cpu_us_per_trace']:.1f} µs a trace")
     return results
@@ -98,15 +101,29 @@ def take_turn(job: Job) -> dict[str, Any]:
     if done.returncode != 0 or not lines:
         raise TurnFailed(f"{job.system} ended with status {done.returncode}: {(done.stderr or done.stdout)[-2000:]}")
     result: dict[str, Any] = json.loads(lines[-1])
+    result["process_cpu_s"] = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return result
+
+
+def check_turn(job: Job, result: dict[str, Any]) -> dict[str, Any]:
+    """The result with its figures. Raises `TurnFailed` for a trace not processed, or a shift not found."""
     if result["traces"] != job.traces:
         raise TurnFailed(f"{job.system} processed {result['traces']} of {job.traces} traces")
     if not result.get("found", job.system == "ceiling"):
         raise TurnFailed(f"{job.system} did not report the shift: {result}")
-    result["process_cpu_s"] = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     cpu_s = result["user_s"] + result["system_s"]
     result["cpu_us_per_trace"] = 1e6 * cpu_s / job.traces
-    result["traces_per_s_core"] = job.traces / result["wall_s"]
+    result["traces_per_s_core"] = job.traces / cpu_s
+    result["traces_per_s_clock"] = job.traces / result["wall_s"]
     return result
+
+
+def _take_our_turn(job: Job, ground: Ground) -> dict[str, Any]:
+    """Our turn, with what its alarms say. Raises `TurnFailed` if a summary was not added up by the parents."""
+    result = take_turn(job)
+    if result["parents_next"] != ground.ends(SUMMARIES):
+        raise TurnFailed(f"parents stand at {result['parents_next']} of {ground.ends(SUMMARIES)}")
+    return result | read_book(job, ground.ends(ALARMS)).judge(job.tenants, job.shift_from)
 
 
 _SLOW = frozenset({"stock_faust", "plain_peer"})

@@ -21,6 +21,8 @@ _SIGNALS = len(NAMES)
 _UPDATE = AdaptiveWindowing.update
 Floats = NDArray[np.float64]
 Tag = str | None
+Cut = tuple[int, int, int]
+"""Where ADWIN cut: place in the batch, row, signal."""
 
 
 def _make_adwin() -> Any:
@@ -65,34 +67,32 @@ class TunedLayer:
         self.sums[groups] += np.add.reduceat(values, starts, axis=0)
         self.squares[groups] += np.add.reduceat(squares, starts, axis=0)
 
-    def add_drift(self, rows: NDArray[np.int64], values: Floats, numbers: NDArray[np.int64], book: Book) -> None:
+    def add_drift(self, rows: NDArray[np.int64], values: Floats) -> list[Cut]:
         """Feed a batch, sorted by row, to the cores: a column a signal where cohorts are large, else row by row."""
-        if len(self.cores) <= _COLUMN_COHORTS:
-            self._feed_columns(rows, values, numbers, book)
-        else:
-            self._feed_rows(rows, values, numbers, book)
+        cuts = self._feed_columns(rows, values) if len(self.cores) <= _COLUMN_COHORTS else self._feed_rows(rows, values)
+        for _, row, signal in cuts:
+            self.cores[row][signal] = _make_adwin()
+        return cuts
 
-    def _feed_columns(self, rows: NDArray[np.int64], values: Floats, numbers: NDArray[np.int64], book: Book) -> None:
+    def _feed_columns(self, rows: NDArray[np.int64], values: Floats) -> list[Cut]:
         bounds = [0, *(np.flatnonzero(np.diff(rows)) + 1).tolist(), len(rows)]
         columns = values.T.tolist()
+        cuts: list[Cut] = []
         for begin, end in pairwise(bounds):
             row = int(rows[begin])
-            for signal, column in enumerate(columns):
-                drifted = list(map(self.cores[row][signal].update, column[begin:end]))
+            for signal, (core, column) in enumerate(zip(self.cores[row], columns, strict=True)):
+                drifted = list(map(core.update, column[begin:end]))
                 if True in drifted:
-                    self._report(row, signal, int(numbers[begin + drifted.index(True)]), book)
+                    cuts.append((begin + drifted.index(True), row, signal))
+        return cuts
 
-    def _feed_rows(self, rows: NDArray[np.int64], values: Floats, numbers: NDArray[np.int64], book: Book) -> None:
+    def _feed_rows(self, rows: NDArray[np.int64], values: Floats) -> list[Cut]:
         cores = chain.from_iterable(map(self.cores.__getitem__, rows.tolist()))
         drifted = list(map(_UPDATE, cores, values.ravel().tolist()))
-        if True in drifted:
-            for place in np.flatnonzero(drifted).tolist():
-                at, signal = divmod(place, _SIGNALS)
-                self._report(int(rows[at]), signal, int(numbers[at]), book)
-
-    def _report(self, row: int, signal: int, number: int, book: Book) -> None:
-        book.note(self.name, *self.tags[row], NAMES[signal], number)
-        self.cores[row][signal] = _make_adwin()
+        if True not in drifted:
+            return []
+        places = (divmod(place, _SIGNALS) for place in np.flatnonzero(drifted).tolist())
+        return [(at, int(rows[at]), signal) for at, signal in places]
 
 
 _COLUMN_COHORTS = 32
@@ -104,7 +104,8 @@ class TunedObserver:
     def __init__(self) -> None:
         self.book = Book()
         self._layers = [TunedLayer(name) for name in ("leaf", "tenant", "specialty", "platform")]
-        self._rows: dict[tuple[str, str], tuple[int, int, int, int]] = {}
+        self._leaves: dict[tuple[str, str], int] = {}
+        self._rows = np.zeros((4096, len(self._layers)), np.int64)
 
     def observe(self, traces: list[Trace]) -> None:
         """Fold a batch in."""
@@ -113,26 +114,31 @@ class TunedObserver:
         values = np.fromiter(flat, np.float64, n * _SIGNALS).reshape(n, _SIGNALS)
         values /= HIGHS
         squares = values * values
-        numbers = np.array([int(trace.trace_id, 16) for trace in traces])
-        rows = np.array([self._rows_of(trace.tenant, trace.specialty) for trace in traces])
+        leaves, place = self._leaves, self._place
+        at = [leaves.get((trace.tenant, trace.specialty)) or place(trace.tenant, trace.specialty) for trace in traces]
+        rows = self._rows[at]
         for index, layer in enumerate(self._layers):
             column = rows[:, index]
             order = np.argsort(column, kind="stable")
             ordered, sorted_values = column[order], values[order]
             layer.add_moments(ordered, sorted_values, squares[order])
-            layer.add_drift(ordered, sorted_values, numbers[order], self.book)
+            for first, row, signal in layer.add_drift(ordered, sorted_values):
+                number = int(traces[int(order[first])].trace_id, 16)
+                self.book.note(layer.name, *layer.tags[row], NAMES[signal], number)
 
-    def _rows_of(self, tenant: str, specialty: str) -> tuple[int, int, int, int]:
-        found = self._rows.get((tenant, specialty))
-        if found is None:
-            leaf, own, every, platform = self._layers
-            found = self._rows[tenant, specialty] = (
-                leaf.row_of((tenant, specialty)),
-                own.row_of((tenant, None)),
-                every.row_of((None, specialty)),
-                platform.row_of((None, None)),
-            )
-        return found
+    def _place(self, tenant: str, specialty: str) -> int:
+        """The leaf's row, its parents' rows noted beside it."""
+        leaf, own, every, platform = self._layers
+        row = self._leaves[tenant, specialty] = leaf.row_of((tenant, specialty))
+        if row == len(self._rows):
+            self._rows = np.concatenate([self._rows, np.zeros_like(self._rows)])
+        self._rows[row] = (
+            row,
+            own.row_of((tenant, None)),
+            every.row_of((None, specialty)),
+            platform.row_of((None, None)),
+        )
+        return row
 
 
 def run(job: Job) -> dict[str, Any]:
