@@ -69,9 +69,9 @@ _PLAIN: tuple[type[Message], ...] = (
     WorkTrace,
 )
 
-CONTROL_MESSAGES = frozenset({*_CONTROL, *_DOCUMENTS})
+CONTROL_MESSAGES: frozenset[type[Message]] = frozenset({*_CONTROL, *_DOCUMENTS, Acknowledgement, Decision})
 """What a stage's input may carry beside its data, under the header `hs-control`."""
-SIGNED_MESSAGES = frozenset({*_CONTROL, *_DOCUMENTS, *_SIGNED})
+SIGNED_MESSAGES: frozenset[type[Message]] = frozenset({*_CONTROL, *_DOCUMENTS, *_SIGNED})
 """Messages whose value is a DSSE envelope; the model describes the payload."""
 MESSAGES = MappingProxyType(
     {m.ce_type: m for m in sorted((*_CONTROL, *_DOCUMENTS, *_SIGNED, *_PLAIN), key=lambda model: model.ce_type)}
@@ -80,12 +80,17 @@ MESSAGES = MappingProxyType(
 
 def describe_message(model: type[Message]) -> dict[str, Any]:
     """The JSON Schema (2020-12) of a message as it is read on the wire; rules between fields are beyond it."""
-    schema: dict[str, Any] = _close_maps(model.model_json_schema(mode="validation"))
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:homeostat:{model.ce_type}:{VERSION}",
-        **schema,
+        **describe_model(model, "#/$defs/{model}"),
     }
+
+
+def describe_model(model: type[Message], ref_template: str) -> dict[str, Any]:
+    """The bare schema with its parts under `$defs`, referred to by the template."""
+    schema: dict[str, Any] = _close_maps(model.model_json_schema(mode="validation", ref_template=ref_template))
+    return schema
 
 
 def _close_maps(schema: Any) -> Any:

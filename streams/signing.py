@@ -59,7 +59,11 @@ class Signer:
     def sign(self, payload: bytes, ce_type: str) -> bytes:
         """The DSSE envelope of a payload, signed as a message of this type."""
         kind = payload_type(ce_type)
-        return build_envelope(kind, payload, [(self.key_id, self._private.sign(encode_signing_bytes(kind, payload)))])
+        return build_envelope(kind, payload, [(self.key_id, self.sign_bytes(encode_signing_bytes(kind, payload)))])
+
+    def sign_bytes(self, signed: bytes) -> bytes:
+        """The bare signature, 64 bytes."""
+        return self._private.sign(signed)
 
     def __repr__(self) -> str:
         return f"Signer({self.key_id})"

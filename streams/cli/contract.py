@@ -1,0 +1,30 @@
+"""`homeostat contract`: the messages and topics in forms that other languages read."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from homeostat.streams.cli.session import out, print_json
+
+app = typer.Typer(help="Export the messages' JSON Schemas and the topics' AsyncAPI document.", no_args_is_help=True)
+
+
+@app.callback()
+def contract() -> None:
+    """Export the messages' JSON Schemas and the topics' AsyncAPI document."""
+
+
+@app.command()
+def export(
+    folder: Annotated[Path, typer.Option("--out", help="A folder; files of the same names are replaced.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the paths as JSON.")] = False,
+) -> None:
+    """Write one JSON Schema (2020-12) a message, and one AsyncAPI 3 document of all topics."""
+    from homeostat.streams.contract_folder import write_contract
+
+    paths = write_contract(folder)
+    if as_json:
+        print_json([str(path) for path in paths])
+    else:
+        out.print(f"{len(paths)} files in {folder}", highlight=False)

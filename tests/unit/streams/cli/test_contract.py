@@ -1,0 +1,28 @@
+"""`homeostat contract export`."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from homeostat.schemas.contract import MESSAGES
+from homeostat.streams.cli.main import run_with
+
+
+def test_every_message_and_the_topics_are_exported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "contract"
+    assert run_with(["contract", "export", "--out", str(folder), "--json"]) == 0
+    written = {Path(path).name for path in json.loads(capsys.readouterr().out)}
+    assert written == {path.name for path in folder.iterdir()}
+    assert written == {*(f"{ce_type}.schema.json" for ce_type in MESSAGES), "asyncapi.json"}
+    assert json.loads((folder / "asyncapi.json").read_text())["asyncapi"] == "3.0.0"
+
+
+def test_a_second_export_replaces_the_first_and_leaves_other_files(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("ours")
+    (tmp_path / "homeostat.gone.schema.json").write_text("{}")
+    for _ in range(2):
+        assert run_with(["contract", "export", "--out", str(tmp_path)]) == 0
+    names = {path.name for path in tmp_path.iterdir()}
+    assert "README.md" in names
+    assert "homeostat.gone.schema.json" not in names
