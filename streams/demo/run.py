@@ -151,8 +151,9 @@ class Demo:
         for _ in self._steps(children, None):
             self._note_counts(counts)
             if self.board.over:
-                break
-        self._watch_exposure_end(children, counts)
+                self._watch_exposure_end(children, counts)
+                return
+        self._screen.say(f"{self.options.limit_s:.0f} s are over before every canary has ended")
 
     def _watch_exposure_end(self, children: Children, counts: dict[str, Any]) -> None:
         until_s = time.monotonic() + _AFTER_END_S

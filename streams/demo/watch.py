@@ -7,6 +7,7 @@ from confluent_kafka import Message as KafkaMessage
 
 from homeostat.schemas.alarm import Alarm
 from homeostat.schemas.command import Acknowledgement, DesiredState
+from homeostat.schemas.control import CONTROL_HEADER
 from homeostat.schemas.decision import Decision
 from homeostat.schemas.drift_event import DriftEvent
 from homeostat.schemas.dsse import read_envelope
@@ -64,7 +65,7 @@ class Watch:
 
     def _take(self, message: KafkaMessage) -> None:
         headers = read_headers(message)
-        if self._is_repeat(headers):
+        if find_header(headers, CONTROL_HEADER) is not None or self._is_repeat(headers):
             return
         ce_type = (find_header(headers, CE_TYPE) or b"").decode()
         value, now_ms = message.value() or b"", SystemClock().wall_ms()

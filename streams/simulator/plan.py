@@ -44,7 +44,7 @@ CANARIES = (
         "BioBART:full",
         ("clinic-1", "clinic-2"),
         Outcome.PROMOTED,
-        14.0,
+        20.0,
     ),
     Canary(
         "led",
@@ -53,7 +53,7 @@ CANARIES = (
         "LED:full",
         ("clinic-3", "clinic-4"),
         Outcome.ROLLED_BACK,
-        7.0,
+        10.0,
         "unsupported_ratio",
     ),
     Canary(
@@ -63,7 +63,7 @@ CANARIES = (
         "BioBART:full",
         ("clinic-5", "clinic-6"),
         Outcome.ROLLED_BACK,
-        7.0,
+        10.0,
         "omission_ratio",
     ),
 )
