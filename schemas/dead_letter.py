@@ -34,6 +34,8 @@ class Withheld(StrEnum):
     """Why a dead letter goes without the original bytes."""
 
     NO_KEY = "no_key"
+    BAD_KEY = "bad_key"
+    NO_SECRET = "no_secret"
     TOO_LARGE = "too_large"
 
 

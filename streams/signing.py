@@ -78,7 +78,7 @@ class Signers:
     def __getitem__(self, role: str) -> Signer:
         try:
             return self._by_role[SignerRole(role)]
-        except KeyError:
+        except (KeyError, ValueError):
             raise SettingsInvalid(f"this process holds no {role} key: set keys.private_key_path") from None
 
     def __contains__(self, role: str) -> bool:

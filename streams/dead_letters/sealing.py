@@ -36,9 +36,12 @@ _NONCE_BYTES = 12
 
 
 class Sealer:
-    """Seals what the core hands out; `secret` is the leaves' 32 bytes (`keys.load_seal_secret`)."""
+    """Seals what the core hands out; `secret` is the leaves' 32 bytes (`keys.load_seal_secret`).
 
-    def __init__(self, secret: bytes) -> None:
+    A process that holds no secret withholds the bytes: a dead letter leaves in any case.
+    """
+
+    def __init__(self, secret: bytes | None) -> None:
         self._secret = secret
 
     def seal_output(self, output: Output) -> Output:
@@ -46,32 +49,43 @@ class Sealer:
         if output.signer != UNSEALED or output.value is None:
             return output
         letter, key, original = decode_unsealed(output.value)
-        if key is None:
-            letter = letter.model_copy(update={"withheld": Withheld.NO_KEY})
-        elif len(original) > MAX_ORIGINAL_BYTES:
-            letter = letter.model_copy(update={"withheld": Withheld.TOO_LARGE})
-        else:
-            letter = letter.model_copy(update={"sealed": self._seal(letter, key, original)})
+        letter = self._complete(letter, key, original)
         headers = [*output.headers, *connect_headers(letter)]
         return output._replace(value=to_json(letter), headers=headers, signer=None)
 
-    def _seal(self, letter: DeadLetter, key: DeadLetterKey, original: bytes) -> SealedBytes:
-        recipient = bytes.fromhex(key.public_key)
-        context = _bind(letter) + recipient + hashlib.sha256(original).digest()
-        ephemeral = X25519PrivateKey.from_private_bytes(self._derive(b"hs-seal-key", context, 32))
-        public = ephemeral.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-        nonce = self._derive(b"hs-seal-nonce", context, _NONCE_BYTES)
-        shared = ephemeral.exchange(X25519PublicKey.from_public_bytes(recipient))
-        sealed = AESGCM(_derive_data_key(shared, public, recipient)).encrypt(nonce, original, _bind(letter))
-        return SealedBytes(
-            key_id=key.key_id,
-            ephemeral_key=public.hex(),
-            nonce=nonce.hex(),
-            ciphertext=base64.b64encode(sealed).decode(),
-        )
+    def _complete(self, letter: DeadLetter, key: DeadLetterKey | None, original: bytes) -> DeadLetter:
+        if key is None:
+            return letter.model_copy(update={"withheld": Withheld.NO_KEY})
+        if self._secret is None:
+            return letter.model_copy(update={"withheld": Withheld.NO_SECRET})
+        if len(original) > MAX_ORIGINAL_BYTES:
+            return letter.model_copy(update={"withheld": Withheld.TOO_LARGE})
+        sealed = _seal(self._secret, letter, key, original)
+        return letter.model_copy(update={"sealed": sealed, "withheld": None if sealed else Withheld.BAD_KEY})
 
-    def _derive(self, person: bytes, context: bytes, size: int) -> bytes:
-        return hashlib.blake2b(context, key=self._secret, digest_size=size, person=person).digest()
+
+def _seal(secret: bytes, letter: DeadLetter, key: DeadLetterKey, original: bytes) -> SealedBytes | None:
+    """None for a public key that is no point to exchange with."""
+    recipient = bytes.fromhex(key.public_key)
+    context = _bind(letter) + recipient + hashlib.sha256(original).digest()
+    ephemeral = X25519PrivateKey.from_private_bytes(_derive(secret, b"hs-seal-key", context, 32))
+    public = ephemeral.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    nonce = _derive(secret, b"hs-seal-nonce", context, _NONCE_BYTES)
+    try:
+        shared = ephemeral.exchange(X25519PublicKey.from_public_bytes(recipient))
+    except ValueError:
+        return None
+    sealed = AESGCM(_derive_data_key(shared, public, recipient)).encrypt(nonce, original, _bind(letter))
+    return SealedBytes(
+        key_id=key.key_id,
+        ephemeral_key=public.hex(),
+        nonce=nonce.hex(),
+        ciphertext=base64.b64encode(sealed).decode(),
+    )
+
+
+def _derive(secret: bytes, person: bytes, context: bytes, size: int) -> bytes:
+    return hashlib.blake2b(context, key=secret, digest_size=size, person=person).digest()
 
 
 def open_letter(letter: DeadLetter, private: X25519PrivateKey) -> Original:

@@ -12,6 +12,7 @@ from homeostat.schemas.errors import PoisonRecord
 from homeostat.schemas.headers import find_header
 from homeostat.schemas.log import Output
 from homeostat.schemas.parsing import parse_message
+from homeostat.schemas.policy import DeadLetterKey
 from homeostat.schemas.reasons import Refusal
 from homeostat.streams.dead_letters.sealing import MAX_ORIGINAL_BYTES, Sealer, open_letter
 from homeostat.streams.key_set import KeySet
@@ -68,6 +69,14 @@ def test_without_a_key_in_the_policy_the_bytes_are_withheld_and_that_is_said() -
     assert (letter.sealed, letter.withheld) == (None, Withheld.NO_KEY)
     with pytest.raises(PoisonRecord, match="no_key"):
         open_letter(letter, KEYS.dead_letters)
+
+
+def test_a_process_without_the_secret_and_a_key_that_is_none_withhold_the_bytes_too() -> None:
+    output = unsealed(refused_record(7), KEYS.dead_letter_key())
+    assert letter_of(Sealer(None).seal_output(output)).withheld is Withheld.NO_SECRET
+    useless = DeadLetterKey(key_id="zero", public_key="00" * 32)
+    letter = letter_of(SEALER.seal_output(unsealed(refused_record(7), useless)))
+    assert (letter.sealed, letter.withheld) == (None, Withheld.BAD_KEY)
 
 
 def test_a_record_too_large_for_the_topic_is_withheld() -> None:
