@@ -67,8 +67,12 @@ class LogStore:
             raise IndexError(f"{topic} has {self.partitions(topic)} partitions, there is no {partition}")
         key = (topic, partition)
         if key not in self._logs:
-            self._logs[key] = PartitionLog(self._retained is None or topic in self._retained)
+            self._logs[key] = PartitionLog(self.retains(topic))
         return self._logs[key]
+
+    def retains(self, topic: str) -> bool:
+        """Whether a topic's records are all kept."""
+        return self._retained is None or topic in self._retained
 
     def send(self, output: Output) -> tuple[int, int]:
         """Append an output where its partition or key says; gives (partition, offset)."""

@@ -20,6 +20,9 @@ from homeostat.streams.backtest.trace_rows import read_traces
 
 OWN_KEYS = "traces were authenticated and decisions signed with keys of the backtest, not of an installation"
 
+AS_RECORDED = "the leaves follow the decisions in the dump; the guard judges anew, with a key of the backtest"
+NO_TARGETS = "what targets serve is not in a dump of traces.v1: the sequencer refuses what the guard intends"
+
 
 def run_traces(
     path: Path, policy: Path | None, partitions: int | None, tick_s: float | None, out: Path | None, advance: Advance
@@ -51,7 +54,7 @@ def run_dump(
     platform = build_platform(head.partitions, (), trust, masters, inputs, _retained(out))
     feeder = DumpFeeder(platform)
     feeder.feed(read_dump(path, advance))
-    assumptions = ["the leaves follow the decisions in the dump; the guard judges anew, with a key of the backtest"]
+    assumptions = [AS_RECORDED, NO_TARGETS]
     return _conclude(
         platform, head.partitions, feeder, out, {"file": str(path), "records": feeder.fed, "assumptions": assumptions}
     )
@@ -96,9 +99,9 @@ def stage_of(head: DumpHead) -> str:
 
 
 def write_logs(logs: LogStore, folder: Path) -> None:
-    """Write every topic that has records into `folder`, as dumps in JSON lines."""
+    """Write every topic that has records, and kept them, into `folder`, as dumps in JSON lines."""
     folder.mkdir(parents=True, exist_ok=True)
-    for topic in logs.counts():
+    for topic in filter(logs.retains, logs.counts()):
         count = logs.partitions(topic)
         rows = (DumpRow(part, record) for part in range(count) for record in logs.log(topic, part).read(0))
         write_dump(folder / f"{topic}.jsonl", DumpHead(topic, count), rows)

@@ -13,6 +13,7 @@ from homeostat.streams.backtest.dump_file import Advance, is_parquet
 from homeostat.streams.trace_file import parse_trace, read_trace_file
 
 _BATCH_ROWS = 5_000
+_MAPS = {"signals", "categories"}
 
 
 class TraceRow(NamedTuple):
@@ -46,10 +47,10 @@ def _read_parquet(path: Path, advance: Advance) -> Iterator[TraceRow]:
             advance(number)
 
 
-def _clean(value: Any) -> Any:
-    """Drop nulls, and turn a map's pairs into an object."""
-    if isinstance(value, dict):
-        return {key: _clean(item) for key, item in value.items() if item is not None}
-    if isinstance(value, list) and value and all(isinstance(item, tuple) for item in value):
-        return {key: _clean(item) for key, item in value if item is not None}
-    return value
+def _clean(row: dict[str, Any]) -> dict[str, Any]:
+    """Drop nulls, and turn maps, which come as pairs, into objects."""
+    kept = {name: value for name, value in row.items() if value is not None}
+    for name in _MAPS & kept.keys():
+        pairs = kept[name].items() if isinstance(kept[name], dict) else kept[name]
+        kept[name] = {key: value for key, value in pairs if value is not None}
+    return kept

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -47,7 +48,7 @@ def draw_traces(
 
 def _tags(
     canary: Canary, tenant: str, specialty: str, arm: Arm, model: str, seed: int, number: int, at_s: float
-) -> dict[str, object]:
+) -> dict[str, Any]:
     return {
         "tenant": tenant,
         "specialty": specialty,

@@ -1,0 +1,171 @@
+"""One canary of the demo through the whole topology, from bare traces and from a dump, and stage by stage."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from homeostat.detectors.backtest import replay_stage
+from homeostat.schemas.defaults import default_policy, demo_times
+from homeostat.schemas.errors import DocumentInvalid
+from homeostat.schemas.topics import DRIFT_EVENTS, STAGE_INPUTS, TRACES
+from homeostat.streams.app import stage_factories
+from homeostat.streams.backtest import run
+from homeostat.streams.backtest.dump_file import DumpHead, DumpRow, read_dump, read_head, write_dump
+from homeostat.streams.backtest.feed_traces import TraceFeeder
+from homeostat.streams.backtest.platform import Documents, Platform, build_platform
+from homeostat.streams.backtest.trace_rows import read_traces
+from homeostat.streams.cli.main import run_with
+from homeostat.streams.simulator.plan import CANARIES, rollout_entries, setup_entries
+from tests.builders.demo_traces import START_MS, draw_traces
+
+PARTITIONS = 2
+_TEXT = ("kind", "trace_id", "tenant", "specialty", "workflow", "runtime", "release", "arm", "rollout", "session")
+_MORE = ("actor", "consent", "work_id", "feedback")
+PARQUET = pa.schema(
+    [
+        *(pa.field(name, pa.string()) for name in (*_TEXT, *_MORE)),
+        pa.field("work_time_ms", pa.int64()),
+        pa.field("signals", pa.map_(pa.string(), pa.float64())),
+    ]
+)
+"""The fields of a trace that the demo fills; a file may leave the others out."""
+LED = next(canary for canary in CANARIES if canary.name == "led")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Traces of one harmful canary, and the demo's documents."""
+    folder = tmp_path_factory.mktemp("backtest")
+    traces = [
+        trace.model_dump(mode="json", exclude_defaults=True) | {"kind": trace.kind}
+        for trace in draw_traces(1, 4, 12, (LED,))
+    ]
+    (folder / "traces.jsonl").write_text("".join(json.dumps(trace) + "\n" for trace in traces))
+    pq.write_table(pa.Table.from_pylist(traces, PARQUET), folder / "traces.parquet")
+    policy = default_policy(demo_times(), PARTITIONS)
+    rollouts = [entry for entry in rollout_entries() if entry["kind"] != "rollout" or entry["name"] == "led"]
+    entries = [*setup_entries(policy, ["m1"]), *(entry for entry in rollouts if entry["kind"] == "rollout")]
+    (folder / "documents").mkdir()
+    (folder / "documents" / "all.yaml").write_text(yaml.safe_dump_all(entries))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def found(folder: Path) -> dict[str, Any]:
+    return run.run_traces(folder / "traces.jsonl", folder / "documents", None, None, folder / "out", lambda _: None)
+
+
+@pytest.fixture(scope="module")
+def kept(folder: Path) -> Platform:
+    """The same run with every record kept."""
+    documents = Documents(folder / "documents", START_MS)
+    platform = build_platform(PARTITIONS, documents.gateways(), retained=None)
+    TraceFeeder(platform, documents, documents.policy.times.tick_s).feed(read_traces(folder / "traces.jsonl"))
+    return platform
+
+
+def dump_of(kept: Platform, folder: Path, topic: str, suffix: str = "jsonl") -> Path:
+    path = folder / f"{topic}.{suffix}"
+    logs = kept.topology.logs
+    rows = [DumpRow(part, record) for part in range(PARTITIONS) for record in logs.log(topic, part).read(0)]
+    write_dump(path, DumpHead(topic, PARTITIONS), rows)
+    return path
+
+
+def test_a_harmful_release_is_taken_back(found: dict[str, Any]) -> None:
+    last = found["decisions"][-1]
+    assert (last["phase"], last["verdict"]) == ("rolled_back", "harmful")
+    assert "unsupported_ratio" in last["deciding"]
+    assert found["refused"] == {}
+    states = {state["target"].split("/")[1]: state for state in found["desired_states"]}
+    for tenant in LED.tenants:
+        assert states[tenant]["exposed"] == []
+        assert states[tenant]["quarantined"] == 1
+    assert any("lost sessions" in assumption for assumption in found["assumptions"])
+
+
+def test_it_is_the_same_again_and_from_parquet(folder: Path, found: dict[str, Any]) -> None:
+    again = run.run_traces(folder / "traces.parquet", folder / "documents", None, None, None, lambda _: None)
+    assert {**again, "file": ""} == {**found, "file": ""}
+
+
+def test_a_dump_of_its_traces_comes_to_the_same_verdicts(folder: Path, kept: Platform, found: dict[str, Any]) -> None:
+    path = dump_of(kept, folder, TRACES, "parquet")
+    head = read_head(path)
+    assert head == DumpHead(TRACES, PARTITIONS)
+    dumped = run.run_dump(path, head, kept.keys.trust(), kept.keys.masters, None, lambda _: None)
+    shown = ("rollout", "verdict", "phase", "deciding")
+    assert [[d[key] for key in shown] for d in dumped["decisions"]] == [
+        [d[key] for key in shown] for d in found["decisions"]
+    ]
+    assert set(dumped["refused"]) == {"sequencer"}, "a dump of traces does not say what targets serve"
+
+
+def test_every_stage_over_its_dump_is_the_stage_that_ran(folder: Path, kept: Platform) -> None:
+    factories = stage_factories(kept.keys.trust(), kept.keys.masters)
+    for (name, partition), stage in kept.topology.stages().items():
+        path = dump_of(kept, folder, STAGE_INPUTS[name])
+        records = [row.record for row in read_dump(path) if row.partition == partition]
+        replayed = replay_stage(factories[name](partition, PARTITIONS), records, batch_records=97)
+        assert replayed.state == stage.state_records(), name
+        shown = run.run_stage(
+            path, DumpHead(STAGE_INPUTS[name], PARTITIONS), kept.keys.trust(), kept.keys.masters, None, lambda _: None
+        )
+        assert shown["partitions"][partition]["next_offset"] == stage.next_offset
+
+
+def test_what_was_written_can_be_read(folder: Path, found: dict[str, Any]) -> None:
+    written = {path.name.removesuffix(".jsonl") for path in (folder / "out").iterdir()}
+    assert {"decisions.v1", "release.commands.v1", "evidence.v1"} <= written
+    assert TRACES not in written
+    for topic in written:
+        assert len(list(read_dump(folder / "out" / f"{topic}.jsonl"))) == found["topics"][topic]
+
+
+def test_the_command_prints_json_and_lines(
+    folder: Path, capsys: pytest.CaptureFixture[str], found: dict[str, Any]
+) -> None:
+    arguments = ["backtest", str(folder / "traces.jsonl"), "--policy", str(folder / "documents")]
+    assert run_with([*arguments, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["decisions"] == found["decisions"]
+    assert run_with(arguments) == 0
+    lines = capsys.readouterr().out
+    assert "rolled_back, harmful (unsupported_ratio" in lines
+    assert "records: alarms.v1" in lines
+
+
+def test_without_documents_the_default_policy_watches(folder: Path) -> None:
+    found = run.run_traces(folder / "traces.jsonl", None, 1, 5.0, None, lambda _: None)
+    assert found["decisions"] == []
+    assert found["refused"] == {}
+    assert found["partitions"] == 1
+    assert DRIFT_EVENTS not in found["topics"] or found["events"]
+
+
+def test_rows_that_are_no_traces_are_counted(tmp_path: Path, folder: Path) -> None:
+    path = tmp_path / "traces.jsonl"
+    good = (folder / "traces.jsonl").read_text().splitlines()[:3]
+    path.write_text("\n".join(["no json", *good, '{"kind": "work"}']))
+    found = run.run_traces(path, None, 1, 5.0, None, lambda _: None)
+    assert found["traces"] == 3
+    assert found["not_traces"] == {"not_json": 1, "schema": 1}
+
+
+def test_a_file_without_traces_and_documents_that_clash_are_refused(tmp_path: Path, folder: Path) -> None:
+    empty = tmp_path / "empty.jsonl"
+    empty.write_text("\n")
+    with pytest.raises(DocumentInvalid, match="holds no trace"):
+        run.run_traces(empty, None, None, None, None, lambda _: None)
+    with pytest.raises(DocumentInvalid, match=r"holds no \.yaml"):
+        run.run_traces(folder / "traces.jsonl", tmp_path, None, None, None, lambda _: None)
+    twice = tmp_path / "twice.yaml"
+    twice.write_text(yaml.safe_dump_all([{"kind": "policy", "body": default_policy().model_dump(mode="json")}] * 2))
+    with pytest.raises(DocumentInvalid, match="2 policies"):
+        Documents(twice, START_MS)
+    with pytest.raises(DocumentInvalid, match="no stage's input"):
+        run.stage_of(DumpHead("audit.v1", 1))
