@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from homeostat.detectors.guard.evidence_book import CohortKey
-from homeostat.detectors.guard.judge import Cell, Judgement
+from homeostat.detectors.guard.assess import Cell
+from homeostat.detectors.guard.judge import Finding, Judgement
 from homeostat.detectors.guard.rollout_state import RolloutState
 from homeostat.detectors.outbox import Outbox
-from homeostat.schemas.decision import Decision, GuardrailVerdict, Health, SourceMark, Verdict
+from homeostat.schemas.decision import Decision, GuardrailVerdict, SourceMark, Verdict
 from homeostat.schemas.intent import Intent, IntentAction
 from homeostat.schemas.lease import Lease
 from homeostat.schemas.policy import Times
@@ -39,30 +39,30 @@ _AUTHOR = "guard"
 
 
 def write_decision(
-    state: RolloutState, verdict: Verdict, judgement: Judgement, marks: Mapping[int, int], outbox: Outbox
+    state: RolloutState, judgement: Judgement, finding: Finding, marks: Mapping[int, int], outbox: Outbox
 ) -> Decision:
     """Append the decision that takes a rollout to its next step; `marks` is the newest evidence used by source."""
     assert state.plan is not None
     rollout = state.plan.rollout
-    phase = PHASE_AFTER[verdict]
+    phase = PHASE_AFTER[finding.verdict]
     decision = Decision(
         decision=outbox.derive_id("decision", rollout.rollout),
         rollout=rollout.rollout,
         step=state.step + 1,
-        verdict=verdict,
+        verdict=finding.verdict,
         health=judgement.health,
         phase=phase,
         share=rollout.share if phase is RolloutPhase.EXPOSING else 0.0,
         candidate=rollout.candidate,
         control=rollout.control,
-        deciding=tuple(sorted({cell.measure.signal for cell in judgement.deciding})),
+        deciding=tuple(sorted({cell.measure.signal for cell in finding.deciding})),
         guardrails=describe_cells(judgement.cells),
         sources=tuple(SourceMark(source_partition=source, mark=marks[source]) for source in sorted(marks)),
         policy_digest=state.plan.policy_digest,
         rollout_digest=state.plan.rollout_digest,
-        sessions=count_sessions(judgement.cells),
-        pairs=count_pairs(judgement.cells),
-        reason=judgement.reason,
+        sessions=sum(c.measure.candidate_starts + c.measure.control_starts for c in judgement.cohorts),
+        pairs=sum(max(cell.measure.pairs for cell in c.cells) for c in judgement.cohorts),
+        reason=finding.reason,
         source_partition=outbox.partition,
         mark=outbox.mark,
         log_time_ms=outbox.log_time_ms,
@@ -119,25 +119,6 @@ def describe_cells(cells: Sequence[Cell]) -> tuple[GuardrailVerdict, ...]:
         )
         for cell in cells
     )
-
-
-def begin_judgement(reason: str) -> Judgement:
-    """What is known when exposure begins: nothing yet."""
-    return Judgement(Health.NOT_EVALUATED, Verdict.BEGIN, (), (), reason, renewable=True)
-
-
-def count_sessions(cells: Sequence[Cell]) -> int:
-    """Sessions started in both arms, each cohort once."""
-    cohorts = {cell.cohort.cohort: cell.cohort for cell in cells}
-    return sum(cohort.candidate_starts + cohort.control_starts for cohort in cohorts.values())
-
-
-def count_pairs(cells: Sequence[Cell]) -> int:
-    """Pairs over all cohorts; a cohort counts with the guardrail that has most."""
-    most: dict[CohortKey, int] = {}
-    for cell in cells:
-        most[cell.cohort.cohort] = max(cell.measure.pairs, most.get(cell.cohort.cohort, 0))
-    return sum(most.values())
 
 
 def _intend(

@@ -1,15 +1,10 @@
 """The sentences of decisions: observed, comparator, limit and n, in one form everywhere."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from homeostat.detectors.guard.assess import Cell
 from homeostat.schemas.decision import Health
-
-if TYPE_CHECKING:
-    from homeostat.detectors.guard.judge import Cell
 
 _NAMED = 3
 _LOG_10 = math.log(10.0)

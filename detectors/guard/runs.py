@@ -2,9 +2,10 @@
 
 from homeostat.detectors.control_log import ControlLog
 from homeostat.detectors.guard import persist
+from homeostat.detectors.guard.assess import Assessed, assess_cohort
 from homeostat.detectors.guard.evidence_book import CohortKey, EvidenceBook
-from homeostat.detectors.guard.judge import Judgement, Situation, judge
-from homeostat.detectors.guard.measure import CohortMeasure, measure_cohort
+from homeostat.detectors.guard.judge import Finding, Judgement, Situation, judge
+from homeostat.detectors.guard.measure import measure_cohort
 from homeostat.detectors.guard.plans import build_plan
 from homeostat.detectors.guard.rollout_state import Plan, RolloutState
 from homeostat.detectors.guard.sources import SourceTable
@@ -25,7 +26,7 @@ class Runs:
         self._control, self._book, self._sources, self._source_count = control, book, sources, source_count
         self.states: dict[str, RolloutState] = {}
         self.changed: set[str] = set()
-        self._measures: dict[str, dict[CohortKey, CohortMeasure]] = {}
+        self._assessed: dict[str, dict[CohortKey, Assessed]] = {}
 
     def note_document(self, rollout: Rollout) -> bool:
         """Take a version of a rollout's document; False once exposure has begun, because its plan is fixed then."""
@@ -52,7 +53,7 @@ class Runs:
         if not self._book.take(evidence):
             return False
         cohort = (evidence.tenant, evidence.specialty, evidence.workflow)
-        self._measures.get(evidence.rollout, {}).pop(cohort, None)
+        self._assessed.get(evidence.rollout, {}).pop(cohort, None)
         return True
 
     def look_at_all(self, outbox: Outbox, renew: bool) -> None:
@@ -88,17 +89,18 @@ class Runs:
         begun = state.model_copy(
             update={"plan": plan, "begun_ms": self._control.log_time_ms, "health": Health.LOW_POWER}
         )
-        self._measures.pop(state.rollout, None)
+        self._assessed.pop(state.rollout, None)
         reason = (
             f"{self._source_count} of {self._source_count} source partitions have taken the rollout over; "
             f"{plan.rollout.share:g} of the sessions of {len(plan.cohorts)} cohorts get the candidate"
         )
-        self._decide(begun, Verdict.BEGIN, persist.begin_judgement(reason), policy, outbox)
+        finding = Finding(Verdict.BEGIN, reason)
+        self._decide(begun, Judgement(Health.NOT_EVALUATED, (), (), finding), finding, policy, outbox)
 
     def _judge(self, state: RolloutState, policy: Policy, outbox: Outbox, renew: bool) -> None:
         judgement = self._consider(state, policy)
-        if judgement.verdict is not None:
-            self._decide(state, judgement.verdict, judgement, policy, outbox)
+        if judgement.finding is not None:
+            self._decide(state, judgement, judgement.finding, policy, outbox)
             return
         if not renew:
             return
@@ -117,33 +119,34 @@ class Runs:
             exposed_s=(now_ms - state.begun_ms) / 1000,
             overdue_s=(now_ms - state.expires_ms) / 1000,
         )
-        return judge(state.plan, self._measure(state.rollout, state.plan), situation)
+        return judge(state.plan, self._assess(state.rollout, state.plan), situation)
 
-    def _measure(self, rollout: str, plan: Plan) -> list[CohortMeasure]:
-        known = self._measures.setdefault(rollout, {})
+    def _assess(self, rollout: str, plan: Plan) -> list[Assessed]:
+        """Every cohort's assessment; only those with new evidence are made anew."""
+        known = self._assessed.setdefault(rollout, {})
         for cohort in plan.cohorts:
             if cohort not in known:
-                known[cohort] = measure_cohort(plan, cohort, self._book.of_cohort(rollout, cohort))
+                known[cohort] = assess_cohort(plan, measure_cohort(plan, cohort, self._book.of_cohort(rollout, cohort)))
         return [known[cohort] for cohort in plan.cohorts]
 
     def _decide(
-        self, state: RolloutState, verdict: Verdict, judgement: Judgement, policy: Policy, outbox: Outbox
+        self, state: RolloutState, judgement: Judgement, finding: Finding, policy: Policy, outbox: Outbox
     ) -> None:
         assert state.plan is not None
         marks: dict[int, int] = {}
         for evidence in self._book.of_rollout(state.rollout):
             marks[evidence.source_partition] = max(evidence.mark, marks.get(evidence.source_partition, 0))
-        decision = persist.write_decision(state, verdict, judgement, marks, outbox)
+        decision = persist.write_decision(state, judgement, finding, marks, outbox)
         manifest = self._control.releases.get(state.plan.rollout.candidate)
         persist.write_intents(state, decision, manifest, outbox)
-        known = {"step": decision.step, "phase": decision.phase, "verdict": verdict, "reason": decision.reason}
+        known = {"step": decision.step, "phase": decision.phase, "verdict": finding.verdict, "reason": decision.reason}
         moved = state.model_copy(update=known)
-        if verdict is not Verdict.BEGIN:
+        if finding.verdict is not Verdict.BEGIN:
             moved = moved.model_copy(update={"health": judgement.health})
         self._keep(persist.write_lease(moved, policy.times, outbox))
         if decision.phase in ENDED:
             self._book.forget(state.rollout)
-            self._measures.pop(state.rollout, None)
+            self._assessed.pop(state.rollout, None)
 
     def _find_stale(self, policy: Policy) -> list[int]:
         timeout_ms = round(policy.times.source_timeout_s * 1000)

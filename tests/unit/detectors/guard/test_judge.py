@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from homeostat.detectors.guard.assess import assess_cohort
 from homeostat.detectors.guard.judge import RATIO_ALPHA, Judgement, Situation, judge
-from homeostat.detectors.guard.measure import CohortMeasure, measure_cohort
+from homeostat.detectors.guard.measure import CohortMeasure, GuardrailMeasure, measure_cohort
 from homeostat.detectors.guard.rollout_state import Guardrail, Plan
 from homeostat.detectors.statistics.mixture import mixture_log_e
 from homeostat.schemas.decision import Health, Verdict
@@ -33,11 +34,20 @@ def measure(of: Plan, *said: Evidence) -> list[CohortMeasure]:
 
 def look(of: Plan, *said: Evidence, **situation: Any) -> Judgement:
     defaults = Situation(RolloutPhase.EXPOSING, None, (), exposed_s=1.0, overdue_s=-1.0)
-    return judge(of, measure(of, *said), defaults._replace(**situation))
+    assessed = [assess_cohort(of, cohort) for cohort in measure(of, *said)]
+    return judge(of, assessed, defaults._replace(**situation))
 
 
 def tell(differences: Any, pairs: int = 0, **fields: Any) -> Evidence:
     return evidence(1, documents.START_MS, differences, pairs, **fields)
+
+
+def verdict_of(judgement: Judgement) -> Verdict | None:
+    return None if judgement.finding is None else judgement.finding.verdict
+
+
+def deciding(judgement: Judgement) -> list[GuardrailMeasure]:
+    return [] if judgement.finding is None else [cell.measure for cell in judgement.finding.deciding]
 
 
 def test_log_e_and_limits_are_those_of_the_statistics() -> None:
@@ -74,9 +84,9 @@ def test_harm_begins_exactly_at_the_share_of_the_family(count: int) -> None:
         said = tell({"omission": [0.4] * pairs}, specialty=specialties[0])
         reached = mixture_log_e(np.array(said.guardrails["omission"].harmful)) >= limit
         judgement = look(of, said)
-        assert (judgement.verdict is Verdict.HARMFUL) == reached
+        assert (verdict_of(judgement) is Verdict.HARMFUL) == reached
         if reached:
-            assert judgement.deciding[0].measure.pairs == pairs
+            assert deciding(judgement)[0].pairs == pairs
             return
     raise AssertionError("harm was never found")
 
@@ -87,11 +97,11 @@ def test_a_ratio_is_found_everywhere_and_in_one_cohort_of_many() -> None:
         tell({}, specialty=name, candidate_starts=26, control_starts=8, ratio_log_e=ratio(26, 8))
         for name in SPECIALTIES
     ]
-    assert look(of, *everywhere).verdict is Verdict.SAMPLE_RATIO
-    assert look(of, everywhere[0]).verdict is None
+    assert verdict_of(look(of, *everywhere)) is Verdict.SAMPLE_RATIO
+    assert verdict_of(look(of, everywhere[0])) is None
     one = tell({}, candidate_starts=60, control_starts=5, ratio_log_e=ratio(60, 5))
     others = [tell({}, specialty=name, ratio_log_e=ratio(30, 30)) for name in SPECIALTIES[1:]]
-    assert look(of, one, *others).verdict is Verdict.SAMPLE_RATIO
+    assert verdict_of(look(of, one, *others)) is Verdict.SAMPLE_RATIO
 
 
 def test_a_fair_split_is_held_at_most_as_often_as_declared() -> None:
@@ -100,7 +110,7 @@ def test_a_fair_split_is_held_at_most_as_often_as_declared() -> None:
     for _ in range(300):
         sessions = draws.random(200) < 0.5
         sums = [ratio(int(sessions[:n].sum()), int(n - sessions[:n].sum())) for n in (25, 50, 100, 200)]
-        held += any(look(plan(), tell({}, ratio_log_e=row)).verdict is not None for row in sums)
+        held += any(verdict_of(look(plan(), tell({}, ratio_log_e=row))) is not None for row in sums)
     assert held <= 3
     assert RATIO_ALPHA == 0.001
 
@@ -131,13 +141,13 @@ def test_the_order_of_verdicts(
     said: dict[str, list[float]], situation: dict[str, Any], verdict: Verdict | None, health: Health
 ) -> None:
     judgement = look(plan(), tell(said), **situation)
-    assert (judgement.verdict, judgement.health) == (verdict, health)
+    assert (verdict_of(judgement), judgement.health) == (verdict, health)
     assert judgement.renewable == (verdict is None and health not in {Health.NO_DATA, Health.ERROR})
 
 
 def test_harm_names_all_that_crossed_strongest_first() -> None:
     judgement = look(plan(), tell({name: [0.3 + 0.1 * n] * 90 for n, name in enumerate(TOLERANCES)}))
-    assert [cell.measure.signal for cell in judgement.deciding] == list(TOLERANCES)
+    assert [measure.signal for measure in deciding(judgement)] == list(TOLERANCES)
     assert judgement.reason.startswith("yield +0.800 > 0.02 (n=90 pairs, e=")
     assert judgement.reason.endswith("; and 3 more")
 
@@ -158,7 +168,7 @@ def test_impossible_evidence_is_an_error(broken: dict[str, Any], why: str) -> No
     said = tell({"omission": [0.0] * 9})
     rail = said.guardrails["omission"].model_copy(update=broken)
     judgement = look(plan(), said.model_copy(update={"guardrails": {"omission": rail}}))
-    assert (judgement.health, judgement.verdict) == (Health.ERROR, None)
+    assert (judgement.health, verdict_of(judgement)) == (Health.ERROR, None)
     assert judgement.reason == f"error: {why} in tenant-1/cardiology/scribe"
 
 

@@ -304,6 +304,13 @@ def test_a_document_that_changes_while_exposing_changes_nothing() -> None:
     assert log.stage.counts["rollout_documents_too_late"] == 1
 
 
+def test_a_policy_without_guardrails_judges_nothing() -> None:
+    bare = documents.policy(signals=(documents.signal("structure_score"),))
+    log = GuardLog(policy=bare)
+    assert log.begin() == []
+    assert log.stage.rollouts[ROLLOUT_ID].reason == "0 guardrails < 1 in the policy: nothing could be judged"
+
+
 def test_unknown_guardrails_are_an_error_and_nothing_begins() -> None:
     log = GuardLog(rollout=documents.rollout(guardrails=("charm",)))
     assert log.begin() == []

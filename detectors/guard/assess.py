@@ -1,0 +1,100 @@
+"""Assess: the state of every guardrail in one cohort, from its measure and the plan's limits alone."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from homeostat.detectors.guard.measure import CohortMeasure, GuardrailMeasure
+from homeostat.detectors.guard.rollout_state import Plan
+from homeostat.detectors.statistics import verdict
+from homeostat.detectors.statistics.sample_ratio import ratio_log_e
+from homeostat.schemas.decision import Health
+
+GRAVEST_FIRST = (
+    Health.HARMFUL,
+    Health.ERROR,
+    Health.NO_DATA,
+    Health.LOW_POWER,
+    Health.INCONCLUSIVE,
+    Health.HEALTHY,
+)
+_STAYS_SHOWN = frozenset({Health.HARMFUL, Health.ERROR, Health.NO_DATA})
+
+
+class Cell(NamedTuple):
+    """One guardrail in one cohort, judged: log-e (0, e = 1, where it must not be judged) and limits in nats."""
+
+    cohort: CohortMeasure
+    measure: GuardrailMeasure
+    health: Health
+    log_e_harmful: float
+    limit_harmful: float
+    log_e_non_inferior: float
+    limit_non_inferior: float
+
+
+class Assessed(NamedTuple):
+    """One cohort, assessed; `health` is the gravest of its cells, `ratio_log_e` its sample ratio's log-e in nats."""
+
+    measure: CohortMeasure
+    cells: tuple[Cell, ...]
+    health: Health
+    ratio_log_e: float
+
+
+def assess_cohort(plan: Plan, measure: CohortMeasure) -> Assessed:
+    """States of one cohort's guardrails while every source is fresh.
+
+    α is shared equally by guardrails × cohorts of the plan and each may reject at its share alone, so a cohort can be
+    assessed without the others. β holds for each on its own.
+    """
+    guardrails = len(plan.guardrails)
+    usable = measure.error is None and measure.unusable is None
+    judged = verdict.judge(
+        measure.harmful[np.newaxis],
+        measure.non_inferior[np.newaxis],
+        np.full((1, guardrails), usable),
+        np.full((1, guardrails), 1.0 / (guardrails * len(plan.cohorts))),
+        plan.rollout.alpha,
+        plan.rollout.beta,
+    )
+    cells = tuple(
+        Cell(
+            measure,
+            guardrail,
+            _state(measure, guardrail, bool(judged.harmful_alone[0, j]), bool(judged.non_inferior[0, j]), plan),
+            float(judged.log_e_harmful[0, j]) if usable else 0.0,
+            float(judged.limit_harmful[0, j]),
+            float(judged.log_e_non_inferior[0, j]) if usable else 0.0,
+            judged.limit_non_inferior,
+        )
+        for j, guardrail in enumerate(measure.guardrails)
+    )
+    return Assessed(measure, cells, _find_gravest(cells), float(ratio_log_e(measure.ratio)))
+
+
+def set_stale(assessed: Assessed) -> Assessed:
+    """The same cohort while a source is not fresh: harm that was shown stays shown, all else is no data."""
+    cells = tuple(
+        cell if cell.health in _STAYS_SHOWN else cell._replace(health=Health.NO_DATA) for cell in assessed.cells
+    )
+    return assessed._replace(cells=cells, health=_find_gravest(cells))
+
+
+def _state(
+    measure: CohortMeasure, guardrail: GuardrailMeasure, harmful: bool, non_inferior: bool, plan: Plan
+) -> Health:
+    if measure.error is not None:
+        return Health.ERROR
+    if measure.unusable is not None:
+        return Health.NO_DATA
+    if harmful:
+        return Health.HARMFUL
+    if guardrail.pairs < plan.rollout.min_pairs:
+        return Health.LOW_POWER
+    return Health.HEALTHY if non_inferior else Health.INCONCLUSIVE
+
+
+def _find_gravest(cells: tuple[Cell, ...]) -> Health:
+    found = {cell.health for cell in cells}
+    return next(health for health in GRAVEST_FIRST if health in found)
