@@ -8,7 +8,7 @@ partition with outputs under way drops its state and makes them again, in order,
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from aiokafka import AIOKafkaProducer
 
@@ -37,8 +37,24 @@ async def route(producer: AIOKafkaProducer, outputs: Iterable[Output], finish: F
     return routes
 
 
+class Outputs(Protocol):
+    """The port: outputs leave at once, and a checkpoint waits for their delivery."""
+
+    async def open(self) -> int:
+        """Be ready to send; gives the generation to be named with every send."""
+        ...
+
+    async def send(self, outputs: Sequence[Output], generation: int) -> list[asyncio.Future[Any]]:
+        """Hand outputs over in order. Raises `OutputsRenewed` when that generation is over."""
+        ...
+
+    async def settle(self, futures: Sequence[asyncio.Future[Any]], generation: int) -> None:
+        """Wait until all are delivered. Raises what went wrong, or `OutputsRenewed`."""
+        ...
+
+
 class OutputProducer:
-    """Sends append-only outputs at once and lets a checkpoint wait for their delivery."""
+    """The adapter over one idempotent producer."""
 
     def __init__(self, settings: Settings, finish: Finisher) -> None:
         self._settings = settings

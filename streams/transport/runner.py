@@ -24,7 +24,7 @@ from homeostat.streams.transport.batch import Batch
 from homeostat.streams.transport.errors import BatchLost, OffsetPoisoned, StateAheadOfLog
 from homeostat.streams.transport.held import Held
 from homeostat.streams.transport.meters import Meters
-from homeostat.streams.transport.outputs import OutputProducer
+from homeostat.streams.transport.outputs import Outputs
 from homeostat.streams.transport.pace import Backoff, Stall
 from homeostat.streams.transport.source import Source
 from homeostat.streams.transport.spec import Coordinates, StageFactory
@@ -54,7 +54,7 @@ class Parts:
     factory: StageFactory
     source: Source
     state_log: StateLog
-    outputs: OutputProducer
+    outputs: Outputs
     is_compacted: Callable[[str], bool]
     restores: asyncio.Semaphore
     fatal: Callable[[HomeostatError], None]

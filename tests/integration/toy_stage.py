@@ -4,12 +4,13 @@ import json
 from collections.abc import Mapping, Sequence
 
 from homeostat.detectors.frames import frame, unframe
+from homeostat.schemas.errors import BuildRefusesMost
 from homeostat.schemas.headers import INDEX, MARK, SOURCE_PARTITION, STAGE
 from homeostat.schemas.log import Output, Record
 
 APPENDED, COMPACTED = "toy.out", "toy.latest"
 EVERY, LATEST_EVERY = 3, 40
-POISON = b"raise"
+POISON, REFUSED = b"raise", b"refuse"
 _PARTITION_KEY = b"partition"
 
 
@@ -42,6 +43,8 @@ class ToyStage:
         for record in records:
             if record.value == POISON:
                 raise ValueError("poison")
+            if record.value == REFUSED:
+                raise BuildRefusesMost("this build refuses most tenants' records")
             key = record.key or b""
             self._counts[key] = self._counts.get(key, 0) + 1
             self._total += 1

@@ -23,6 +23,7 @@ from confluent_kafka import (
     Consumer,
     ConsumerGroupTopicPartitions,
     KafkaError,
+    KafkaException,
     Message,
     Producer,
     TopicPartition,
@@ -224,10 +225,15 @@ class Trial:
         return records
 
     def committed(self) -> dict[int, int]:
-        """What the group has committed."""
+        """What the group has committed; nothing when the broker does not say so soon."""
         group = f"{self.name}-trial"
-        asked = self.admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])
-        return {item.partition: item.offset for item in asked[group].result(30).topic_partitions or []}
+        asked = self.admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)], request_timeout=5)
+        try:
+            found = asked[group].result(10).topic_partitions or []
+        except (KafkaException, TimeoutError):  # it has just come back, and this client does not look for it again
+            self.admin = AdminClient(self._client())
+            return {}
+        return {item.partition: item.offset for item in found}
 
     def wait_processed(self, limit_s: float = 60.0) -> None:
         ends = {partition: records[-1].offset + 1 for partition, records in self.dump().items() if records}
