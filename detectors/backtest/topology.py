@@ -103,6 +103,8 @@ class Topology:
         if self._since_forgotten >= _FORGET_EVERY:
             self._since_forgotten = 0
             self.logs.forget_read(self._read)
+            for stage in self._stages.values():
+                stage.drain_changes()
         return total
 
     def _control(self, outputs: Iterable[Output]) -> None:

@@ -70,12 +70,15 @@ class OpenBuckets:
         self.marked[marker.source_partition] = (marker.bucket, marker.mark)
         return Taken.ADDED
 
+    def is_overfull(self) -> bool:
+        """Whether more is open than may wait."""
+        return len(self._open) > MAX_OPEN_BUCKETS or self._size > MAX_OPEN_SUMMARIES
+
     def seal(self, missing: set[int]) -> Iterator[SealedBucket]:
         """Give and forget, oldest first, every bucket that all sources but the missing ones have marked."""
         limit = self._limit(missing)
         for bucket in sorted(self._open):
-            overfull = len(self._open) > MAX_OPEN_BUCKETS or self._size > MAX_OPEN_SUMMARIES
-            if bucket > limit and not overfull:
+            if bucket > limit and not self.is_overfull():
                 break
             yield self._take_out(bucket)
         self.sealed_through = max(self.sealed_through, limit)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from homeostat.detectors.control_log import ControlLog
+from homeostat.detectors.control_log import ControlLog, Folded
 from homeostat.detectors.frames import frame, unframe
 from homeostat.detectors.outbox import Outbox
 from homeostat.detectors.parents.alarm_of import state_alarm
@@ -25,6 +25,8 @@ from homeostat.schemas.summary import Marker, Summary
 from homeostat.schemas.topics import ALARMS, STAGE_INPUTS
 
 CORRELATION_DOMAIN = "platform"
+MAX_COHORTS = 50_000
+"""Parent cohorts a partition watches; a further one is counted and not judged."""
 _STATE_VERSION = 1
 _META, _COHORT = b"parents", b"cohort/"
 
@@ -88,39 +90,43 @@ class ParentsStage:
             self._cohorts[key.removeprefix(_COHORT).decode()] = CohortState.from_bytes(state_records[key])
 
     def _apply_one(self, record: Record) -> list[Output]:
-        policy = self._control.policy
         try:
             if self._control.is_control(record):
-                self._take_control(self._control.fold(record).message)
+                self._take_control(self._control.fold(record))
+                may_seal = True
             else:
                 self._control.advance(record.timestamp, is_data=True)
-                self._take(record)
+                may_seal = self._take(record)
         except (PoisonRecord, SignatureRefused) as error:
             self._count(f"refused_{error.reason.value}")
-            outbox = self._open_outbox(record)
+            outbox, policy = self._open_outbox(record), self._control.policy
             outbox.refuse(self._topic, record, error.reason, None if policy is None else policy.dead_letters)
             return outbox.outputs
-        return self._seal(self._open_outbox(record))
+        return self._seal(self._open_outbox(record)) if may_seal else []
 
-    def _take_control(self, message: Message) -> None:
+    def _take_control(self, folded: Folded) -> None:
+        message = folded.message
         if isinstance(message, MissingSource):
             source = message.source_partition
             if self._buckets.marked.get(source, (-1, -1))[1] > message.last_mark:
                 self._control.declare_present(source)
 
-    def _take(self, record: Record) -> None:
+    def _take(self, record: Record) -> bool:
+        """Take a summary or a marker; tells whether a bucket may be complete now, or must be let go."""
         if not self._control.evaluated:
             self._count("not_evaluated")
-            return
+            return False
         message = _read(record)
         self._check_source(message.source_partition)
         if isinstance(message, Summary):
             self._check_key(message)
             self._count(f"summary_{self._buckets.add(message)}")
-            return
+            return self._buckets.is_overfull()
         self._check_marker(message)
-        if self._buckets.mark(message) is Taken.ADDED:
-            self._control.declare_present(message.source_partition)
+        if self._buckets.mark(message) is Taken.REPEAT:
+            return False
+        self._control.declare_present(message.source_partition)
+        return True
 
     def _open_outbox(self, record: Record) -> Outbox:
         return Outbox(self.name, self._partition, record.offset, self._control.log_time_ms)
@@ -153,6 +159,9 @@ class ParentsStage:
 
     def _judge(self, key: str, sealed: SealedBucket, policy: Policy, outbox: Outbox) -> None:
         summaries = [summary for _, summary in sorted(sealed.summaries[key].items())]
+        if key not in self._cohorts and len(self._cohorts) >= MAX_COHORTS:
+            self._count("cohort_limit")
+            return
         state = self._cohorts.setdefault(key, CohortState(summaries[0].cohort))
         self._changed.add(key)
         for judged in judge_bucket(state, sealed.bucket, summaries, policy, bool(sealed.no_data)):

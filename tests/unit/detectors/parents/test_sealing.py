@@ -7,6 +7,7 @@ from homeostat.detectors.parents.buckets import MAX_OPEN_BUCKETS
 from homeostat.detectors.parents.stage import ParentsStage
 from homeostat.schemas.alarm import Alarm
 from homeostat.schemas.control import MissingSource
+from homeostat.schemas.errors import StateCorrupt
 from homeostat.schemas.headers import output_headers
 from homeostat.schemas.parsing import parse_message
 from homeostat.schemas.partition import partition_of
@@ -18,6 +19,7 @@ from tests.builders.traces import Draft
 from tests.unit.detectors.parents.summaries import (
     BUCKET,
     NAT,
+    PLATFORM,
     SOURCES,
     TENANT,
     draft,
@@ -198,3 +200,29 @@ def test_moments_are_rivers() -> None:
     moments = stage.cohorts[TENANT.key].signals["edit_ratio"].moments()
     assert (moments.n, moments.mean.get()) == (4, river.mean.get())
     assert moments.get() == pytest.approx(river.get())
+
+
+def test_more_cohorts_than_can_be_watched_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("homeostat.detectors.parents.stage.MAX_COHORTS", 1)
+    stage, _ = run(
+        [
+            summary(0, cohort=TENANT, edit_ratio=sums()),
+            summary(0, cohort=PLATFORM, edit_ratio=sums()),
+            *[marker(source) for source in range(SOURCES)],
+        ]
+    )
+    assert len(stage.cohorts) == 1
+    assert stage.counts["cohort_limit"] == 1
+
+
+@pytest.mark.parametrize("wrong", [b"open/00000000000000000009/x/0", None])
+def test_state_that_does_not_fit_its_key_is_corrupt(wrong: bytes | None) -> None:
+    stage, _ = run([summary(edit_ratio=sums())])
+    records = stage.state_records()
+    key = next(key for key in records if key.startswith(b"open/"))
+    if wrong is None:
+        records[key] = records[key][:-1] + b"?"
+    else:
+        records[wrong] = records.pop(key)
+    with pytest.raises(StateCorrupt):
+        new_stage().restore(records)
