@@ -12,7 +12,7 @@ import yaml
 from homeostat.detectors.backtest import replay_stage
 from homeostat.schemas.defaults import default_policy, demo_times
 from homeostat.schemas.errors import DocumentInvalid
-from homeostat.schemas.topics import DRIFT_EVENTS, STAGE_INPUTS, TRACES
+from homeostat.schemas.topics import DRIFT_EVENTS, STAGE_INPUTS, SUMMARIES, TRACES
 from homeostat.streams.app import stage_factories
 from homeostat.streams.backtest import run
 from homeostat.streams.backtest.dump_file import DumpHead, DumpRow, read_dump, read_head, write_dump
@@ -169,3 +169,19 @@ def test_a_file_without_traces_and_documents_that_clash_are_refused(tmp_path: Pa
         Documents(twice, START_MS)
     with pytest.raises(DocumentInvalid, match="no stage's input"):
         run.stage_of(DumpHead("audit.v1", 1))
+
+
+def test_the_command_on_dumps(folder: Path, kept: Platform, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    keys = tmp_path / "keys"
+    assert run_with(["keys", "new", "--out", str(keys)]) == 0
+    trust, masters = ["--trust", str(keys / "trust")], ["--masters", str(keys / "masters")]
+    capsys.readouterr()
+    summaries, traces = dump_of(kept, folder, SUMMARIES), dump_of(kept, folder, TRACES)
+    assert run_with(["backtest", str(summaries), *trust, "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["stage"] == "parents"
+    assert shown["topics"]["traces.dlq.v1"] > 0, "its control records were signed for another trust root"
+    assert run_with(["backtest", str(traces), *trust, *masters, "--stage"]) == 0
+    assert "leaf 1: " in capsys.readouterr().out
+    assert run_with(["backtest", str(traces), *trust]) == 2
+    assert "give --masters" in capsys.readouterr().err
