@@ -46,6 +46,13 @@ def test_make_knows_every_target(line: str) -> None:
     subprocess.run(["make", "--dry-run", *shlex.split(line)[1:]], cwd=ROOT, check=True, capture_output=True)
 
 
+def test_backtest_of_the_readme_runs(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    (line,) = [line for line in find_commands("homeostat") if line.startswith("homeostat backtest docs/")]
+    assert run_with(shlex.split(line)[1:]) == 0
+    assert "target gateway-1/riverside/visit-note: generation" in capsys.readouterr().out
+
+
 def test_toml_in_readme_is_settings() -> None:
     blocks = [body for language, body in FENCE.findall((ROOT / "README.md").read_text()) if language == "toml"]
     assert blocks
