@@ -43,8 +43,7 @@ def write_decision(
 ) -> Decision:
     """Append the decision that takes a rollout to its next step; `marks` is the newest evidence used by source."""
     assert state.plan is not None
-    rollout = state.plan.rollout
-    phase = PHASE_AFTER[finding.verdict]
+    rollout, phase = state.plan.rollout, PHASE_AFTER[finding.verdict]
     decision = Decision(
         decision=outbox.derive_id("decision", rollout.rollout),
         rollout=rollout.rollout,
@@ -57,7 +56,7 @@ def write_decision(
         control=rollout.control,
         deciding=tuple(sorted({cell.measure.signal for cell in finding.deciding})),
         guardrails=describe_cells(judgement.cells),
-        sources=tuple(SourceMark(source_partition=source, mark=marks[source]) for source in sorted(marks)),
+        sources=tuple(SourceMark(source_partition=source, mark=mark) for source, mark in sorted(marks.items())),
         policy_digest=state.plan.policy_digest,
         rollout_digest=state.plan.rollout_digest,
         sessions=sum(c.measure.candidate_starts + c.measure.control_starts for c in judgement.cohorts),
