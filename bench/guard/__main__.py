@@ -19,6 +19,7 @@ from bench.guard.trials import (
     Line,
     Size,
     at_tolerance,
+    at_tolerance_in_one,
     beyond_tolerance,
     canaries,
     differing_tenants,
@@ -28,6 +29,7 @@ from bench.guard.trials import (
 
 TRIALS: Sequence[Callable[[Size, np.random.Generator], list[Line]]] = (
     at_tolerance,
+    at_tolerance_in_one,
     beyond_tolerance,
     harmless,
     differing_tenants,

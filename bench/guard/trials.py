@@ -92,15 +92,19 @@ def summarise(
     most_rolled_back: float | None = None,
     most_promoted: float | None = None,
     least_rolled_back: float | None = None,
+    homogeneous: bool = True,
 ) -> Line:
-    """Make a line of results [rollout, 4] of `run_rollouts`, and judge it."""
+    """Make a line of results [rollout, 4] of `run_rollouts`, and judge it.
+
+    Where cohorts are not `homogeneous` nothing is promised for promotion by a pooled stratum.
+    """
     n = len(results)
     harmed, promoted = results[:, 0] != NEVER, results[:, 1] != NEVER
     limits, passed = [], []
     pooled = results[:, 2] != NEVER
     for share, most, name in (
         (harmed.mean(), most_rolled_back, "back"),
-        (max(promoted.mean(), pooled.mean()), most_promoted, "promoted"),
+        (max(promoted.mean(), pooled.mean() if homogeneous else 0.0), most_promoted, "promoted"),
     ):
         if most is not None:
             bound = stats.binom.ppf(0.99, n, most) / n
@@ -131,13 +135,19 @@ def _median(notes: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> float | N
     return value if math.isfinite(value) else None
 
 
-def at_tolerance(size: Size, rng: np.random.Generator) -> list[Line]:
-    """Effect exactly at tolerance: every guardrail by itself in both shapes, and all of them together."""
-    control = build_arms(CONTROL)
+def list_cases() -> list[tuple[str, dict[str, float], str]]:
+    """Each guardrail by itself exactly at tolerance, in both shapes: name, effects, shape."""
     cases: list[tuple[str, dict[str, float], str]] = []
     for g in GUARDRAILS:
         shapes: Sequence[str] = ("rare",) if g.binary else ("even", "rare")
         cases += [(f"{g.name}, {shape}", {g.name: g.tolerance}, shape) for shape in shapes]
+    return cases
+
+
+def at_tolerance(size: Size, rng: np.random.Generator) -> list[Line]:
+    """Effect exactly at tolerance in all cohorts: least favourable for taking back when all guardrails are there."""
+    control = build_arms(CONTROL)
+    cases = list_cases()
     every = {g.name: g.tolerance for g in GUARDRAILS}
     cases += [(f"all guardrails, {shape}", every, shape) for shape in SHAPES]
     lines = []
@@ -145,6 +155,23 @@ def at_tolerance(size: Size, rng: np.random.Generator) -> list[Line]:
         world = build_world(control, effects, shape)
         results = run_rollouts(rng, world, declare_rules(size.long_notes), same_style(size.rollouts), False)
         lines.append(summarise("at tolerance", what, results, most_rolled_back=ALPHA, most_promoted=BETA))
+    return lines
+
+
+def at_tolerance_in_one(size: Size, rng: np.random.Generator) -> list[Line]:
+    """Effect exactly at tolerance in one guardrail of one cohort: least favourable for promotion."""
+    once = build_arms(CONTROL)
+    control = Arms(np.repeat(once.harm, 2, axis=0), np.repeat(once.rows, 2))
+    styles = same_style(size.rollouts)
+    styles[:, 1, 0] = 1
+    lines = []
+    for what, effects, shape in list_cases():
+        world = build_world(control, effects, shape)
+        world.amount[0] = 0.0
+        results = run_rollouts(rng, world, declare_rules(size.long_notes), styles, False)
+        lines.append(
+            summarise("in one cohort", what, results, most_rolled_back=ALPHA, most_promoted=BETA, homogeneous=False)
+        )
     return lines
 
 

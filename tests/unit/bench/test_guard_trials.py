@@ -70,6 +70,9 @@ def test_a_share_over_its_bound_fails_the_line() -> None:
     assert summarise("t", "w", results).passed is None
     results[:12, 2] = 60
     assert summarise("t", "w", results, most_promoted=0.05).passed is False
+    assert summarise("t", "w", results, most_promoted=0.05, homogeneous=False).passed is True
+    results[:12, 1] = 60
+    assert summarise("t", "w", results, most_promoted=0.05, homogeneous=False).passed is False
 
 
 def test_the_command_prints_writes_and_exits_by_its_verdict(
