@@ -3,43 +3,34 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-import msgspec
 import numpy as np
 
-from homeostat.detectors.frames import frame, unframe
 from homeostat.detectors.leaf.arrays import BASELINE, CANDIDATE, CONTROL, SEGMENT, CohortArrays
+from homeostat.detectors.leaf.cohort_state import (
+    CORE,
+    RING,
+    all_slots,
+    decode_core,
+    decode_ring,
+    encode_cores,
+    encode_rings,
+    widen_ring,
+)
 from homeostat.detectors.leaf.leaf_key import LeafKey
 from homeostat.detectors.leaf.plan import FEEDBACK, WORK, Plan
-from homeostat.detectors.leaf.rows import copy_rows, read_rows, take_columns
+from homeostat.detectors.leaf.rows import copy_rows, take_columns
 from homeostat.detectors.leaf.stakes import write_stakes
 from homeostat.detectors.statistics.bets import (
     DOWN,
     MONITOR_BETS,
     UP,
 )
-from homeostat.schemas.errors import StateCorrupt
 from homeostat.schemas.signal import Kind
 from homeostat.schemas.trace import Arm
 
 BINS: Final = 32
 MAX_RELEASES: Final = 8
 _ARMS = {Arm.BASELINE: BASELINE, Arm.CONTROL: CONTROL, Arm.CANDIDATE: CANDIDATE}
-_STATE_VERSION = 1
-_CORE, _RING = b"cohort/", b"ring/"
-_CORE_ARRAYS = (
-    "moments",
-    "histogram",
-    "evidence",
-    "last_ms",
-    "reference",
-    "pending",
-    "seal_after",
-    "seal_seen",
-    "seal_sessions",
-    "ring_count",
-    "shared_bucket",
-    "tally",
-)
 _SIGNAL_AXES = {
     "moments": 1,
     "histogram": 1,
@@ -89,6 +80,7 @@ class CohortStore:
         self._plan = plan
         self.slots: dict[LeafKey, int] = {}
         self.keys: list[LeafKey] = []
+        self.names: list[bytes] = []
         self.releases: list[str] = []
         self._leaves_of: dict[str, int] = {}
         self.release_numbers: dict[str, int] = {}
@@ -106,6 +98,7 @@ class CohortStore:
             self._grow(2 * slot)
         self.slots[key] = slot
         self.keys.append(key)
+        self.names.append(key.text.encode())
         rows = self.arrays
         rows.home[slot] = slot if home is None else home
         rows.arm[slot] = _ARMS[key.arm]
@@ -130,7 +123,9 @@ class CohortStore:
         rows.dirty[slot] = 1
         self.derive_collects(slot)
         if sessions > rows.ring.shape[1]:
-            self._widen_ring(ring_rows(sessions))
+            self.arrays = widen_ring(rows, self._plan, len(self.keys), ring_rows(sessions))
+            self.arrays.dirty[: len(self.keys)] = 1
+            self._drained[:] = 0
 
     def derive_collects(self, slot: int) -> None:
         """Whether each lane of the slot still collects a reference."""
@@ -182,32 +177,32 @@ class CohortStore:
 
     def state_records(self) -> dict[bytes, bytes]:
         """A core record a cohort (`cohort/…`), and one a segment of its ring (`ring/…`)."""
-        found = {_CORE + key.text.encode(): self._encode(slot) for key, slot in self.slots.items()}
-        for key, slot in self.slots.items():
-            for lane in (WORK, FEEDBACK):
-                found.update(self._encode_segments(key, slot, lane, 0))
-        return found
+        slots = all_slots(self.keys)
+        rings = encode_rings(self, self._plan, slots, np.zeros_like(self._drained))
+        return {**dict(encode_cores(self, slots)), **dict(rings)}
 
     def drain_changes(self) -> Iterator[tuple[bytes, bytes | None]]:
         """Records of the cohorts changed since the last call."""
-        for slot in np.flatnonzero(self.arrays.dirty).tolist():
-            key = self.keys[slot]
-            yield _CORE + key.text.encode(), self._encode(slot)
-            for lane in (WORK, FEEDBACK):
-                yield from self._encode_segments(key, slot, lane, int(self._drained[slot, lane])).items()
-        self._drained[:] = self.arrays.ring_count
-        self.arrays.dirty[:] = 0
+        slots = np.flatnonzero(self.arrays.dirty)
+        if slots.size:
+            yield from encode_cores(self, slots)
+            yield from encode_rings(self, self._plan, slots, self._drained)
+        self._settle()
 
     def restore(self, records: Mapping[bytes, bytes]) -> None:
         """Take over the cohorts' records; their layers are the caller's to set. Raises `StateCorrupt`."""
-        for name in sorted(name for name in records if name.startswith(_CORE)):
-            self._decode(name, unframe(records[name], _STATE_VERSION))
-        for name in sorted(name for name in records if name.startswith(_RING)):
-            self._decode_segment(name, unframe(records[name], _STATE_VERSION))
+        for name in sorted(name for name in records if name.startswith(CORE)):
+            slot = self.slot_of(LeafKey.parse(name.removeprefix(CORE).decode()), 0)
+            decode_core(self, slot, records[name])
+        for name in sorted(name for name in records if name.startswith(RING)):
+            decode_ring(self, self._plan, name, records[name])
         for slot in range(len(self.keys)):
             if self.arrays.arm[slot] == BASELINE:
                 self.derive_collects(slot)
                 self.derive_bets(slot)
+        self._settle()
+
+    def _settle(self) -> None:
         self._drained[:] = self.arrays.ring_count
         self.arrays.dirty[:] = 0
 
@@ -217,65 +212,6 @@ class CohortStore:
         drained = np.zeros((capacity, 2), np.int64)
         drained[: self._drained.shape[0]] = self._drained
         self.arrays, self._drained = grown, drained
-
-    def _widen_ring(self, rows: int) -> None:
-        old, counts = self.arrays, self.arrays.ring_count
-        lanes = self._plan.arrays.lane
-        ring = np.full((old.ring.shape[0], rows, old.ring.shape[2]), -1, np.int32)
-        ring_ms = np.zeros((old.ring.shape[0], 2, rows), np.int64)
-        for slot in range(len(self.keys)):
-            for lane in (WORK, FEEDBACK):
-                count = int(counts[slot, lane])
-                kept = np.arange(max(0, count - old.ring.shape[1]), count)
-                columns = np.flatnonzero(lanes == lane)
-                ring[slot][np.ix_(kept % rows, columns)] = old.ring[slot][np.ix_(kept % old.ring.shape[1], columns)]
-                ring_ms[slot, lane, kept % rows] = old.ring_ms[slot, lane, kept % old.ring.shape[1]]
-            self.arrays.dirty[slot] = 1
-        self._drained[:] = 0
-        self.arrays = old._replace(ring=ring, ring_ms=ring_ms)
-
-    def _encode(self, slot: int) -> bytes:
-        fields = self.arrays._asdict()
-        head = msgspec.json.encode(self.releases_of(slot))
-        return frame(b"\n".join((head, b"".join([fields[n][slot].tobytes() for n in _CORE_ARRAYS]))), _STATE_VERSION)
-
-    def _decode(self, name: bytes, data: bytes) -> None:
-        tenant, specialty, workflow, arm = name.removeprefix(_CORE).decode().split("/")
-        slot = self.slot_of(LeafKey(tenant, specialty, workflow, Arm(arm)), 0)
-        head, _, body = data.partition(b"\n")
-        for place, release in enumerate(msgspec.json.decode(head, type=list[str])):
-            self.arrays.releases[slot, place] = self.number_release(release)
-        fields = self.arrays._asdict()
-        read_rows(body, [fields[n][slot : slot + 1] for n in _CORE_ARRAYS])
-
-    def _encode_segments(self, key: LeafKey, slot: int, lane: int, since: int) -> dict[bytes, bytes]:
-        """Segments of the ring written since `since` rows, by their key."""
-        rows, count = self.arrays.ring.shape[1], int(self.arrays.ring_count[slot, lane])
-        columns = self._plan.lane_columns[lane]
-        if since == count:
-            return {}
-        first = max(since, count - rows) // SEGMENT
-        found = {}
-        for segment in range(first, (count + SEGMENT - 1) // SEGMENT):
-            at = segment * SEGMENT % rows
-            values = self.arrays.ring[slot, at : at + SEGMENT, columns]
-            times = self.arrays.ring_ms[slot, lane, at : at + SEGMENT]
-            name = b"%b%b/%d/%03d" % (_RING, key.text.encode(), lane, at // SEGMENT)
-            found[name] = frame(times.tobytes() + values.tobytes(), _STATE_VERSION)
-        return found
-
-    def _decode_segment(self, name: bytes, data: bytes) -> None:
-        text, lane, segment = name.removeprefix(_RING).decode().rsplit("/", 2)
-        tenant, specialty, workflow, arm = text.split("/")
-        slot = self.slots.get(LeafKey(tenant, specialty, workflow, Arm(arm)))
-        if slot is None:
-            raise StateCorrupt(f"a ring without its cohort: {text}")
-        at = int(segment) * SEGMENT
-        columns = self._plan.lane_columns[int(lane)]
-        times = self.arrays.ring_ms[slot, int(lane), at : at + SEGMENT]
-        values = np.zeros((SEGMENT, columns.stop - columns.start), np.int32)
-        read_rows(data, [times, values])
-        self.arrays.ring[slot, at : at + SEGMENT, columns] = values
 
 
 def ring_rows(sessions: int) -> int:

@@ -15,6 +15,7 @@ from homeostat.detectors.leaf.arrays import (
     HAS_EVENTS,
     OFFSET,
     REFUSES_MOST,
+    TAIL,
     TIME,
     URGENT,
 )
@@ -129,7 +130,7 @@ class Engine:
 
     def _end_bucket(self, world: World, now_ms: int) -> None:
         """The next bucket is the one in which something happens next: a session is due, or it is now."""
-        due_ms = world.sessions.next_due_ms(int(world.cursor[CLOSE]), world.plan.session_ms)
+        due_ms = world.sessions.next_due_ms(int(world.cursor[CLOSE]), int(world.cursor[TAIL]), world.plan.session_ms)
         following_ms = now_ms if due_ms is None else min(now_ms, due_ms)
         self.close_bucket(world, following_ms // world.plan.bucket_ms)
 

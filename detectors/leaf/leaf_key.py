@@ -1,6 +1,6 @@
 """A leaf cohort's tags, as the key of everything that is kept for it."""
 
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from homeostat.schemas.cohort import Cohort, Layer
 from homeostat.schemas.trace import Arm
@@ -16,7 +16,14 @@ class LeafKey(NamedTuple):
 
     @property
     def text(self) -> str:
+        """`tenant/specialty/workflow/arm`."""
         return "/".join(self)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `text` back."""
+        tenant, specialty, workflow, arm = text.split("/")
+        return cls(tenant, specialty, workflow, Arm(arm))
 
     @property
     def cohort(self) -> Cohort:

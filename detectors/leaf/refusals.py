@@ -7,7 +7,16 @@ import msgspec
 import numpy as np
 
 from homeostat.detectors.frames import frame, unframe
-from homeostat.detectors.leaf.arrays import MISSHAPEN, REFUSED, WINDOW_NEXT, WINDOW_SIZE, Ints, WindowArrays
+from homeostat.detectors.leaf.arrays import (
+    MISSHAPEN,
+    REFUSED,
+    WINDOW_NEXT,
+    WINDOW_SIZE,
+    Bytes,
+    Ints,
+    Shorts,
+    WindowArrays,
+)
 from homeostat.detectors.leaf.plan import Plan
 from homeostat.detectors.leaf.window import slide_window
 from homeostat.schemas.policy import Refusals
@@ -64,17 +73,19 @@ class RefusalWindow:
     def take_over(self, plan: Plan, cursor: Ints) -> None:
         """Go on under another plan's rule, with the newest records that its window holds."""
         if plan.policy.refusals != self._rule:
-            held = self._held(cursor)
+            numbers, codes = self._held(cursor)
+            held = [(self.tenants[n], code) for n, code in zip(numbers.tolist(), codes.tolist(), strict=True)]
             self._rule = plan.policy.refusals
             self._fill(plan, cursor, held)
 
     def encode(self, cursor: Ints) -> tuple[bytes, bytes]:
         """The state record: the tenants in the window by name, and (tenant, code) of each record, oldest first."""
-        held = self._held(cursor)
-        names = sorted({name for name, _ in held})
-        places = {name: place for place, name in enumerate(names)}
-        rows = np.array([(places[name], code) for name, code in held], np.int32)
-        return _KEY, frame(b"\n".join((msgspec.json.encode(names), rows.tobytes())), _STATE_VERSION)
+        numbers, codes = self._held(cursor)
+        present, place = np.unique(numbers, return_inverse=True)
+        names = [self.tenants[number] for number in present.tolist()]
+        rank = np.argsort(np.argsort(np.array(names))) if names else present
+        rows = np.stack([rank[place], codes]).astype(np.int32)
+        return _KEY, frame(b"\n".join((msgspec.json.encode(sorted(names)), rows.tobytes())), _STATE_VERSION)
 
     def restore(self, records: Mapping[bytes, bytes], plan: Plan, cursor: Ints) -> None:
         """Take over the record that `encode` gave."""
@@ -82,14 +93,14 @@ class RefusalWindow:
             return
         head, _, body = unframe(records[_KEY], _STATE_VERSION).partition(b"\n")
         names = msgspec.json.decode(head, type=list[str])
-        rows = np.frombuffer(body, np.int32).reshape(-1, 2).tolist()
-        self._fill(plan, cursor, [(names[place], code) for place, code in rows])
+        places, codes = np.frombuffer(body, np.int32).reshape(2, -1).tolist()
+        self._fill(plan, cursor, [(names[place], code) for place, code in zip(places, codes, strict=True)])
 
-    def _held(self, cursor: Ints) -> list[tuple[str, int]]:
+    def _held(self, cursor: Ints) -> tuple[Shorts, Bytes]:
+        """Numbers of the tenants and codes, oldest record first."""
         size, limit = int(cursor[WINDOW_SIZE]), self.arrays.tenant.shape[0]
         places = (int(cursor[WINDOW_NEXT]) - size + np.arange(size)) % limit
-        numbers, codes = self.arrays.tenant[places].tolist(), self.arrays.code[places].tolist()
-        return [(self.tenants[number], code) for number, code in zip(numbers, codes, strict=True)]
+        return self.arrays.tenant[places], self.arrays.code[places]
 
     def _fill(self, plan: Plan, cursor: Ints, held: list[tuple[str, int]]) -> None:
         self.arrays = self._new_arrays(max(16, len(self.tenants)))

@@ -29,6 +29,15 @@ def take_columns(array: Array, axis: int, columns: Sequence[int]) -> Array:
     return np.ascontiguousarray(np.take(padded, list(columns), axis))
 
 
+def join_rows(arrays: Sequence[Array]) -> list[bytes]:
+    """For arrays with equal first axes, the bytes of each row of all of them in turn."""
+    count = arrays[0].shape[0]
+    flat = [np.ascontiguousarray(array).reshape(count, -1).view(np.uint8) for array in arrays]
+    joined = np.concatenate(flat, axis=1)
+    width, data = joined.shape[1], joined.tobytes()
+    return [data[start : start + width] for start in range(0, count * width, width)]
+
+
 def read_rows(body: bytes, arrays: Sequence[Array]) -> None:
     """Fill arrays (views) from their concatenated bytes. Raises `StateCorrupt` when the length differs."""
     expected = sum(array.nbytes for array in arrays)

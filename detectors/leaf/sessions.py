@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import islice
 
 import msgspec
 import numpy as np
@@ -16,13 +15,18 @@ from homeostat.schemas.errors import StateCorrupt
 
 _STATE_VERSION = 1
 _PREFIX = b"sessions/"
-_FIXED_ROWS = ("opened_ms", "mark", "records", "flags", "lane", "sums", "counts")
+_FIXED_ROWS = ("opened_ms", "mark", "records", "flags", "lane")
+_NARROW_SUM, _NARROW_COUNT = 2**31, 2**8
 SessionKey = tuple[int, str]
 
 
 class _Head(msgspec.Struct, array_like=True):
-    """Names of a chunk: cohorts and pairings once each, then a session id, cohort and pairing per session."""
+    """Names of a chunk: cohorts and pairings once each, then a session id, cohort and pairing per session.
 
+    `narrow` sums are int32 and counts uint8, where all of the chunk fit.
+    """
+
+    narrow: bool
     cohorts: list[str]
     pairs: list[str]
     ids: list[str]
@@ -59,7 +63,7 @@ class SessionStore:
         self.arrays = new_arrays(8 * CHUNK, signals)
         self.base = self.tail = 0
         self.index: tuple[dict[SessionKey, tuple[int, int]], dict[SessionKey, tuple[int, int]]] = ({}, {})
-        self._keys: deque[tuple[int, SessionKey]] = deque()
+        self._keys: deque[list[tuple[int, SessionKey]]] = deque()
         self._written: set[int] = set()
 
     def open(self, lane: int, key: SessionKey, now_ms: int) -> int:
@@ -67,7 +71,9 @@ class SessionStore:
         position = self.tail
         self.tail = position + 1
         self.index[lane][key] = (position, now_ms)
-        self._keys.append((lane, key))
+        if position % CHUNK == 0:
+            self._keys.append([])
+        self._keys[-1].append((lane, key))
         return position
 
     def make_room(self) -> None:
@@ -91,16 +97,15 @@ class SessionStore:
         while self.tail - self.base >= CHUNK:
             if self.arrays.opened_ms[(self.base + CHUNK - 1) & mask] + remembered_ms > now_ms:
                 return
-            for position in range(self.base, self.base + CHUNK):
-                lane, key = self._keys.popleft()
+            for position, (lane, key) in enumerate(self._keys.popleft(), self.base):
                 if self.index[lane].get(key, (-1, 0))[0] == position:
                     del self.index[lane][key]
             self.arrays.chunk_dirty[(self.base & mask) // CHUNK] = 0
             self.base += CHUNK
 
-    def next_due_ms(self, close: int, session_ms: int) -> int | None:
-        """When the session at position `close` is due; None when all are closed."""
-        if close >= self.tail:
+    def next_due_ms(self, close: int, tail: int, session_ms: int) -> int | None:
+        """When the session at position `close` is due; None when all that the kernel has opened are closed."""
+        if close >= tail:
             return None
         return int(self.arrays.opened_ms[close & (self.arrays.slot.shape[0] - 1)]) + session_ms
 
@@ -150,13 +155,17 @@ class SessionStore:
         return slice(first, first + min(CHUNK, self.tail - chunk * CHUNK))
 
     def _encode(self, chunk: int, cohorts: Callable[[int], str], pairs: Callable[[int], str]) -> bytes:
-        rows, first = self._rows(chunk), chunk * CHUNK - self.base
+        rows = self._rows(chunk)
         named, cohort_of = _number(self.arrays.slot[rows], cohorts)
         paired, pair_of = _number(self.arrays.pair[rows], pairs)
-        ids = [key[1] for _, key in islice(self._keys, first, first + len(cohort_of))]
-        head = msgspec.json.encode(_Head(named, paired, ids, cohort_of, pair_of))
-        arrays = self.arrays._asdict()
-        return frame(b"\n".join((head, b"".join(arrays[name][rows].tobytes() for name in _FIXED_ROWS))), _STATE_VERSION)
+        ids = [key[1] for _, key in self._keys[chunk - self.base // CHUNK]]
+        sums, counts = self.arrays.sums[rows], self.arrays.counts[rows]
+        narrow = bool(sums.max(initial=0) < _NARROW_SUM and counts.max(initial=0) < _NARROW_COUNT)
+        if narrow:
+            sums, counts = sums.astype(np.int32), counts.astype(np.uint8)
+        head = msgspec.json.encode(_Head(narrow, named, paired, ids, cohort_of, pair_of))
+        fixed = [getattr(self.arrays, name)[rows].tobytes() for name in _FIXED_ROWS]
+        return frame(b"".join((head, b"\n", *fixed, sums.tobytes(), counts.tobytes())), _STATE_VERSION)
 
     def _decode(self, data: bytes, cohorts: Callable[[str], int], pairs: Callable[[str], int]) -> None:
         packed, _, body = data.partition(b"\n")
@@ -168,12 +177,18 @@ class SessionStore:
         slots, rollouts = [cohorts(name) for name in head.cohorts], [pairs(name) for name in head.pairs]
         self.arrays.slot[rows] = [slots[i] for i in head.cohort_of]
         self.arrays.pair[rows] = [rollouts[i] for i in head.pair_of]
-        read_rows(body, [self.arrays._asdict()[name][rows] for name in _FIXED_ROWS])
+        sums, counts = self.arrays.sums[rows], self.arrays.counts[rows]
+        read_sums, read_counts = sums.astype(np.int32 if head.narrow else np.int64), counts
+        if head.narrow:
+            read_counts = counts.astype(np.uint8)
+        read_rows(body, [*(getattr(self.arrays, name)[rows] for name in _FIXED_ROWS), read_sums, read_counts])
+        sums[...], counts[...] = read_sums, read_counts
+        self._keys.append([])
         opened, lanes = self.arrays.opened_ms[rows].tolist(), self.arrays.lane[rows].tolist()
         for i, name in enumerate(head.ids):
             key = (slots[head.cohort_of[i]], name)
             self.index[lanes[i]][key] = (first + i, opened[i])
-            self._keys.append((lanes[i], key))
+            self._keys[-1].append((lanes[i], key))
 
 
 def _key(chunk: int) -> bytes:

@@ -24,7 +24,6 @@ from homeostat.detectors.leaf.pairings import PairStore
 from homeostat.detectors.leaf.plan import Plan
 from homeostat.detectors.leaf.refusals import RefusalWindow
 from homeostat.detectors.leaf.sessions import SessionStore
-from homeostat.schemas.trace import Arm
 
 _STATE_VERSION = 1
 _KEY: Final = b"leaf"
@@ -43,6 +42,7 @@ class World:
 
     def __init__(self, plan: Plan, ring_rows: int = 0) -> None:
         signals = len(plan.specs)
+        self._placed = 0
         self.plan = plan
         self.sessions = SessionStore(signals)
         self.cohorts = CohortStore(plan, ring_rows)
@@ -76,9 +76,9 @@ class World:
 
     def place_layers(self) -> None:
         """Point new cohorts to their parents' rows."""
-        first = int(np.count_nonzero(self.cohorts.arrays.layers[: len(self.cohorts.keys), 0] >= 0))
-        for slot in range(first, len(self.cohorts.keys)):
+        for slot in range(self._placed, len(self.cohorts.keys)):
             self.cohorts.arrays.layers[slot] = self.layers.rows_of(self.cohorts.keys[slot])
+        self._placed = len(self.cohorts.keys)
 
     def forget(self, now_ms: int) -> None:
         """Drop what has left the windows by now."""
@@ -139,8 +139,7 @@ class World:
         return self.cohorts.keys[slot].text
 
     def _leaf_slot(self, text: str) -> int:
-        tenant, specialty, workflow, arm = text.split("/")
-        return self.cohorts.slots[LeafKey(tenant, specialty, workflow, Arm(arm))]
+        return self.cohorts.slots[LeafKey.parse(text)]
 
 
 def encode_partition_record(fields: Mapping[str, Any]) -> bytes:

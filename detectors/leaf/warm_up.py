@@ -1,0 +1,24 @@
+"""Compiles the kernel before it is needed: half a minute of a core on a new machine, a moment from the cache after."""
+
+import numpy as np
+
+from homeostat.detectors.leaf.batch import Batch
+from homeostat.detectors.leaf.engine import Engine
+from homeostat.detectors.leaf.outbox import Outbox
+from homeostat.detectors.leaf.plan import Plan
+from homeostat.detectors.leaf.world import World
+from homeostat.detectors.statistics.baseline_bound import lower_bound, upper_bound
+from homeostat.schemas.defaults import default_policy
+
+
+def compile_kernel() -> None:
+    """Run the kernel over nothing. A worker calls it before it joins its group: compiling would stop heartbeats."""
+    plan = Plan(default_policy())
+    Engine(0, 1, Outbox(0)).run(World(plan), Batch(len(plan.specs)), {})
+    values = np.full(30, 0.5)
+    upper_bound(values, 0.01)
+    lower_bound(values, 0.01)
+
+
+if __name__ == "__main__":
+    compile_kernel()
