@@ -10,17 +10,19 @@ from bench.throughput.job import Job
 from homeostat.schemas.alarm import Alarm
 from homeostat.schemas.headers import CE_TYPE
 from homeostat.schemas.parsing import parse_message
+from homeostat.schemas.policy import Times
 from homeostat.schemas.topics import ALARMS
 
 _LIMIT_S = 30.0
+_SESSION_MS = round(Times().session_s * 1000)
 
 
 def read_book(job: Job, ends: dict[str, int]) -> Book:
-    """Every alarm, placed at the number of traces that had come by the log time at which it was raised."""
+    """Every alarm, placed at the trace that tipped it: the one that opened the session whose closing raised it."""
     book = Book()
     for value in _read_values(job.address, ends):
         alarm, _ = parse_message(Alarm, value)
-        number = min(job.traces, (alarm.log_time_ms - job.start_ms) * job.pace // 1000)
+        number = (alarm.log_time_ms - _SESSION_MS - job.start_ms) * job.pace // 1000
         cohort = alarm.cohort
         book.note(cohort.layer.value, cohort.tenant, cohort.specialty, alarm.signal, number)
     return book

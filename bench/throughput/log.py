@@ -19,7 +19,7 @@ from homeostat.schemas.topics import SUMMARIES, TRACES
 from homeostat.streams.key_set import FIRST_MASTER, KeySet
 
 _TICK_MS = 1_000
-_ENDING_S = 90
+_ENDING_S = 45
 """Ticks after the last trace: every session closes and every bucket is sealed."""
 _POLL_EVERY = 500
 

@@ -1,10 +1,10 @@
-"""The policy of the benchmark: the scribe's nine signals and three more, all carried by work, baselines of 30."""
+"""The policy of the benchmark: the scribe's nine signals and three more, all carried by work, baselines of 50."""
 
 from homeostat.schemas.defaults import scribe_signals
 from homeostat.schemas.policy import BaselineRule, Budget, Policy, Times
 from homeostat.schemas.signal import Carrier, Direction, Family, Kind, Role, SignalSpec
 
-FIRST_SESSIONS = 30
+FIRST_SESSIONS = 50
 
 
 def bench_signals() -> tuple[SignalSpec, ...]:
@@ -14,7 +14,7 @@ def bench_signals() -> tuple[SignalSpec, ...]:
 
 
 def bench_policy(partitions: int) -> Policy:
-    """Production's times and budget, the least sessions for a baseline, every tenant counted in full."""
+    """Production's times and budget; baselines early, so that monitors bet through most of a run."""
     return Policy(
         name="bench",
         signals=bench_signals(),

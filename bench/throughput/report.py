@@ -137,9 +137,9 @@ def _explain(figures: dict[str, Any]) -> list[str]:
         "clock: for a second from the first record on, which other work on the machine slows.\n"
         "ours authenticates, drops duplicates and checkpoints every second in Kafka transactions; all peers check the "
         "same MACs and run without checkpoints and without duplicate checks: they have none.\n"
-        f"ours seals a baseline after {FIRST_SESSIONS} sessions of a cohort (the least a policy may say; 200 by "
-        "default), a session being one trace here, and bets from then on; it reports when a session closes, 20 s of "
-        "log time after the trace. The peers' ADWIN has δ = .002 a test and no budget of false alarms: see their "
-        "other alarms."
+        f"ours seals a baseline after {FIRST_SESSIONS} sessions of a cohort (200 by default), a session "
+        "being one trace here, and bets from then on; 'found after' counts up to the trace that tipped it, and it says "
+        "so when that trace's session closes, 20 s of log time later. The peers' ADWIN has δ = .002 a test and no "
+        "budget of false alarms: see their other alarms."
     )
     return text.splitlines()

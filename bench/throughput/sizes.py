@@ -15,14 +15,14 @@ class Size(NamedTuple):
     shift_from: int
     rounds: int
     slow_rounds: int
-    pace: int = 5_000
+    pace: int
     partitions: int = 4
 
 
 SIZES = {
-    "smoke": Size(traces=6_000, tenants=9, shift_from=3_600, rounds=2, slow_rounds=2, pace=500, partitions=1),
-    "ci": Size(traces=48_000, tenants=61, shift_from=32_000, rounds=3, slow_rounds=1),
-    "full": Size(traces=300_000, tenants=287, shift_from=200_000, rounds=5, slow_rounds=2),
+    "smoke": Size(traces=6_000, tenants=7, shift_from=3_300, rounds=2, slow_rounds=2, pace=500, partitions=1),
+    "ci": Size(traces=48_000, tenants=61, shift_from=28_000, rounds=3, slow_rounds=1, pace=2_000),
+    "full": Size(traces=300_000, tenants=287, shift_from=200_000, rounds=5, slow_rounds=2, pace=10_000),
 }
 SPECIALTIES = ("cardiology", "dermatology", "neurology", "oncology", "orthopedics", "pediatrics", "primary_care")
 WORKFLOW = "scribe"

@@ -13,7 +13,7 @@ from homeostat.schemas.partition import partition_of
 from homeostat.schemas.trace import WorkTrace
 from homeostat.streams.key_set import FIRST_MASTER, KeySet
 
-SHIFTED_MEAN = 0.45
+SHIFTED_MEAN = 0.6
 _MEANS = {
     "edit_ratio": 0.12,
     "unsupported_ratio": 0.05,
