@@ -53,6 +53,14 @@ class Judgement(NamedTuple):
         return bool(self.harmful.any() or self.harmful_pooled.any())
 
 
+class PooledHarm(NamedTuple):
+    """The pooled members, arrays [guardrail], nats; `harmful`: rejected at its share alone."""
+
+    log_e: Floats
+    limit: Floats
+    harmful: Flags
+
+
 def equal_shares(cohorts: int, guardrails: int) -> Floats:
     """Give every member of the family the same share of α: float64 [cohort, guardrail] summing to 1.
 
@@ -185,6 +193,20 @@ def judge(
         _limits(of_pooled, alpha),
         pooled,
     )
+
+
+def judge_pooled(harmful_sums: Sums, usable: Flags, shares: Floats, alpha: float, pooled_part: float) -> PooledHarm:
+    """Judge the pooled members at their shares alone, for a caller that judges cohorts one by one.
+
+    Arguments as in `judge`. Cells must then have their part only: `split_shares(shares, pooled_part)[0]`.
+
+    >>> zeros, usable = np.zeros((2, 1, 6), np.int64), np.ones((2, 1), np.bool_)
+    >>> judge_pooled(zeros, usable, equal_shares(2, 1), 0.05, 0.5).limit.round(3).tolist()
+    [3.689]
+    """
+    log_e = mixture_log_es(pool_sums(harmful_sums, usable))
+    of_pooled = split_shares(shares, pooled_part)[1]
+    return PooledHarm(log_e, _limits(of_pooled, alpha), reject_by_share(log_e, of_pooled, alpha))
 
 
 def _limits(shares: Floats, alpha: float) -> Floats:

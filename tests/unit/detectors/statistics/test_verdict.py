@@ -124,6 +124,19 @@ def test_harm_too_small_for_any_cohort_is_found_in_all_together() -> None:
     assert found.limit_harmful[0, 0] == pytest.approx(math.log(12 / ALPHA))
 
 
+def test_cohorts_judged_one_by_one_have_the_same_limits_and_pooled_evidence() -> None:
+    harmful, non_inferior = (np.tile(sums, (6, 1, 1)) for sums in sums_of(np.full(25, 0.15)))
+    flags, shares = np.ones((6, 1), np.bool_), verdict.equal_shares(6, 1)
+    together = verdict.judge(harmful, non_inferior, flags, shares, ALPHA, ALPHA, pooled_part=verdict.POOLED_PART)
+    pooled = verdict.judge_pooled(harmful, flags, shares, ALPHA, verdict.POOLED_PART)
+    assert pooled.harmful.tolist() == together.harmful_pooled.tolist() == [True]
+    np.testing.assert_array_equal(pooled.log_e, together.log_e_pooled)
+    np.testing.assert_array_equal(pooled.limit, together.limit_pooled)
+    of_cells = verdict.split_shares(shares, verdict.POOLED_PART)[0]
+    alone = verdict.judge(harmful[:1], non_inferior[:1], flags[:1], of_cells[:1], ALPHA, ALPHA)
+    np.testing.assert_array_equal(alone.limit_harmful, together.limit_harmful[:1])
+
+
 def test_without_a_pooled_part_the_cells_have_all_of_alpha() -> None:
     found = spread(0.15, 6, 25, pooled_part=0.0)
     assert not found.any_harmful
