@@ -34,5 +34,9 @@ class OffsetPoisoned(HomeostatError):
     """A record at which this build's stage raises each time."""
 
 
+class SignerMissing(HomeostatError):
+    """A stage makes signed outputs in a process without the key of their role."""
+
+
 class StateAheadOfLog(StateCorrupt):
     """A restored state whose next offset lies beyond the end of its input partition."""

@@ -29,10 +29,13 @@ _SINGLE_SENDS = 16
 async def route(producer: AIOKafkaProducer, outputs: Iterable[Output], finish: Finisher) -> Routes:
     """Finish outputs and group them by topic and partition, each group in the order given."""
     routes: dict[tuple[str, int], list[Row]] = defaultdict(list)
+    counts: dict[str, int] = {}
     for output in map(finish, outputs):
         partition = output.partition
         if partition is None:
-            partition = partition_of(output.key, len(await producer.partitions_for(output.topic)))
+            if output.topic not in counts:
+                counts[output.topic] = len(await producer.partitions_for(output.topic))
+            partition = partition_of(output.key, counts[output.topic])
         routes[output.topic, partition].append(Row(output.key, output.value, output.timestamp, output.headers))
     return routes
 

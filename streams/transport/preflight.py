@@ -37,9 +37,8 @@ async def _ask(settings: Settings) -> dict[str, int]:
     reader = make_reader(settings)
     try:
         await asyncio.wait_for(reader.start(), _LIMIT_S)
-        topics = await asyncio.wait_for(reader.topics(), _LIMIT_S)
         cluster = await asyncio.wait_for(reader._client.fetch_all_metadata(), _LIMIT_S)
-        return {topic: len(cluster.partitions_for_topic(topic) or ()) for topic in topics}
+        return {topic: len(cluster.partitions_for_topic(topic) or ()) for topic in cluster.topics()}
     except (KafkaConnectionError, KafkaError, OSError, TimeoutError) as error:
         raise BrokerUnavailable(
             f"no broker answers at {settings.kafka.bootstrap_servers} ({error!r}): start one "

@@ -21,7 +21,7 @@ from homeostat.schemas.log import Record
 from homeostat.streams import failpoints
 from homeostat.streams.transport.applier import Applier
 from homeostat.streams.transport.batch import Batch
-from homeostat.streams.transport.errors import BatchLost, OffsetPoisoned, StateAheadOfLog
+from homeostat.streams.transport.errors import BatchLost, OffsetPoisoned, SignerMissing, StateAheadOfLog
 from homeostat.streams.transport.held import Held
 from homeostat.streams.transport.meters import Meters
 from homeostat.streams.transport.outputs import Outputs
@@ -32,6 +32,8 @@ from homeostat.streams.transport.state_log import StateLog
 
 log = structlog.get_logger("homeostat.transport")
 
+_ENDING = (BuildRefusesMost, OffsetPoisoned, SignerMissing)
+"""What no restore makes good: the worker ends."""
 _STOP_CLIENT_S = 1.0
 _CORRUPT_PAUSE_S = 30.0
 
@@ -136,14 +138,11 @@ class PartitionRunner:
         self._note_gap(held.position, start)
 
     def _fail(self, error: Exception) -> None:
-        """Stop serving at once; the runner's own task drops the state and heals. Some errors end the worker."""
+        """Stop serving at once; the runner's own task drops the state and heals."""
         self._parts.source.withdraw(self.tp)
         if self.phase is Phase.READY:
             self.phase = Phase.HEALING
         self._failure = error
-        if isinstance(error, BuildRefusesMost | OffsetPoisoned):
-            self._is_over = True
-            self._parts.fatal(error)
         self._wake.set()
 
     async def _live(self) -> None:
@@ -167,7 +166,10 @@ class PartitionRunner:
         is_known = isinstance(error, KafkaError | HomeostatError)
         self._log.warning("state dropped", fenced=fenced, reason=repr(error), exc_info=None if is_known else error)
         await self._drop()
-        if self._closing_point is None and not self._is_over:
+        if isinstance(error, _ENDING):
+            self._is_over = True
+            self._parts.fatal(error)
+        elif self._closing_point is None:
             self.phase = Phase.HEALING
             await asyncio.sleep(self._backoff.next_s())
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from homeostat.detectors.stage import Stage
 from homeostat.schemas.log import Output
 from homeostat.schemas.topics import TOPICS, Cleanup
+from homeostat.streams.transport.errors import SignerMissing
 
 StageFactory = Callable[[int, int], Stage]
 """(partition, partition count) to an empty stage."""
@@ -25,10 +26,12 @@ class StageSpec(NamedTuple):
 
 
 def refuse_to_sign(output: Output) -> Output:
-    """The finisher of a process without keys. Raises PermissionError for an output that wants one."""
+    """The finisher of a process without keys. Raises `SignerMissing` for an output that wants one."""
     if output.signer is None:
         return output
-    raise PermissionError(f"an output for {output.topic} wants the key of {output.signer}, and this process has none")
+    raise SignerMissing(
+        f"an output for {output.topic} wants the key of {output.signer}: set keys.private_key_path to that role's key"
+    )
 
 
 def is_compacted(topic: str) -> bool:

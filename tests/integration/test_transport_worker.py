@@ -40,6 +40,19 @@ def test_health_metrics_and_an_end_in_time(trial: Trial) -> None:
     assert time.monotonic() - started_s < 10
 
 
+def test_two_stages_of_a_role_in_one_process(trial: Trial) -> None:
+    trial.create(NewTopic(f"{trial.name}.second", trial.partitions))
+    worker = trial.start(second_state=f"{trial.name}.second")
+    trial.produce(300)
+    trial.wait_processed()
+    made = len(trial.read(trial.appended))
+    assert made > 0
+    wait_until(lambda: worker.metric("homeostat_transport_records_in_total") == 300 + made, "the second stage")
+    assert worker.assigned() == 2 * trial.partitions
+    assert worker.end() == 0
+    assert compare(trial) == Found([], [])
+
+
 def test_more_workers_than_partitions_stand_ready(kafka_broker: LocalBroker) -> None:
     kafka_broker.start()
     with trial_on(kafka_broker.address, 1) as trial:

@@ -163,6 +163,8 @@ class Trial:
     def create(self, *topics: NewTopic) -> None:
         for made in self.admin.create_topics(list(topics)).values():
             made.result(30)
+        names = {topic.topic for topic in topics}
+        wait_until(lambda: names <= self.admin.list_topics(timeout=10).topics.keys(), "the topics to be listed")
 
     def start(self, **options: str) -> WorkerProcess:
         worker = WorkerProcess({**self.options, **options})

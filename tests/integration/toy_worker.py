@@ -45,12 +45,14 @@ def _run(options: dict[str, str], address: Path) -> int:
     )
     appended, latest = options["appended"], options["latest"]
     factory = partial(STAGES[options.get("stage", "toy")], appended=appended, latest=latest)
-    spec = StageSpec("toy", options["input"], options["state"], factory)
+    specs = [StageSpec("toy", options["input"], options["state"], factory)]
+    if "second_state" in options:
+        specs.append(StageSpec("second", appended, options["second_state"], IdleStage))
     try:
         run_worker(
             settings,
             "trial",
-            [spec],
+            specs,
             Wiring(is_compacted=lambda topic: topic == latest),
             on_listening=address.write_text,
         )

@@ -8,7 +8,7 @@ from aiokafka.errors import CommitFailedError
 
 from homeostat.schemas.errors import BuildRefusesMost, RetryableError
 from homeostat.schemas.log import Record
-from homeostat.streams.transport.errors import OffsetPoisoned
+from homeostat.streams.transport.errors import OffsetPoisoned, SignerMissing
 from homeostat.streams.transport.runner import Phase
 from tests.unit.streams.transport.fakes import Bench, FakeStateLog
 
@@ -126,6 +126,7 @@ async def test_offset_that_fails_three_times_ends_the_worker() -> None:
     for attempt in (1, 2, 3):
         await bench.until_ready(attempt)
         await bench.runner.take(bench.batch(1, 1, 1, 1, start=0))
+    await bench.until(lambda: bool(bench.fatal))
     assert isinstance(bench.fatal[0], OffsetPoisoned)
     assert "3 times at offset 2 " in str(bench.fatal[0])
     assert bench.stages[-1].next_offset == 2
@@ -142,9 +143,16 @@ async def test_build_that_refuses_most_ends_the_worker_and_saves_nothing() -> No
     bench.runner.start()
     await bench.until(lambda: bench.runner.phase is Phase.READY)
     await bench.runner.take(bench.batch(1, start=0))
-    assert [type(error) for error in bench.fatal] == [BuildRefusesMost]
+    await bench.until(lambda: [type(error) for error in bench.fatal] == [BuildRefusesMost])
     await bench.runner.close(POINT, 1.0)
     assert bench.state_log.state == {}
+
+
+async def test_missing_key_ends_the_worker(bench: Bench) -> None:
+    bench.state_log.fail_writes.append(SignerMissing("no key"))
+    await bench.runner.take(bench.batch(10, start=0))
+    await bench.until(lambda: [type(error) for error in bench.fatal] == [SignerMissing])
+    assert bench.source.placed == [0]
 
 
 async def test_state_ahead_of_its_log_is_not_served() -> None:
