@@ -41,7 +41,10 @@ def broker(kafka: LocalBroker, kafka_admin: AdminClient, monkeypatch: pytest.Mon
 
 def send_letters(broker: LocalBroker, outputs: list[Output]) -> None:
     """What the shell of a leaf does with the outputs of its core."""
-    producer = Producer({"bootstrap.servers": broker.address, "message.max.bytes": 2_000_000})
+    # idempotent, as a worker's: a retry while the topic gets its leader must not turn the order round
+    producer = Producer(
+        {"bootstrap.servers": broker.address, "message.max.bytes": 2_000_000, "enable.idempotence": True}
+    )
     for output in map(Sealer(KEYS.seal_secret).seal_output, outputs):
         producer.produce(output.topic, output.value, output.key, 2, headers=[*output.headers])
     assert producer.flush(30) == 0
