@@ -29,7 +29,7 @@ def build_stages(role: str, settings: Settings) -> tuple[list[StageSpec], Wiring
     trust = load_trust(settings.keys.trust_folder)
     factories = stage_factories(trust, _load_masters(role, settings))
     specs = [StageSpec(name, STAGE_INPUTS[name], state_topic(name), factories[name]) for name in ROLE_STAGES[role]]
-    return specs, Wiring(finish=build_finisher(load_role_signers(role, settings), _load_sealer(role, settings)))
+    return specs, Wiring(finish=build_finisher(load_role_signers(role, settings), load_sealer(role, settings)))
 
 
 def stage_factories(trust: TrustStore, masters: dict[str, bytes]) -> dict[str, Callable[[int, int], Stage]]:
@@ -43,13 +43,11 @@ def stage_factories(trust: TrustStore, masters: dict[str, bytes]) -> dict[str, C
     }
 
 
-def build_finisher(signers: Signers, sealer: Sealer | None) -> Callable[[Output], Output]:
+def build_finisher(signers: Signers, sealer: Sealer) -> Callable[[Output], Output]:
     """What turns an output of the core into what leaves: sealed if it is a dead letter, signed if it names a role."""
 
     def finish(output: Output) -> Output:
-        if sealer is not None:
-            output = sealer.seal_output(output)
-        return signers.sign_output(output)
+        return signers.sign_output(sealer.seal_output(output))
 
     return finish
 
@@ -76,6 +74,7 @@ def _load_masters(role: str, settings: Settings) -> dict[str, bytes]:
     return load_masters(settings.keys.mac_masters_folder)
 
 
-def _load_sealer(role: str, settings: Settings) -> Sealer | None:
+def load_sealer(role: str, settings: Settings) -> Sealer:
+    """What seals a role's dead letters; without the leaves' secret letters leave without their bytes, and say so."""
     folder = settings.keys.mac_masters_folder
-    return None if role not in ROLE_SIGNERS or folder is None else Sealer(load_seal_secret(folder))
+    return Sealer(None if folder is None or role != "observe" else load_seal_secret(folder))

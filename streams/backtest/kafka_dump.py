@@ -41,6 +41,11 @@ class TopicReader:
         self.head = DumpHead(topic, len(self._open))
         self.total = sum(end - begin for begin, end in self._open.values())
 
+    @property
+    def ends(self) -> dict[int, tuple[int, int]]:
+        """By partition, its first offset and the one after its last, when the reader was made."""
+        return dict(self._open)
+
     def __enter__(self) -> "TopicReader":
         return self
 

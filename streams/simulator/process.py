@@ -37,6 +37,8 @@ from homeostat.streams.simulator.visits import Visit, draw_visit
 RUNTIME = "scribe"
 _STEP_S = 0.05
 _REPORT_S = 1.0
+_LONGEST_STEP_S = 0.5
+"""After a pause of the process no more sessions begin at once than half a second would have brought."""
 
 
 @dataclass(order=True)
@@ -169,7 +171,7 @@ def _run(simulator: Simulator, stopping: threading.Event) -> None:
     last_s = reported_s = time.monotonic()
     while not stopping.wait(_STEP_S):
         now_s = time.monotonic()
-        simulator.step(now_s, now_s - last_s)
+        simulator.step(now_s, min(now_s - last_s, _LONGEST_STEP_S))
         last_s = now_s
         if now_s - reported_s >= _REPORT_S:
             reported_s = now_s

@@ -1,0 +1,154 @@
+"""What a trial left on the broker, held against the core run over the dump of each stage's own input."""
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from homeostat.detectors.backtest.replay import replay_stage
+from homeostat.detectors.stage import Stage
+from homeostat.schemas.command import DesiredState
+from homeostat.schemas.dsse import read_envelope
+from homeostat.schemas.headers import INDEX, MARK, SOURCE_PARTITION, STAGE, find_header
+from homeostat.schemas.log import LogRecord, Output
+from homeostat.schemas.parsing import parse_message
+from homeostat.schemas.topics import COMMANDS, ROLE_STAGES, STAGE_INPUTS, TOPICS, Cleanup, state_topic
+from homeostat.streams.app import build_finisher, load_role_signers, load_sealer, stage_factories
+from homeostat.streams.backtest.kafka_dump import TopicReader
+from homeostat.streams.keys import load_masters, load_trust
+from tests.chaos.installation import PARTITIONS, Installation
+
+Coordinates = tuple[str, int, int, int]
+"""stage, source partition, mark, index."""
+
+
+class Found(NamedTuple):
+    """How a trial ended: what differs from the oracle, and how much was compared."""
+
+    wrong: list[str]
+    inputs: dict[str, int]
+    outputs: int
+    repeats: int
+    states: int
+
+
+def compare(trial: Installation) -> Found:
+    """Every stage's state (read-committed scan, fresh restore) and outputs against the core's over its own input."""
+    trust = load_trust(trial.keys.trust)
+    factories = stage_factories(trust, load_masters(trial.keys.masters))
+    wrong: list[str] = []
+    expected: dict[Coordinates, Output] = {}
+    inputs: dict[str, int] = {}
+    states = 0
+    for role, names in ROLE_STAGES.items():
+        finish = build_finisher(load_role_signers(role, trial.settings), load_sealer(role, trial.settings))
+        for name in names:
+            dump = read_partitions(trial, STAGE_INPUTS[name])
+            scans = _scan(read_partitions(trial, state_topic(name)))
+            inputs[name] = sum(map(len, dump.values()))
+            for part in range(PARTITIONS):
+                core = replay_stage(factories[name](part, PARTITIONS), dump[part])
+                states += len(core.state)
+                wrong += _compare_state(name, part, factories[name](part, PARTITIONS), scans[part], core.state)
+                expected.update((_coordinates(output.headers), finish(output)) for output in core.outputs)
+    found, repeats = _compare_outputs(trial, expected)
+    wrong += found + _compare_commands(trial)
+    return Found(wrong, inputs, len(expected), repeats, states)
+
+
+def read_partitions(trial: Installation, topic: str) -> dict[int, list[LogRecord]]:
+    """Every committed record of a topic, by partition, in order."""
+    records: dict[int, list[LogRecord]] = {part: [] for part in range(PARTITIONS)}
+    with TopicReader(trial.kafka, topic) as reader:
+        for row in reader.read():
+            records[row.partition].append(row.record)
+    return {part: sorted(found, key=lambda record: record.offset) for part, found in records.items()}
+
+
+def _scan(records: Mapping[int, Sequence[LogRecord]]) -> dict[int, dict[bytes, bytes]]:
+    scans: dict[int, dict[bytes, bytes]] = {}
+    for part, found in records.items():
+        newest = {record.key or b"": record.value for record in found}
+        scans[part] = {key: value for key, value in newest.items() if value is not None}
+    return scans
+
+
+def _compare_state(
+    name: str, part: int, fresh: Stage, scan: Mapping[bytes, bytes], core: Mapping[bytes, bytes]
+) -> list[str]:
+    fresh.restore(scan)
+    restored = fresh.state_records()
+    return [
+        f"{name}[{part}] state {kind} {key!r}: {_brief(found.get(key))} instead of {_brief(core.get(key))}"
+        for kind, found in (("scan", scan), ("restore", restored))
+        for key in sorted(found.keys() | core.keys())
+        if found.get(key) != core.get(key)
+    ]
+
+
+def _compare_outputs(trial: Installation, expected: Mapping[Coordinates, Output]) -> tuple[list[str], int]:
+    wrong: list[str] = []
+    seen: dict[Coordinates, tuple[str, LogRecord]] = {}
+    repeats = 0
+    for topic in sorted({output.topic for output in expected.values()}):
+        for records in read_partitions(trial, topic).values():
+            for record in records:
+                at = _coordinates(record.headers)
+                if at[0] == "":
+                    continue
+                if at in seen:
+                    repeats += 1
+                    if _content(seen[at][1]) != _content(record):
+                        wrong.append(f"{topic} {at} was repeated with other bytes")
+                seen.setdefault(at, (topic, record))
+    wrong += [f"{topic} {at} should not be there" for at, (topic, _) in seen.items() if at not in expected]
+    wrong += [f"{out.topic} {at} is missing" for at, out in expected.items() if at not in seen and not _is_latest(out)]
+    for at, output in expected.items():
+        if at in seen and _content(seen[at][1]) != _content_of(output):
+            wrong.append(f"{output.topic} {at} differs from the core's")
+    return wrong, repeats
+
+
+def _compare_commands(trial: Installation) -> list[str]:
+    """No older desired state after a newer one, none twice; the gateway obeyed each once, and has the newest."""
+    wrong: list[str] = []
+    newest: dict[str, int] = {}
+    for records in read_partitions(trial, COMMANDS).values():
+        for record in records:
+            state, _ = parse_message(DesiredState, read_envelope(record.value)[1])
+            if state.generation <= newest.get(state.target.key, 0):
+                wrong.append(f"generation {state.generation} of {state.target.key} lies after {newest}")
+            newest[state.target.key] = state.generation
+    with sqlite3.connect(trial.folder / "gateway.db") as db:
+        rows = db.execute("SELECT target, generation FROM history ORDER BY id").fetchall()
+        held = dict(db.execute("SELECT target, generation FROM desired_state").fetchall())
+    obeyed: dict[str, list[int]] = defaultdict(list)
+    for target, generation in rows:
+        obeyed[target].append(generation)
+    wrong += [f"{t} obeyed {found}" for t, found in obeyed.items() if found != sorted(set(found))]
+    return wrong + [f"{t} has {held.get(t)} instead of {g}" for t, g in newest.items() if held.get(t) != g]
+
+
+def _is_latest(output: Output) -> bool:
+    """Compaction may have taken an older record of a compacted topic."""
+    return TOPICS[output.topic].cleanup is Cleanup.COMPACT
+
+
+def _coordinates(headers: Sequence[tuple[str, bytes]]) -> Coordinates:
+    stage, *numbers = (find_header(headers, name) for name in (STAGE, SOURCE_PARTITION, MARK, INDEX))
+    if stage is None or None in numbers:
+        return "", -1, -1, -1
+    part, mark, index = (int(number or b"-1") for number in numbers)
+    return stage.decode(), part, mark, index
+
+
+def _content(record: LogRecord) -> tuple[object, ...]:
+    return record.key, record.value, record.timestamp, tuple(record.headers)
+
+
+def _content_of(output: Output) -> tuple[object, ...]:
+    return output.key, output.value, output.timestamp, tuple(tuple(header) for header in output.headers)
+
+
+def _brief(value: bytes | None) -> str:
+    return "nothing" if value is None else f"{len(value)} bytes {value[:24].hex()}"
