@@ -27,6 +27,8 @@ $(STAMP): requirements.lock pyproject.toml
 	@echo "setup: installing the locked packages (a few minutes the first time)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --progress-bar off --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@echo "setup: compiling the kernel (half a minute, once)"
+	@$(BIN)/python -m homeostat.detectors.leaf.warm_up
 	@touch $@
 	@echo "setup: done"
 

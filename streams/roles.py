@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 import structlog
 from confluent_kafka.admin import AdminClient
@@ -38,8 +39,19 @@ def run_role(role: str, settings: Settings) -> None:
     from homeostat.streams.transport import run_worker
 
     specs, wiring = build_stages(role, settings)
+    if role == "observe":
+        _compile_kernel()
     check = (lambda: _check_topics(settings)) if settings.worker.transactions else None
     run_worker(settings, role, specs, wiring, check_topics=check)
+
+
+def _compile_kernel() -> None:
+    """Before the worker joins its group: compiling takes half a minute on a new machine, and no heartbeat runs then."""
+    from homeostat.detectors.leaf.warm_up import compile_kernel
+
+    started_s = time.monotonic()
+    compile_kernel()
+    log.info("kernel ready", took_s=round(time.monotonic() - started_s, 1))
 
 
 def run_all(settings: Settings) -> None:
