@@ -8,7 +8,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -43,21 +42,26 @@ class Outcome(NamedTuple):
 
 
 def hold_contest(size: Size, systems: Sequence[str], seed: int, say: Say) -> Outcome:
-    """Write the input once, then let the systems take turns. Raises `TurnFailed`."""
+    """Start a broker on one core and let the systems take turns on the other. Raises `TurnFailed`."""
     core_of_broker, core = choose_cores()
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="homeostat-bench-")))
-        broker = stack.enter_context(run_broker(core_of_broker))
+    say("starting Apache Kafka")
+    with run_broker(core_of_broker) as broker:
+        return hold_contest_on(broker.address, core, size, systems, seed, say)
+
+
+def hold_contest_on(address: str, core: int, size: Size, systems: Sequence[str], seed: int, say: Say) -> Outcome:
+    """Write the input once to an empty broker, then let the systems take turns on `core` (−1: any)."""
+    with tempfile.TemporaryDirectory(prefix="homeostat-bench-") as name:
         keys = KeySet.from_seed(secrets.token_bytes(32))
-        write_key_set(keys, folder / "keys")
-        ground = Ground(broker.address, size.partitions)
+        write_key_set(keys, Path(name) / "keys")
+        ground = Ground(address, size.partitions)
         ground.create_topics()
-        writer = LogWriter(broker.address, size, keys, (int(time.time()) - _AGE_S) * 1000)
+        writer = LogWriter(address, size, keys, (int(time.time()) - _AGE_S) * 1000)
         say(f"writing {size.traces} traces")
         written = writer.write_traces(seed)
         job = Job(
             system="",
-            address=broker.address,
+            address=address,
             traces=size.traces,
             tenants=size.tenants,
             shift_from=size.shift_from,
@@ -65,7 +69,7 @@ def hold_contest(size: Size, systems: Sequence[str], seed: int, say: Say) -> Out
             start_ms=written.start_ms,
             round=0,
             core=core,
-            folder=str(folder),
+            folder=name,
             master=keys.masters[FIRST_MASTER].hex(),
             ends=ground.ends(TRACES),
         )

@@ -20,7 +20,7 @@ class Size(NamedTuple):
 
 
 SIZES = {
-    "smoke": Size(traces=6_000, tenants=7, shift_from=3_300, rounds=2, slow_rounds=2, pace=500, partitions=1),
+    "smoke": Size(traces=6_000, tenants=7, shift_from=3_300, rounds=2, slow_rounds=1, pace=500, partitions=1),
     "ci": Size(traces=48_000, tenants=61, shift_from=28_000, rounds=3, slow_rounds=1, pace=2_000),
     "full": Size(traces=300_000, tenants=287, shift_from=200_000, rounds=5, slow_rounds=2, pace=10_000),
 }
