@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Protocol
 import msgspec
 from msgspec import Meta
 
-from homeostat.detectors.leaf.plan import Plan
+from homeostat.detectors.leaf.plan import WORK, Plan
 from homeostat.schemas.base import MAJOR, MAX_EPOCH_MS, VERSION
 from homeostat.schemas.errors import PoisonRecord
 from homeostat.schemas.parsing import parse_message
@@ -33,6 +33,8 @@ from homeostat.schemas.trace import (
 )
 
 Values = tuple[float, ...]
+_AS_TUPLE = msgspec.structs.astuple
+_TOKEN = r"^[a-z0-9][a-z0-9.-]{0,63}:[0-9a-f]{32}\Z"
 _Id = Annotated[str, Meta(min_length=16, max_length=64)]
 _Tag = Annotated[str, Meta(min_length=1, max_length=64)]
 _EpochMs = Annotated[int, Meta(ge=0, le=MAX_EPOCH_MS)]
@@ -61,24 +63,24 @@ class TraceDecoder:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._structs: dict[Carrier, msgspec.json.Decoder[Any]] = {
-            Carrier.WORK: msgspec.json.Decoder(_build_work(plan)),
-            Carrier.FEEDBACK: msgspec.json.Decoder(_build_feedback(plan)),
-        }
+        decoders = (msgspec.json.Decoder(_build_work(plan)), msgspec.json.Decoder(_build_feedback(plan)))
+        self._decoders: tuple[msgspec.json.Decoder[Any], ...] = decoders
         self._before, self._after = _pad(plan)
         self.ignored = 0
         self.unknown_signals = 0
 
-    def decode_fast(self, carrier: Carrier, value: bytes) -> tuple[Any, Values]:
+    def decode_fast(self, lane: int, value: bytes) -> tuple[Any, Values]:
         """The compiled form. Raises `msgspec.MsgspecError` or `UnicodeDecodeError` where it does not agree."""
-        trace = self._structs[carrier].decode(value)
-        return trace, self._before[carrier] + msgspec.structs.astuple(trace.signals) + self._after[carrier]
+        trace = self._decoders[lane].decode(value)
+        return trace, self._before[lane] + _AS_TUPLE(trace.signals) + self._after[lane]
 
-    def decode_slow(self, carrier: Carrier, value: bytes | None) -> tuple[WorkTrace | FeedbackTrace, Values]:
+    def decode_slow(self, lane: int, value: bytes) -> tuple[WorkTrace | FeedbackTrace, Values]:
         """The contract's form. Raises `PoisonRecord`."""
+        refuse_other_codec(value)
         refuse_other_major(value)
-        model: type[WorkTrace | FeedbackTrace] = WorkTrace if carrier is Carrier.WORK else FeedbackTrace
+        model: type[WorkTrace | FeedbackTrace] = WorkTrace if lane == WORK else FeedbackTrace
         trace, ignored = parse_message(model, value)
+        carrier = Carrier.WORK if lane == WORK else Carrier.FEEDBACK
         specs = {spec.name: spec for spec in self._plan.carried_by(carrier)}
         unknown = trace.signals.keys() - specs.keys()
         if unknown and self._plan.policy.unknown_signal is OnUnknown.REFUSE:
@@ -86,7 +88,15 @@ class TraceDecoder:
         values = tuple(_check_range(spec, trace.signals.get(name, math.nan)) for name, spec in specs.items())
         self.ignored += ignored
         self.unknown_signals += len(unknown)
-        return trace, self._before[carrier] + values + self._after[carrier]
+        return trace, self._before[lane] + values + self._after[lane]
+
+
+def refuse_other_codec(value: bytes) -> None:
+    """Raise `PoisonRecord` for bytes that are no UTF-8."""
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        raise PoisonRecord(Refusal.WRONG_CODEC, "not UTF-8") from None
 
 
 def refuse_other_major(value: bytes | None) -> None:
@@ -122,11 +132,12 @@ def _check_range(spec: SignalSpec, value: float) -> float:
     return value
 
 
-def _pad(plan: Plan) -> tuple[dict[Carrier, Values], dict[Carrier, Values]]:
+def _pad(plan: Plan) -> tuple[tuple[Values, Values], tuple[Values, Values]]:
+    """What stands before and after the values of each lane's records."""
     exposure, work, feedback = (
         (math.nan,) * len(plan.carried_by(carrier)) for carrier in (Carrier.EXPOSURE, Carrier.WORK, Carrier.FEEDBACK)
     )
-    return {Carrier.WORK: exposure, Carrier.FEEDBACK: exposure + work}, {Carrier.WORK: feedback, Carrier.FEEDBACK: ()}
+    return (exposure, exposure + work), (feedback, ())
 
 
 def _build_signals(specs: Iterable[SignalSpec]) -> type[msgspec.Struct]:
@@ -181,7 +192,7 @@ def _build_work(plan: Plan) -> type[msgspec.Struct]:
 def _build_feedback(plan: Plan) -> type[msgspec.Struct]:
     fields = [
         ("feedback", _one_of(FeedbackKind)),
-        ("work_token", Annotated[str, Meta(min_length=34, max_length=98)]),
+        ("work_token", Annotated[str, Meta(pattern=_TOKEN, max_length=98)]),
         *_tag_fields(_build_signals(plan.carried_by(Carrier.FEEDBACK))),
         ("kind", Literal["feedback"], "feedback"),
     ]

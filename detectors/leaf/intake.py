@@ -32,14 +32,14 @@ from homeostat.schemas.headers import CE_ID, CE_SPEC, CE_TYPE, CONTENT_TYPE
 from homeostat.schemas.log import Record
 from homeostat.schemas.mac import MAC_HEADER
 from homeostat.schemas.reasons import Refusal
-from homeostat.schemas.signal import Carrier
-from homeostat.schemas.trace import FeedbackTrace, WorkTrace
+from homeostat.schemas.trace import Consent, FeedbackTrace, WorkTrace
 
 _WORK: Final = WorkTrace.ce_type.encode()
 _FEEDBACK: Final = FeedbackTrace.ce_type.encode()
 _EXPOSURE: Final = ExposureReport.ce_type.encode()
 _PUBLISHER: Final = PublisherReport.ce_type.encode()
 _JSON, _STRUCTURED, _DSSE = b"application/json", b"application/cloudevents+json", b"application/vnd.dsse.envelope+json"
+_SHARED: Final = Consent.SHARED.value
 Headers = dict[str, bytes]
 
 
@@ -82,6 +82,7 @@ class Intake:
         self.restore_ignored(held)
         self.batch = Batch(len(plan.specs))
         self._max_bytes = plan.policy.max_value_bytes
+        self._ahead_ms = plan.max_ahead_ms
         self._youngest_ms = min(plan.feedback_ages_ms, default=0.0)
 
     def read(self, record: Record, headers: Headers, now_ms: int) -> None:
@@ -103,20 +104,26 @@ class Intake:
             kind, event_id, value = self._open_event(content, headers, value, gate)
         else:
             gate.authenticate(event_id, value, headers.get(MAC_HEADER))
-            self.sender = self._window.number_of(gate.tenant)
+            self.sender = self._number(gate)
         if headers.get(CE_SPEC, b"1.0") != b"1.0":
             raise PoisonRecord(Refusal.WRONG_CODEC, "CloudEvents other than 1.0")
         if not gate.in_place:
             raise PoisonRecord(Refusal.WRONG_PARTITION)
         if kind == _WORK:
-            self._read_trace(Carrier.WORK, value, event_id, gate, record.offset, now_ms)
+            self._read_trace(WORK, value, event_id, gate, record.offset, now_ms)
         elif kind == _FEEDBACK:
-            self._read_trace(Carrier.FEEDBACK, value, event_id, gate, record.offset, now_ms)
+            self._read_trace(FEEDBACK, value, event_id, gate, record.offset, now_ms)
         elif kind == _PUBLISHER:
             self._reports.read_publisher(value, gate)
             self.batch.add_time(ROW_NOTHING, now_ms, record.offset, self.sender, ACCEPTED)
         else:
             raise PoisonRecord(Refusal.UNKNOWN_TYPE)
+
+    def _number(self, gate: Gate) -> int:
+        """The number in the window of a tenant whose MAC has held."""
+        if gate.number < 0:
+            gate.number = self._window.number_of(gate.tenant)
+        return gate.number
 
     def _check_place(self, gate: Gate) -> None:
         if not gate.in_place:
@@ -126,7 +133,7 @@ class Intake:
         """(type, id, data) of another encoding than binary mode's plain JSON; authenticates."""
         if content.startswith(_JSON):
             gate.authenticate(headers.get(CE_ID, b""), value, headers.get(MAC_HEADER))
-            self.sender = self._window.number_of(gate.tenant)
+            self.sender = self._number(gate)
             return headers.get(CE_TYPE, b""), headers.get(CE_ID, b""), value
         if not content.startswith(_STRUCTURED):
             self._note_sender(headers, value, gate)
@@ -137,7 +144,7 @@ class Intake:
             raise PoisonRecord(Refusal.NOT_JSON, "not a structured CloudEvent") from None
         event_id = event.id.encode(errors="replace")
         gate.authenticate(event_id, value, headers.get(MAC_HEADER))
-        self.sender = self._window.number_of(gate.tenant)
+        self.sender = self._number(gate)
         if event.specversion != "1.0":
             raise PoisonRecord(Refusal.WRONG_CODEC, "CloudEvents other than 1.0")
         return event.type.encode(errors="replace"), event_id, bytes(event.data)
@@ -147,57 +154,64 @@ class Intake:
             gate.authenticate(headers.get(CE_ID, b""), value, headers.get(MAC_HEADER))
         except PoisonRecord:
             return
-        self.sender = self._window.number_of(gate.tenant)
+        self.sender = self._number(gate)
 
-    def _read_trace(
-        self, carrier: Carrier, value: bytes, event_id: bytes, gate: Gate, offset: int, now_ms: int
-    ) -> None:
-        trace, values = self._decode(carrier, value)
-        if trace.trace_id.encode() != event_id:
-            raise PoisonRecord(Refusal.SCHEMA, "the event's id is not the trace's")
-        if trace.tenant != gate.tenant:
-            raise PoisonRecord(Refusal.WRONG_TENANT)
-        if trace.work_time_ms > now_ms + self._plan.max_ahead_ms:
-            raise PoisonRecord(Refusal.TOO_FAR_AHEAD, "work_time_ms")
-        route = self.router.known.get(
-            (trace.tenant, trace.specialty, trace.workflow, trace.runtime, trace.arm, trace.release, trace.rollout)
-        ) or self.router.find(trace, now_ms)
-        if carrier is Carrier.FEEDBACK:
+    def _read_trace(self, lane: int, value: bytes, event_id: bytes, gate: Gate, offset: int, now_ms: int) -> None:
+        trace, values, route = self._decode(lane, value)
+        ahead = trace.work_time_ms > now_ms + self._ahead_ms
+        if ahead or trace.tenant != gate.tenant or trace.trace_id.encode() != event_id:
+            raise _explain(trace, event_id, gate)
+        if lane == FEEDBACK:
             gate.check_token(
                 trace.work_token, trace.work_id, trace.work_time_ms, trace.release, trace.arm, trace.session
             )
-            values = self._leave_out_old(values, now_ms - trace.work_time_ms)
+        if route is None:
+            route = self.router.find(trace, now_ms)
         if not self._dedupe.add(f"{gate.tenant}/{trace.trace_id}", now_ms):
             self._counts["duplicate"] += 1
             self.batch.add_time(ROW_NOTHING, now_ms, offset, self.sender, ACCEPTED)
             return
-        self._add_trace(carrier, trace, values, route, offset, now_ms)
+        slot, pair, release, remark = route
+        if remark is not None:
+            self._counts[remark] += 1
+            if slot < 0:
+                self.batch.add_time(ROW_NOTHING, now_ms, offset, self.sender, ACCEPTED)
+                return
+        if lane == FEEDBACK:
+            values = self._leave_out_old(values, now_ms - trace.work_time_ms)
+        position, flags = self.find_session(lane, slot, trace.session, now_ms)
+        if trace.consent != _SHARED:
+            flags |= KEEPS_PRIVATE
+        kind = ROW_FEEDBACK if lane == FEEDBACK else ROW_WORK
+        self.batch.add_values(values, kind, now_ms, offset, slot, position, flags, self.sender, ACCEPTED, pair, release)
 
-    def _decode(self, carrier: Carrier, value: bytes) -> tuple[Any, Values]:
+    def _decode(self, lane: int, value: bytes) -> tuple[Any, Values, Route | None]:
         """The compiled decoder's trace where it and the cheap checks of form agree, else the contract's."""
         try:
-            trace, values = self._decoder.decode_fast(carrier, value)
+            trace, values = self._decoder.decode_fast(lane, value)
         except (msgspec.MsgspecError, UnicodeDecodeError):
-            return self._decoder.decode_slow(carrier, value)
-        if not are_ids(trace.trace_id, trace.session, trace.actor, trace.work_id):
-            return self._decoder.decode_slow(carrier, value)
-        tags = (trace.tenant, trace.specialty, trace.workflow, trace.runtime, trace.arm, trace.release, trace.rollout)
-        if tags not in self.router.known and not self.router.has_good_form(trace):
-            return self._decoder.decode_slow(carrier, value)
-        if (carrier is Carrier.WORK or trace.categories) and not self._are_lists_good(carrier, trace):
-            return self._decoder.decode_slow(carrier, value)
-        return trace, values
+            return *self._decoder.decode_slow(lane, value), None
+        route = self.router.known.get(
+            (trace.tenant, trace.specialty, trace.workflow, trace.runtime, trace.arm, trace.release, trace.rollout)
+        )
+        if (
+            (route is None and not self.router.has_good_form(trace))
+            or not are_ids(trace.trace_id, trace.session, trace.actor, trace.work_id)
+            or not (self._are_lists_good(trace) if lane == WORK else self._are_categories_good(trace))
+        ):
+            return *self._decoder.decode_slow(lane, value), None
+        return trace, values, route
 
-    def _are_lists_good(self, carrier: Carrier, trace: Any) -> bool:
-        if trace.categories and not self.router.are_slugs((*trace.categories, *trace.categories.values())):
-            return False
-        if carrier is Carrier.FEEDBACK:
-            return True
-        if trace.steps and not self.router.are_slugs(trace.steps):
-            return False
-        if trace.tools and not self.router.are_slugs([call.tool for call in trace.tools]):
-            return False
-        return not trace.retrieval or are_ids(*trace.retrieval)
+    def _are_categories_good(self, trace: Any) -> bool:
+        return not trace.categories or self.router.are_slugs((*trace.categories, *trace.categories.values()))
+
+    def _are_lists_good(self, trace: Any) -> bool:
+        return (
+            (not trace.categories or self._are_categories_good(trace))
+            and (not trace.steps or self.router.are_slugs(trace.steps))
+            and (not trace.tools or self.router.are_slugs([call.tool for call in trace.tools]))
+            and (not trace.retrieval or are_ids(*trace.retrieval))
+        )
 
     def _leave_out_old(self, values: Values, age_ms: int) -> Values:
         if age_ms <= self._youngest_ms:
@@ -209,19 +223,6 @@ class Intake:
         ]
         self._counts["feedback_too_old"] += 1
         return (*values[:first], *aged)
-
-    def _add_trace(self, carrier: Carrier, trace: Any, values: Values, route: Route, offset: int, now_ms: int) -> None:
-        slot, pair, release, remark = route
-        if remark is not None:
-            self._counts[remark] += 1
-            if slot < 0:
-                self.batch.add_time(ROW_NOTHING, now_ms, offset, self.sender, ACCEPTED)
-                return
-        lane, kind = (WORK, ROW_WORK) if carrier is Carrier.WORK else (FEEDBACK, ROW_FEEDBACK)
-        position, flags = self.find_session(lane, slot, trace.session, now_ms)
-        if trace.consent != "shared":
-            flags |= KEEPS_PRIVATE
-        self.batch.add_values(values, kind, now_ms, offset, slot, position, flags, self.sender, ACCEPTED, pair, release)
 
     def ignored(self) -> Counter[str]:
         """What was left out of accepted records: unknown fields of newer minor versions, unknown signals."""
@@ -243,3 +244,12 @@ class Intake:
             if age_ms < self._plan.remembered_ms:
                 return found[0], COMES_LATE
         return self._sessions.open(lane, key, now_ms), OPENS
+
+
+def _explain(trace: Any, event_id: bytes, gate: Gate) -> PoisonRecord:
+    """Why a trace of good form is not what its event and key say."""
+    if trace.trace_id.encode() != event_id:
+        return PoisonRecord(Refusal.SCHEMA, "the event's id is not the trace's")
+    if trace.tenant != gate.tenant:
+        return PoisonRecord(Refusal.WRONG_TENANT)
+    return PoisonRecord(Refusal.TOO_FAR_AHEAD, "work_time_ms")

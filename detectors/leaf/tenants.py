@@ -20,10 +20,11 @@ _LIMIT = 65_536
 
 @dataclass(slots=True)
 class Gate:
-    """What one Kafka key (`tenant` or `tenant#shard`) may carry; `macs` are keyed states by master id."""
+    """What one Kafka key (`tenant`, `tenant#shard`) may carry: keyed states by master id; `number` is the reader's."""
 
     tenant: str
     in_place: bool
+    number: int = -1
     macs: dict[bytes, "blake2b"] = field(default_factory=dict)
     keys: dict[str, bytes] = field(default_factory=dict)
 

@@ -36,7 +36,8 @@ def work(number: object, signals: Mapping[str, float], **fields: Any) -> WorkTra
 
 def feedback(number: object, signals: Mapping[str, float], **fields: Any) -> FeedbackTrace:
     """Feedback on the work trace of the same number and tags, with the token that its tenant's publisher gave it."""
-    tags = _tags(number, signals, fields) | {"trace_id": fields.pop("trace_id", derive_id("feedback", number))}
+    trace_id = fields.pop("trace_id", derive_id("feedback", number))
+    tags = _tags(number, signals, fields) | {"trace_id": trace_id}
     kind = fields.pop("feedback", FeedbackKind.ACCEPTANCE)
     token = fields.pop("work_token", None) or issue_work_token(
         tenant_key(tags["tenant"]),

@@ -80,4 +80,3 @@ def messages(outputs: Iterable[Output], topic: str, field: str = "") -> list[dic
 def arm_trace(number: object, arm: Arm, signals: dict[str, float], **fields: Any) -> traces.Draft:
     """A work trace of an arm of the standard rollout in tenant-1."""
     return traces.trace(traces.work(number, signals, arm=arm, **fields))
-
