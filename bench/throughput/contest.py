@@ -59,6 +59,7 @@ def hold_contest_on(address: str, core: int, size: Size, systems: Sequence[str],
         writer = LogWriter(address, size, keys, (int(time.time()) - _AGE_S) * 1000)
         say(f"writing {size.traces} traces")
         written = writer.write_traces(seed)
+        ground.settle_input()
         job = Job(
             system="",
             address=address,

@@ -5,7 +5,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from confluent_kafka import Consumer, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public names, not re-exported for checkers
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    ResourceType,
+)
 
 from homeostat.infra.broker.local import LocalBroker
 from homeostat.infra.topics.create import create_topics
@@ -16,7 +22,7 @@ _LIMIT_S = 30.0
 _TABLE = {
     name: spec._replace(timestamps=Timestamps.CREATE) if name == TRACES else spec for name, spec in TOPICS.items()
 }
-"""The input keeps the times it was written with: log time passes at the declared pace, not at the writer's speed."""
+"""While it is written, the input takes the writer's times: log time passes at the declared pace, not at its speed."""
 
 
 def choose_cores() -> tuple[int, int]:
@@ -46,6 +52,17 @@ class Ground:
 
     def create_topics(self) -> None:
         create_topics(self._admin, _TABLE, self._platform, _LIMIT_S)
+
+    def settle_input(self) -> None:
+        """Set the input as the table of topics says, now that it is written; its records keep their times."""
+        entry = ConfigEntry(
+            "message.timestamp.type",
+            TOPICS[TRACES].timestamps.value,
+            incremental_operation=AlterConfigOpType.SET,
+        )
+        resource = ConfigResource(ResourceType.TOPIC, TRACES, incremental_configs=[entry])
+        for future in self._admin.incremental_alter_configs([resource]).values():
+            future.result(_LIMIT_S)
 
     def clear_outputs(self) -> None:
         """Make every topic but the input anew: our worker starts without state, and its outputs lie alone."""

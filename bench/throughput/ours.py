@@ -1,4 +1,4 @@
-"""Ours: what `homeostat worker --role observe` runs, with the transport's checkpoints and everything else switched on.
+"""Ours: what `homeostat worker --role observe` calls, with the transport's checkpoints and everything else switched on.
 
 Only the watching is the benchmark's: when consuming begins, whether all is done, and what the last checkpoint cost.
 """
@@ -15,11 +15,11 @@ from bench.throughput.job import Job
 from homeostat.detectors.stage import Stage
 from homeostat.schemas.log import Output, Record
 from homeostat.schemas.topics import TRACES
-from homeostat.streams.app import build_stages
+from homeostat.streams import app
 from homeostat.streams.keys import MASTERS, TRUST
-from homeostat.streams.logging_setup import configure_logging
+from homeostat.streams.roles import run_role
 from homeostat.streams.settings import HttpSettings, KafkaSettings, KeySettings, Settings
-from homeostat.streams.transport import StageSpec, run_worker
+from homeostat.streams.transport import StageSpec, Wiring
 from homeostat.streams.transport.state_log import TransactionalStateLog
 
 _POLL_S = 0.25
@@ -42,6 +42,16 @@ class Watch:
             return WatchedStage(spec.factory(partition, partition_count), spec.input_topic, partition, self)
 
         return spec._replace(factory=build)
+
+    def watch_stages(self) -> None:
+        """Watch the stages that this process builds."""
+        build = app.build_stages
+
+        def build_watched(role: str, settings: Settings) -> tuple[list[StageSpec], Wiring]:
+            specs, wiring = build(role, settings)
+            return [self.wrap(spec) for spec in specs], wiring
+
+        app.build_stages = build_watched
 
     def begin(self) -> None:
         """The first partition is restored: fetching comes next."""
@@ -92,12 +102,11 @@ class WatchedStage:
 
 def run(job: Job) -> dict[str, Any]:
     settings = make_settings(job)
-    configure_logging("json", "error", role="observe")
-    specs, wiring = build_stages("observe", settings)
     watch = Watch(job.ends)
+    watch.watch_stages()
     watch.watch_checkpoints()
     threading.Thread(target=_end_when_done, args=(watch,), daemon=True).start()
-    run_worker(settings, "observe", [watch.wrap(spec) for spec in specs], wiring)
+    run_role("observe", settings)
     if watch.meter is None:
         raise RuntimeError("no partition was served")
     watch.meter.ended = watch.saved

@@ -5,6 +5,7 @@ import platform
 from statistics import median
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -42,7 +43,11 @@ def summarize(outcome: Outcome) -> dict[str, Any]:
 
 def print_figures(figures: dict[str, Any], console: Console) -> None:
     """The table, the ratios, and what to know when reading them."""
-    table = Table(title="traces per second per core, one input, one run", title_justify="left")
+    table = Table(
+        box=box.ROUNDED if console.is_terminal else box.SIMPLE,
+        title="traces per second per core, one input, one run",
+        title_justify="left",
+    )
     for heading in (
         "system",
         "CPU µs a trace",
