@@ -34,7 +34,7 @@ from homeostat.streams.documents.read import DocumentReader
 from homeostat.streams.kafka_config import client_config
 from homeostat.streams.keys import load_signers
 from homeostat.streams.settings import KafkaSettings
-from homeostat.streams.simulator.plan import GATEWAY, rollout_entries, setup_entries
+from homeostat.streams.simulator.plan import GATEWAY, WARM_UP_SESSIONS, rollout_entries, setup_entries
 
 _STEP_S = 0.25
 _AFTER_END_S = 3.0
@@ -52,7 +52,6 @@ class DemoOptions:
     seed: int = 1
     real_kafka: bool = False
     limit_s: float = 175.0
-    warm_up_sessions: int = 215
     speed: float = 1.0
 
 
@@ -148,7 +147,7 @@ class Demo:
         counts = _follow_counts(simulator)
         for _ in self._steps(children, "every cohort to have a baseline"):
             self._note_counts(counts)
-            if int(counts.get("fewest_sessions", 0)) >= self.options.warm_up_sessions:
+            if int(counts.get("fewest_sessions", 0)) >= WARM_UP_SESSIONS:
                 break
         self._publish(rollout_entries(), kafka, keys)
         self._screen.say("three canaries at once, half of the sessions of each cohort")

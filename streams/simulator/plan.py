@@ -11,6 +11,9 @@ GATEWAY = "demo-gateway"
 WORKFLOW = "visit-note"
 SPECIALTIES = ("cardiology", "family-medicine", "orthopedics")
 
+WARM_UP_SESSIONS, WARM_UP_SESSIONS_PER_S = 215, 20.0
+"""How many sessions a cohort has, and how fast, before its first baseline is surely sealed (200 of them)."""
+
 
 class Outcome(StrEnum):
     """How a canary must end."""
@@ -20,7 +23,11 @@ class Outcome(StrEnum):
 
 
 class Canary(NamedTuple):
-    """One rollout of the demo. `sessions_per_s` is per cohort; `must_name` a signal that must be among the deciding."""
+    """One rollout of the demo; `must_name` is a signal that must be among the deciding.
+
+    `sessions_per_s` is per cohort, once it has had its `WARM_UP_SESSIONS`. Tenants are chosen so that the embedded
+    broker's four partitions fill evenly.
+    """
 
     name: str
     title: str
@@ -42,7 +49,7 @@ CANARIES = (
         "BART large → BioBART: worse by at most .02",
         "BART_large:full",
         "BioBART:full",
-        ("clinic-1", "clinic-2"),
+        ("riverside-clinic", "harbor-clinic"),
         Outcome.PROMOTED,
         20.0,
     ),
@@ -51,9 +58,9 @@ CANARIES = (
         "BART large → LED: invents content",
         "BART_large:full",
         "LED:full",
-        ("clinic-3", "clinic-4"),
+        ("north-clinic", "lakeview-clinic"),
         Outcome.ROLLED_BACK,
-        10.0,
+        4.0,
         "unsupported_ratio",
     ),
     Canary(
@@ -61,9 +68,9 @@ CANARIES = (
         "BioBART by section → whole note: drops sections",
         "BioBART:division_combined",
         "BioBART:full",
-        ("clinic-5", "clinic-6"),
+        ("summit-clinic", "hillside-clinic"),
         Outcome.ROLLED_BACK,
-        10.0,
+        4.0,
         "omission_ratio",
     ),
 )

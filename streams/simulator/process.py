@@ -31,7 +31,15 @@ from homeostat.streams.client.tenant_key import TenantKey
 from homeostat.streams.keys import load_masters
 from homeostat.streams.settings import KafkaSettings, load_settings
 from homeostat.streams.simulator.figures import load_notes
-from homeostat.streams.simulator.plan import CANARIES, SPECIALTIES, WORKFLOW, Canary, models_by_digest
+from homeostat.streams.simulator.plan import (
+    CANARIES,
+    SPECIALTIES,
+    WARM_UP_SESSIONS,
+    WARM_UP_SESSIONS_PER_S,
+    WORKFLOW,
+    Canary,
+    models_by_digest,
+)
 from homeostat.streams.simulator.visits import Visit, draw_visit
 
 RUNTIME = "scribe"
@@ -92,7 +100,9 @@ class Simulator:
     def _draw_sessions(self, canary: Canary, elapsed_s: float) -> list[dict[str, str]]:
         requests = []
         for tenant, specialty in itertools.product(canary.tenants, SPECIALTIES):
-            for _ in range(int(self._rng.poisson(canary.sessions_per_s * self._speed * elapsed_s))):
+            is_warm = self.sessions[tenant, specialty] >= WARM_UP_SESSIONS
+            rate = canary.sessions_per_s if is_warm else WARM_UP_SESSIONS_PER_S
+            for _ in range(int(self._rng.poisson(rate * self._speed * elapsed_s))):
                 session = derive_id("session", self._seed, tenant, specialty, next(self._numbers))
                 requests.append({"tenant": tenant, "workflow": WORKFLOW, "specialty": specialty, "session": session})
         return requests
