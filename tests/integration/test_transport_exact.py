@@ -121,7 +121,7 @@ def test_broker_stops_dies_and_comes_back(fresh_kafka: LocalBroker) -> None:
 
 
 def test_term_ends_a_worker_whose_broker_is_gone(fresh_kafka: LocalBroker) -> None:
-    with trial_on(fresh_kafka.address, interval_s="3600") as trial:
+    with trial_on(fresh_kafka.address, interval_s="3600", session_timeout_s="6") as trial:
         trial.produce(400)
         worker = trial.start()
         wait_until(lambda: worker.metric("homeostat_transport_records_in_total") == 400, "all records applied")
