@@ -15,7 +15,7 @@ from tests.chaos.installation import Installation, wait_for
 from tests.chaos.oracle import Found, compare
 from tests.integration.conftest import delete_all_topics
 
-pytestmark = [pytest.mark.kafka, pytest.mark.faults, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.kafka, pytest.mark.faults, pytest.mark.timeout(7200)]
 
 SPEED = 0.25
 FULL_FAULTS = 100
