@@ -41,7 +41,8 @@ class Budget(Part):
     """False alarms for the whole platform, and what of it baselines may use.
 
     `alarm_threshold` A is the evidence at which a monitor alarms; each monitor's weight per second of log time is
-    false_alarms_per_week · A / (604800 · monitors declared by `expected_monitors`).
+    false_alarms_per_week · A / (604800 · monitors declared by `expected_monitors`). Each side (up, down) of a signal
+    in a cohort is a monitor of its own: the budget holds while there are no more of them than declared.
     """
 
     false_alarms_per_week: Annotated[float, Field(gt=0)] = 1.0

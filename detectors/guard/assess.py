@@ -1,5 +1,6 @@
 """Assess: the state of every guardrail in one cohort, from its measure and the plan's limits alone."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -33,6 +34,14 @@ class Cell(NamedTuple):
     limit_non_inferior: float
 
 
+class Pooled(NamedTuple):
+    """One guardrail over all cohorts together: harmful in some of them, not in which; log-e and limit in nats."""
+
+    cells: tuple[Cell, ...]
+    log_e: float
+    limit: float
+
+
 class Assessed(NamedTuple):
     """One cohort, assessed; `health` is the gravest of its cells, `ratio_log_e` its sample ratio's log-e in nats."""
 
@@ -45,16 +54,17 @@ class Assessed(NamedTuple):
 def assess_cohort(plan: Plan, measure: CohortMeasure) -> Assessed:
     """States of one cohort's guardrails while every source is fresh.
 
-    α is shared equally by guardrails × cohorts of the plan and each may reject at its share alone, so a cohort can be
-    assessed without the others. β holds for each on its own.
+    What of α the pooled members leave is shared equally by guardrails × cohorts of the plan and each may reject at its
+    share alone, so a cohort can be assessed without the others. β holds for each on its own.
     """
     guardrails = len(plan.guardrails)
+    shares = verdict.equal_shares(len(plan.cohorts), guardrails)
     usable = measure.error is None and measure.unusable is None
     judged = verdict.judge(
         measure.harmful[np.newaxis],
         measure.non_inferior[np.newaxis],
         np.full((1, guardrails), usable),
-        np.full((1, guardrails), 1.0 / (guardrails * len(plan.cohorts))),
+        verdict.split_shares(shares, verdict.POOLED_PART)[0][:1],
         plan.rollout.alpha,
         plan.rollout.beta,
     )
@@ -71,6 +81,23 @@ def assess_cohort(plan: Plan, measure: CohortMeasure) -> Assessed:
         for j, guardrail in enumerate(measure.guardrails)
     )
     return Assessed(measure, cells, _find_gravest(cells), float(ratio_log_e(measure.ratio)))
+
+
+def pool_harm(plan: Plan, cohorts: Sequence[Assessed]) -> tuple[Pooled, ...]:
+    """The guardrails that are harmful in some cohort by the evidence of all together (`statistics.verdict`)."""
+    usable = [cohort.measure.error is None and cohort.measure.unusable is None for cohort in cohorts]
+    guardrails = len(plan.guardrails)
+    found = verdict.judge_pooled(
+        np.stack([cohort.measure.harmful for cohort in cohorts]),
+        np.repeat(np.array(usable), guardrails).reshape(-1, guardrails),
+        verdict.equal_shares(len(plan.cohorts), guardrails),
+        plan.rollout.alpha,
+        verdict.POOLED_PART,
+    )
+    return tuple(
+        Pooled(tuple(cohort.cells[j] for cohort in cohorts), float(found.log_e[j]), float(found.limit[j]))
+        for j in np.flatnonzero(found.harmful).tolist()
+    )
 
 
 def set_stale(assessed: Assessed) -> Assessed:

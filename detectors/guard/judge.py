@@ -8,7 +8,7 @@ import numpy as np
 
 from homeostat.detectors.fixed_point import LIMIT
 from homeostat.detectors.guard import reasons
-from homeostat.detectors.guard.assess import GRAVEST_FIRST, Assessed, Cell, set_stale
+from homeostat.detectors.guard.assess import GRAVEST_FIRST, Assessed, Cell, Pooled, pool_harm, set_stale
 from homeostat.detectors.guard.measure import CohortMeasure
 from homeostat.detectors.guard.rollout_state import Plan
 from homeostat.detectors.statistics.mixture import log_mean_exp
@@ -70,18 +70,22 @@ def judge(plan: Plan, cohorts: Sequence[Assessed], situation: Situation) -> Judg
     """The gravest state of any guardrail in any cohort, and the verdict that is due, if one is."""
     seen = tuple(set_stale(cohort) if situation.stale else cohort for cohort in cohorts)
     found = {cohort.health for cohort in seen}
-    health = next(state for state in GRAVEST_FIRST if state in found)
-    return Judgement(health, seen, situation.stale, _find(plan, seen, health, situation))
+    pooled = pool_harm(plan, seen)
+    health = Health.HARMFUL if pooled else next(state for state in GRAVEST_FIRST if state in found)
+    return Judgement(health, seen, situation.stale, _find(plan, seen, pooled, health, situation))
 
 
-def _find(plan: Plan, cohorts: Sequence[Assessed], health: Health, situation: Situation) -> Finding | None:
+def _find(
+    plan: Plan, cohorts: Sequence[Assessed], pooled: tuple[Pooled, ...], health: Health, situation: Situation
+) -> Finding | None:
     """In this order: a broken comparison, harm, too few traces, an expired lease, health, a budget that is used up."""
     exposing = situation.phase is RolloutPhase.EXPOSING
     if exposing and (mismatch := find_ratio_mismatch(plan, cohorts)) is not None:
         return Finding(Verdict.SAMPLE_RATIO, mismatch)
     if health is Health.HARMFUL and situation.held_for is not Verdict.SAMPLE_RATIO:
         harmful = tuple(cell for cohort in cohorts for cell in cohort.cells if cell.health is Health.HARMFUL)
-        return Finding(Verdict.HARMFUL, reasons.describe_harm(harmful), harmful)
+        together = tuple(cell for member in pooled for cell in member.cells if cell.health is not Health.HARMFUL)
+        return Finding(Verdict.HARMFUL, reasons.describe_harm(harmful, pooled), harmful + together)
     measures = [cohort.measure for cohort in cohorts]
     if exposing and (low := find_low_yield(plan, measures)) is not None:
         return Finding(Verdict.LOW_YIELD, low)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from homeostat.detectors.guard.assess import Cell
+from homeostat.detectors.guard.assess import Cell, Pooled
 from homeostat.schemas.decision import Health
 
 _NAMED = 3
@@ -42,12 +42,20 @@ def _describe_cell(cell: Cell, comparator: str, log_e: float, limit: float) -> s
     return f"{measure.signal} {observed} {comparator} {measure.tolerance:g} ({evidence}) in {_place(cell)}"
 
 
-def describe_harm(harmful: Sequence[Cell]) -> str:
-    """The guardrails that are worse than their tolerance, strongest evidence first."""
+def describe_pooled(pooled: Pooled) -> str:
+    """`edit_ratio > 0.05 in some of 6 cohorts (n=150 pairs together, e=1.3e3 ≥ 2.4e2)`."""
+    measure, pairs = pooled.cells[0].measure, sum(cell.measure.pairs for cell in pooled.cells)
+    evidence = f"n={pairs} pairs together, e={format_e(pooled.log_e)} ≥ {format_e(pooled.limit)}"
+    return f"{measure.signal} > {measure.tolerance:g} in some of {len(pooled.cells)} cohorts ({evidence})"
+
+
+def describe_harm(harmful: Sequence[Cell], pooled: Sequence[Pooled] = ()) -> str:
+    """The guardrails that are worse than their tolerance, strongest evidence first, named cohorts before all."""
     ordered = sorted(harmful, key=lambda cell: -cell.log_e_harmful)
     named = [describe_harmful_cell(cell) for cell in ordered[:_NAMED]]
     more = len(ordered) - len(named)
-    return "; ".join([*named, *([f"and {more} more"] if more else [])])
+    together = [describe_pooled(member) for member in sorted(pooled, key=lambda member: -member.log_e)[:_NAMED]]
+    return "; ".join([*named, *([f"and {more} more"] if more else []), *together])
 
 
 def describe_promotion(cells: Sequence[Cell]) -> str:

@@ -6,20 +6,16 @@ import pytest
 
 from homeostat.detectors.guard.stage import GuardStage
 from homeostat.schemas.canonical import derive_id, digest_document
-from homeostat.schemas.control import Tick
 from homeostat.schemas.decision import Health, Verdict
 from homeostat.schemas.intent import IntentAction
-from homeostat.schemas.partition import partition_of
-from homeostat.schemas.roles import SignerRole
 from homeostat.schemas.rollout import RolloutPhase
-from homeostat.schemas.topics import DEAD_LETTERS, DECISIONS, EVIDENCE, INTENTS, LEASES
+from homeostat.schemas.topics import DECISIONS, EVIDENCE, INTENTS, LEASES
 from tests.builders import documents
 from tests.builders.documents import ROLLOUT_ID
 from tests.builders.evidence import TOLERANCES, echo, from_leaf, ratio
 from tests.builders.guard_log import GuardLog
 from tests.builders.keys import trust
-from tests.builders.scenario import Scenario, control
-from tests.builders.traces import Draft
+from tests.builders.scenario import Scenario
 
 FINE = {name: [0.0] * 400 for name in TOLERANCES}
 """Enough equal pairs for every guardrail, the binary one with the narrow tolerance too."""
@@ -78,7 +74,8 @@ def test_harm_rolls_every_target_back_with_its_numbers() -> None:
     )
     assert decision.deciding == ("omission",)
     assert decision.reason.startswith("omission +0.220 > 0.05 (n=80 pairs, e=")
-    assert "≥ 4.8e2) in tenant-1/cardiology/scribe" in decision.reason
+    assert "≥ 9.6e2) in tenant-1/cardiology/scribe" in decision.reason
+    assert decision.reason.endswith("omission > 0.05 in some of 4 cohorts (n=80 pairs together, e=2.9e4 ≥ 2.4e2)")
     assert (decision.pairs, decision.sessions, decision.share) == (80, 160, 0.0)
     assert len(decision.guardrails) == 24
     intents = [intent for intent in log.intents if intent.action is IntentAction.ROLL_BACK]
@@ -88,6 +85,19 @@ def test_harm_rolls_every_target_back_with_its_numbers() -> None:
     assert (final.phase, final.ttl_ms, final.expires_ms) == (RolloutPhase.ROLLED_BACK, 0, log.scenario.now_ms)
     assert log.tick() == []
     assert log.say(FINE) == []
+
+
+def test_harm_that_no_cohort_shows_alone_rolls_back_and_names_the_guardrail() -> None:
+    specialties = ("cardiology", "oncology", "urology")
+    log = GuardLog(rollout=documents.rollout(("tenant-1",), specialties))
+    log.begin()
+    for specialty in specialties:
+        log.say({"omission": [0.2] * 28, "edit_ratio": [0.0] * 28}, specialty=specialty)
+    decision = log.decisions[-1]
+    assert (decision.verdict, decision.phase) == (Verdict.HARMFUL, RolloutPhase.ROLLED_BACK)
+    assert decision.deciding == ("omission",)
+    assert decision.reason.startswith("omission > 0.05 in some of 3 cohorts (n=56 pairs together, e=")
+    assert all(cell.health is not Health.HARMFUL for cell in decision.guardrails)
 
 
 def test_decisions_leave_before_their_intents() -> None:
@@ -319,42 +329,3 @@ def test_unknown_guardrails_are_an_error_and_nothing_begins() -> None:
         Health.ERROR,
         "1 guardrails > 0 are not declared in the policy: charm",
     )
-
-
-@pytest.mark.parametrize(
-    "draft",
-    [
-        Draft(b"x", b"not json", [("ce_type", b"homeostat.evidence")]),
-        Draft(b"x", b"{}", [("ce_type", b"homeostat.unheard_of")]),
-        Draft(b"x", None, []),
-        from_leaf(echo(1, documents.START_MS, source=7, count=1)),
-        from_leaf(echo(1, documents.START_MS, source=0, count=9)),
-        Draft(b"control", b"{}", [("hs-control", b"tick")]),
-    ],
-)
-def test_hostile_records_are_dead_lettered_and_the_stage_goes_on(draft: Draft) -> None:
-    log = GuardLog()
-    (output,) = log.add(draft)
-    assert (output.topic, output.signer, output.key) == (DEAD_LETTERS, "dead_letter", b"evidence.v1/0")
-    assert log.begin()
-
-
-def test_a_rollout_of_another_partition_is_refused() -> None:
-
-    elsewhere = 1 - partition_of(ROLLOUT_ID.encode(), 2)
-    stage = GuardStage(elsewhere, 2, 1, trust())
-    scenario = Scenario(EVIDENCE, elsewhere)
-    scenario.begin(None, [documents.document(documents.rollout())])
-    scenario.add(from_leaf(echo(0, scenario.now_ms)))
-    assert [output.topic for output in stage.apply(scenario.log)] == [DEAD_LETTERS]
-    assert stage.rollouts == {}
-
-
-def test_a_forged_tick_moves_no_clock() -> None:
-    log = GuardLog()
-    log.begin()
-
-    forged = Tick(topic=EVIDENCE, partition=0, at_ms=log.scenario.now_ms + 10**9)
-    log.scenario.wait(10**6)
-    assert [output.topic for output in log.add(control(forged, SignerRole.GATEWAY))] == [DEAD_LETTERS]
-    assert log.stage.rollouts[ROLLOUT_ID].phase is RolloutPhase.EXPOSING
