@@ -45,7 +45,7 @@ class Running:
 def all_faults() -> dict[str, Fault]:
     """Every named fault: failpoints in turn on both roles, then what happens to processes and brokers."""
     faults: dict[str, Fault] = {
-        name: _at_failpoint(name, ROLES[number % len(ROLES)]) for number, name in enumerate(ALL_FAILPOINTS)
+        name: at_failpoint(name, ROLES[number % len(ROLES)]) for number, name in enumerate(ALL_FAILPOINTS)
     }
     faults |= {name: _at_gateway_failpoint(name) for name in GATEWAY_FAILPOINTS}
     faults |= {f"kill -9 {role}": _kill(role) for role in ROLES}
@@ -59,9 +59,11 @@ def all_faults() -> dict[str, Fault]:
     }
 
 
-def _at_failpoint(name: str, role: str) -> Fault:
+def at_failpoint(name: str, role: str, passes: int = 1) -> Fault:
+    """Killed when a worker of the role passes a point for the n-th time, and started again."""
+
     def harm(running: Running) -> None:
-        armed = f"{name}:kill"
+        armed = f"{name}:kill:{passes}"
         if name in _AT_START:
             running.kill(role)
             _await_killed(running.trial.worker(role, armed))

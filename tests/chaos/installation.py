@@ -125,11 +125,19 @@ class Installation:
         except (httpx.HTTPError, json.JSONDecodeError):
             return -1
 
-    def settle(self, roles: tuple[str, ...] = tuple(ROLE_STAGES)) -> None:
-        """Wait until the roles' groups have committed everything that is in their inputs, twice in a row."""
-        for role in roles:
-            wait_for(lambda role=role: self._is_settled(role), f"role {role} to have read everything")  # type: ignore[misc] # a default binds the loop's value
-        wait_for(lambda: all(self._is_settled(role) for role in roles), "everything to have been read")
+    def settle(self) -> None:
+        """Wait until both groups have committed everything that is in their inputs, twice in a row."""
+        unread: list[str] = ["nothing was looked at"]
+
+        def look() -> bool:
+            unread[:] = [text for role in ROLE_STAGES for text in self._find_unread(role)]
+            return not unread
+
+        try:
+            wait_for(look, "everything to be read")
+            wait_for(look, "everything to be read, once more")
+        except AssertionError as error:
+            raise AssertionError(f"{error}: {unread}") from None
 
     def end(self, child: Child, number: signal.Signals = signal.SIGTERM, limit_s: float = 20.0) -> int:
         """Send a signal and wait for the end; the exit status."""
@@ -147,14 +155,14 @@ class Installation:
             child.signal(signal.SIGCONT)
         self.children.stop()
 
-    def _is_settled(self, role: str) -> bool:
-        ends = {
-            (topic, part): end
+    def _find_unread(self, role: str) -> list[str]:
+        committed = self._committed(f"{self.kafka.group_prefix}-{role}")
+        return [
+            f"{topic}[{part}] at {committed.get((topic, part))} of {end}"
             for topic in (STAGE_INPUTS[stage] for stage in ROLE_STAGES[role])
             for part, end in self._ends(topic).items()
-        }
-        committed = self._committed(f"{self.kafka.group_prefix}-{role}")
-        return bool(committed) and all(committed.get(place, 0) >= end for place, end in ends.items())
+            if committed.get((topic, part), -1) < end
+        ]
 
     def _ends(self, topic: str) -> dict[int, int]:
         with TopicReader(self.kafka, topic) as reader:

@@ -129,6 +129,16 @@ def _compare_commands(trial: Installation) -> list[str]:
     return wrong + [f"{t} has {held.get(t)} instead of {g}" for t, g in newest.items() if held.get(t) != g]
 
 
+def read_newest_generations(trial: Installation) -> dict[str, int]:
+    """By target, the generation of its newest desired state on the topic."""
+    states = [
+        parse_message(DesiredState, read_envelope(record.value)[1])[0]
+        for records in read_partitions(trial, COMMANDS).values()
+        for record in records
+    ]
+    return {state.target.key: state.generation for state in states}
+
+
 def _is_latest(output: Output) -> bool:
     """Compaction may have taken an older record of a compacted topic."""
     return TOPICS[output.topic].cleanup is Cleanup.COMPACT
