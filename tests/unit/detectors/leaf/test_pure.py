@@ -6,8 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from homeostat.schemas.canonical import derive_id
 from homeostat.schemas.trace import Arm
 from tests.builders import traces
@@ -37,7 +35,6 @@ def digest() -> str:
     return hashlib.sha256(repr((outputs, sorted(stage.state_records().items()))).encode()).hexdigest()
 
 
-@pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="compares with the compiled form")
 def test_compiled_and_pure_give_the_same_bytes() -> None:
     code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from {__name__} import digest; print(digest())"
     environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
