@@ -9,6 +9,7 @@ import argparse
 import json
 import time
 from collections.abc import Iterator
+from itertools import islice
 from random import Random
 
 from homeostat.detectors.leaf.stage import LeafStage
@@ -39,7 +40,10 @@ def bench_policy() -> object:
 
 
 def traces(count: int, first_offset: int, start_ms: int, random: Random) -> Iterator[LogRecord]:
-    """`count` traces spread evenly over the cohorts, `RATE_PER_S` of them a second of log time."""
+    """`count` traces spread evenly over the cohorts, `RATE_PER_S` of them a second of log time.
+
+    Made one by one as they are asked for: a worker's records are fresh from the broker too.
+    """
     keyed = {f"tenant-{t:03d}": start_trace_mac(tenant_key(f"tenant-{t:03d}")) for t in range(TENANTS)}
     actor = derive_id("actor")
     for i in range(count):
@@ -83,19 +87,24 @@ def main() -> None:
     stage.apply(scenario.log)
     print(f"first records (load or compile the kernel): {time.process_time() - began:.2f} s CPU")
     warm = TENANTS * SPECIALTIES * (FIRST_SESSIONS + 1) + 21 * RATE_PER_S
-    log = list(traces(warm, len(scenario.log), scenario.now_ms, random))
-    began = time.process_time()
-    stage.apply(log)
-    print(f"warm-up with sealing: {(time.process_time() - began) / warm * 1e6:.2f} us a trace")
-    stage.drain_changes()
-    log = list(traces(count, stage.next_offset, log[-1].timestamp + 1, random))
-    spent = checkpoint_s = 0.0
-    checkpoints = records = size = 0
-    for first in range(0, count, BATCH):
+    made = traces(warm, len(scenario.log), scenario.now_ms, random)
+    spent = 0.0
+    while batch := list(islice(made, BATCH)):
         began = time.process_time()
-        stage.apply(log[first : first + BATCH])
+        stage.apply(batch)
         spent += time.process_time() - began
-        if first % RATE_PER_S == 0:
+        last_ms = batch[-1].timestamp
+    print(f"warm-up with sealing: {spent / warm * 1e6:.2f} us a trace")
+    stage.drain_changes()
+    made = traces(count, stage.next_offset, last_ms + 1, random)
+    spent = checkpoint_s = 0.0
+    checkpoints = records = size = done = 0
+    while batch := list(islice(made, BATCH)):
+        began = time.process_time()
+        stage.apply(batch)
+        spent += time.process_time() - began
+        done += len(batch)
+        if done % RATE_PER_S == 0:
             began = time.process_time()
             changes = stage.drain_changes()
             checkpoint_s += time.process_time() - began

@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 
-from homeostat.detectors.compiled import compiled
 from homeostat.detectors.fixed_point import LOG_E_SCALE, VALUE_SCALE, Floats
 from homeostat.detectors.leaf.arrays import (
     BASELINE,
@@ -23,6 +22,7 @@ from homeostat.detectors.leaf.arrays import (
     LayerArrays,
     SessionArrays,
 )
+from homeostat.detectors.leaf.inlined import inlined
 from homeostat.detectors.leaf.plan import QUOTA, RATE_PER_MS, THRESHOLD, WORK, PlanArrays
 from homeostat.detectors.statistics.bets import MONITOR_BETS
 from homeostat.detectors.statistics.e_shiryaev_roberts import EVIDENCE_CAP
@@ -33,7 +33,7 @@ _BIN_SHIFT = 15
 _LAST_BIN = 31
 
 
-@compiled
+@inlined
 def read_values(row: int, plan: PlanArrays, sessions: SessionArrays, values: Ints) -> int:
     """Write the session's mean per signal (2⁻²⁰, rounded half up; −1 for none) into `values`; how many there are."""
     found = 0
@@ -54,7 +54,7 @@ def read_values(row: int, plan: PlanArrays, sessions: SessionArrays, values: Int
     return found
 
 
-@compiled
+@inlined
 def add_moments(slot: int, values: Ints, cohorts: CohortArrays) -> None:
     """Add the session to the cohort's moments and histogram (32 equal bins of [0, 1], 1 in the last)."""
     for s in range(values.shape[0]):
@@ -69,7 +69,7 @@ def add_moments(slot: int, values: Ints, cohorts: CohortArrays) -> None:
         cohorts.histogram[slot, s, min(x >> _BIN_SHIFT, _LAST_BIN)] += 1
 
 
-@compiled
+@inlined
 def push_ring(slot: int, lane: int, due_ms: int, values: Ints, plan: PlanArrays, cohorts: CohortArrays) -> None:
     """Keep the session's values of its lane in the cohort's ring of recent sessions."""
     row = cohorts.ring_count[slot, lane] % cohorts.ring.shape[1]
@@ -80,7 +80,7 @@ def push_ring(slot: int, lane: int, due_ms: int, values: Ints, plan: PlanArrays,
     cohorts.ring_count[slot, lane] += 1
 
 
-@compiled
+@inlined
 def add_layer(row: int, records: int, home: int, values: Ints, cohorts: CohortArrays, layers: LayerArrays) -> None:
     """Add the session's values to a parent's open bucket."""
     layers.tally[row, 0] += 1
@@ -101,7 +101,7 @@ def add_layer(row: int, records: int, home: int, values: Ints, cohorts: CohortAr
             layers.sums[row, s, 5] += math.floor(cohorts.reference[home, s, 1] * VALUE_SCALE + 0.5)
 
 
-@compiled
+@inlined
 def add_layer_bets(row: int, s: int, log_e: Ints, layers: LayerArrays) -> None:
     """Add one signal's log-e of both directions (int64 [2, bet]) to a parent's open bucket."""
     for side in range(2):
@@ -109,29 +109,33 @@ def add_layer_bets(row: int, s: int, log_e: Ints, layers: LayerArrays) -> None:
             layers.log_e[row, s, side, k] += log_e[side, k]
 
 
-@compiled
-def bet(stakes: Floats, gain: float, weight: float, evidence: Floats, log_e: Ints, wants_log: bool) -> float:
-    """Fold e_k = 1 + λ_k·gain into M_k ← (M_k + w)·e_k and give Σ π_k M_k; log e_k at 2⁻³² nats where wanted."""
+@inlined
+def bet(slot: int, home: int, s: int, side: int, gain: float, weight: float, cohorts: CohortArrays) -> float:
+    """Fold e_k = 1 + λ_k·gain into M_k ← (M_k + w)·e_k and give Σ π_k M_k."""
     total = 0.0
     for k in range(MONITOR_BETS):
-        e = 1.0 + stakes[k] * gain
-        m = min((evidence[k] + weight) * e, EVIDENCE_CAP)
-        evidence[k] = m
+        e = 1.0 + cohorts.stakes[home, s, side, k] * gain
+        m = min((cohorts.evidence[slot, s, side, k] + weight) * e, EVIDENCE_CAP)
+        cohorts.evidence[slot, s, side, k] = m
         total += m
-    if wants_log:
-        for k in range(MONITOR_BETS):
-            log_e[k] = math.floor(math.log(1.0 + stakes[k] * gain) * LOG_E_SCALE)
     return total / MONITOR_BETS
 
 
-@compiled
+@inlined
+def write_log_e(home: int, s: int, side: int, gain: float, cohorts: CohortArrays, log_e: Ints) -> None:
+    """Write log e_k at 2⁻³² nats, rounded down, into `log_e` [side, bet]."""
+    for k in range(MONITOR_BETS):
+        log_e[side, k] = math.floor(math.log(1.0 + cohorts.stakes[home, s, side, k] * gain) * LOG_E_SCALE)
+
+
+@inlined
 def note_alarm(
-    slot: int, s: int, side: int, mixture: float, evidence: Floats, events: Ints, numbers: Floats, cursor: Ints
+    slot: int, s: int, side: int, mixture: float, cohorts: CohortArrays, events: Ints, numbers: Floats, cursor: Ints
 ) -> None:
     """Note a crossing and the bet that carried it; M is 0 again."""
     best = 0
     for k in range(1, MONITOR_BETS):
-        if evidence[k] > evidence[best]:
+        if cohorts.evidence[slot, s, side, k] > cohorts.evidence[slot, s, side, best]:
             best = k
     at = cursor[EVENTS]
     events[at, 0] = EVENT_ALARM
@@ -141,10 +145,11 @@ def note_alarm(
     events[at, 4] = best
     numbers[at] = mixture
     cursor[EVENTS] = at + 1
-    evidence[:] = 0.0
+    for k in range(MONITOR_BETS):
+        cohorts.evidence[slot, s, side, k] = 0.0
 
 
-@compiled
+@inlined
 def step_monitors(
     slot: int,
     due_ms: int,
@@ -173,16 +178,17 @@ def step_monitors(
                 continue
             null = cohorts.null[home, s, side]
             gain = x - null if side == 0 else null - x
-            evidence = cohorts.evidence[slot, s, side]
-            mixture = bet(cohorts.stakes[home, s, side], gain, weight, evidence, log_e[side], feeds)
+            mixture = bet(slot, home, s, side, gain, weight, cohorts)
+            if feeds:
+                write_log_e(home, s, side, gain, cohorts, log_e)
             if mixture >= plan.weights[THRESHOLD]:
-                note_alarm(slot, s, side, mixture, evidence, events, numbers, cursor)
+                note_alarm(slot, s, side, mixture, cohorts, events, numbers, cursor)
         for p in range(parents.shape[0]):
             if parents[p] >= 0:
                 add_layer_bets(parents[p], s, log_e, layers)
 
 
-@compiled
+@inlined
 def choose_parents(
     slot: int,
     flags: int,
@@ -215,7 +221,7 @@ def choose_parents(
         parents[p] = cohorts.layers[slot, p]
 
 
-@compiled
+@inlined
 def collect_baseline(slot: int, lane: int, mark: int, cohorts: CohortArrays, events: Ints, cursor: Ints) -> None:
     """Count a session of the baseline arm that began after the decision to seal; note when there are enough."""
     if cohorts.arm[slot] != BASELINE or cohorts.collects[slot, lane] == 0 or mark <= cohorts.seal_after[slot]:
@@ -230,7 +236,7 @@ def collect_baseline(slot: int, lane: int, mark: int, cohorts: CohortArrays, eve
     cursor[EVENTS] = at + 1
 
 
-@compiled
+@inlined
 def close_values(
     row: int,
     due_ms: int,

@@ -55,6 +55,7 @@ from homeostat.detectors.leaf.arrays import (
     WindowArrays,
 )
 from homeostat.detectors.leaf.close import close_values
+from homeostat.detectors.leaf.inlined import inlined
 from homeostat.detectors.leaf.pair import close_pair_session, start_pair_session
 from homeostat.detectors.leaf.plan import FEEDBACK, SESSION_MS, WORK, PlanArrays
 from homeostat.detectors.leaf.window import slide_window
@@ -62,7 +63,7 @@ from homeostat.detectors.leaf.window import slide_window
 _NEVER = 2**62
 
 
-@compiled
+@inlined
 def open_session(row: int, line: Ints, sessions: SessionArrays, cursor: Ints) -> None:
     """Begin a session in its row."""
     sessions.slot[row] = line[SLOT]
@@ -77,7 +78,7 @@ def open_session(row: int, line: Ints, sessions: SessionArrays, cursor: Ints) ->
     cursor[TAIL] += 1
 
 
-@compiled
+@inlined
 def add_record(row: int, line: Ints, values: Floats, plan: PlanArrays, sessions: SessionArrays) -> None:
     """Add one trace's values (scaled to [0, 1], then 2⁻²⁰ rounded half up) to its session."""
     sessions.records[row] += 1
@@ -93,7 +94,7 @@ def add_record(row: int, line: Ints, values: Floats, plan: PlanArrays, sessions:
             sessions.counts[row, s] += 1
 
 
-@compiled
+@inlined
 def note_release(slot: int, release: int, cohorts: CohortArrays) -> None:
     """Move a release to the front of those seen lately in the cohort."""
     seen = cohorts.releases[slot]
@@ -109,7 +110,7 @@ def note_release(slot: int, release: int, cohorts: CohortArrays) -> None:
     cohorts.dirty[slot] = 1
 
 
-@compiled
+@inlined
 def note_rollout(line: Ints, cohorts: CohortArrays, pairs: PairArrays) -> None:
     """Note that a rollout's arm is alive, or that a record came too late for its session."""
     pair = line[PAIR]
@@ -123,7 +124,7 @@ def note_rollout(line: Ints, cohorts: CohortArrays, pairs: PairArrays) -> None:
         pairs.tally[pair, LATE_RECORDS] += 1
 
 
-@compiled
+@inlined
 def fold_row(
     line: Ints,
     values: Floats,
@@ -163,7 +164,7 @@ def fold_row(
             start_pair_session(line[PAIR], side, pairs, counts)
 
 
-@compiled
+@inlined
 def advance(
     now: int,
     bucket_ms: int,

@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from homeostat.detectors.compiled import compiled
 from homeostat.detectors.leaf.arrays import (
     ACCEPTED,
     ELIGIBLE,
@@ -14,13 +13,14 @@ from homeostat.detectors.leaf.arrays import (
     Ints,
     WindowArrays,
 )
+from homeostat.detectors.leaf.inlined import inlined
 from homeostat.detectors.leaf.plan import BUILD_RATIO, LEAST_RECORDS, WINDOW, PlanArrays
 
 LEAST_TENANTS: Final = 3
 """Of fewer tenants, 'most' would be one or two that send nonsense."""
 
 
-@compiled
+@inlined
 def judge_tenant(tenant: int, sign: int, plan: PlanArrays, window: WindowArrays, cursor: Ints) -> None:
     """Add (sign 1) or take off (−1) a tenant among those with enough records, and those mostly misshapen."""
     seen = window.seen[tenant]
@@ -30,7 +30,7 @@ def judge_tenant(tenant: int, sign: int, plan: PlanArrays, window: WindowArrays,
             cursor[UNFIT] += sign
 
 
-@compiled
+@inlined
 def shift_window(tenant: int, code: int, by: int, plan: PlanArrays, window: WindowArrays, cursor: Ints) -> None:
     """Count a record into (by 1) or out of (−1) its tenant's share of the window."""
     judge_tenant(tenant, -1, plan, window, cursor)
@@ -42,7 +42,7 @@ def shift_window(tenant: int, code: int, by: int, plan: PlanArrays, window: Wind
     judge_tenant(tenant, 1, plan, window, cursor)
 
 
-@compiled
+@inlined
 def slide_window(tenant: int, code: int, plan: PlanArrays, window: WindowArrays, cursor: Ints) -> None:
     """Take an authenticated record into the window of the last ones, and say whether this build refuses most."""
     at = cursor[WINDOW_NEXT]
