@@ -15,10 +15,13 @@ RUN useradd --create-home --uid 10001 homeostat && install -d -o homeostat -g ho
 COPY --from=build /opt/homeostat /opt/homeostat
 ENV PATH=/opt/homeostat/bin:$PATH \
     PYTHONUNBUFFERED=1 \
+    NUMBA_CACHE_DIR=/home/homeostat/.cache/numba \
     HOMEOSTAT_LOG_FORMAT=json \
     HOMEOSTAT_WORKER__DATA_FOLDER=/data \
     HOMEOSTAT_KEYS__TRUST_FOLDER=/keys/trust
 USER homeostat
 WORKDIR /home/homeostat
+# so that a worker does not compile before it joins its group
+RUN python -m homeostat.detectors.leaf.warm_up
 ENTRYPOINT ["homeostat"]
 CMD ["--help"]

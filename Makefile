@@ -40,7 +40,7 @@ test: $(STAMP) ## Run all tests (ARGS="-k word" for some, WORKERS=n for more pro
 
 coverage: $(STAMP) ## Branch coverage of schemas and detectors, with the compiler off; fails under 95 %
 	@$(BIN)/coverage erase
-	@NUMBA_DISABLE_JIT=1 $(BIN)/coverage run --source=schemas,detectors -m pytest --numprocesses $(WORKERS) -m "not kafka" $(ARGS)
+	@NUMBA_DISABLE_JIT=1 $(BIN)/coverage run --source=schemas,detectors -m pytest --numprocesses $(WORKERS) -m "not kafka" --ignore tests/house --timeout 900 $(ARGS)
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report --fail-under=95 --skip-covered
 
