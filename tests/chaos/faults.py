@@ -20,6 +20,7 @@ from tests.chaos.installation import Installation, wait_for
 Fault = Callable[["Running"], None]
 ROLES = tuple(ROLE_STAGES)
 _AT_START = frozenset({"claim.before_restore", "restore.during", "restore.after"})
+_TRIES = 8
 _AT_STOP, _AT_REVOKE = "stop.final_checkpoint", "revoke.before_final_checkpoint"
 
 
@@ -71,7 +72,7 @@ def at_failpoint(name: str, role: str, passes: int = 1) -> Fault:
             running.trial.end(running.workers[role])
             _restart_armed(running, role, armed)
             if name == _AT_STOP:
-                running.workers[role].signal(signal.SIGTERM)
+                _stop_until_killed(running, role, armed)
             elif name == _AT_REVOKE:
                 _join_until(running, role)
             _await_killed(running.workers[role])
@@ -84,6 +85,14 @@ def _restart_armed(running: Running, role: str, armed: str) -> None:
     running.trial.replace(running.workers[role])
     running.workers[role] = running.trial.worker(role, armed)
     wait_for(lambda: _is_ready(running.workers[role]), f"{role} to serve, or to have met its failpoint")
+
+
+def _stop_until_killed(running: Running, role: str, armed: str) -> None:
+    """TERM, again and again: a worker that has just saved everything has no final checkpoint to be killed in."""
+    for _ in range(_TRIES):
+        if running.trial.end(running.workers[role]) != 0:
+            return
+        _restart_armed(running, role, armed)
 
 
 def _join_until(running: Running, role: str) -> None:

@@ -51,7 +51,7 @@ def trial_policy(dead_letters: object) -> Policy:
 class Installation:
     """Broker, keys, topics and processes of one trial; everything ends with `close`."""
 
-    def __init__(self, broker: LocalBroker, folder: Path, prefix: str, transactions: bool = True) -> None:
+    def __init__(self, broker: LocalBroker, folder: Path, prefix: str) -> None:
         self.broker, self.folder = broker, folder
         folder.mkdir(parents=True, exist_ok=True)
         self.kafka = KafkaSettings(bootstrap_servers=broker.address, group_prefix=prefix)
@@ -63,7 +63,7 @@ class Installation:
             ),
         )
         create_topics(self._admin(), platform=Platform(PARTITIONS))
-        self.children = Children(self._environment(prefix, transactions), folder)
+        self.children = Children(self._environment(prefix), folder)
         self._numbers: dict[str, int] = {}
         self.url = ""
 
@@ -184,7 +184,7 @@ class Installation:
         signer = load_signers(self.keys.private, [SignerRole.OPERATOR])[SignerRole.OPERATOR]
         publish_documents(self.kafka, signer, documents, limit_s=30)
 
-    def _environment(self, prefix: str, transactions: bool) -> dict[str, str]:
+    def _environment(self, prefix: str) -> dict[str, str]:
         return {
             "HOMEOSTAT_KAFKA__BOOTSTRAP_SERVERS": self.broker.address,
             "HOMEOSTAT_KAFKA__GROUP_PREFIX": prefix,
@@ -193,7 +193,6 @@ class Installation:
             "HOMEOSTAT_KEYS__PRIVATE_KEY_PATH": str(self.keys.private),
             "HOMEOSTAT_KEYS__MAC_MASTERS_FOLDER": str(self.keys.masters),
             "HOMEOSTAT_WORKER__CHECKPOINT_INTERVAL_S": "0.7",
-            "HOMEOSTAT_WORKER__TRANSACTIONS": "true" if transactions else "false",
             "HOMEOSTAT_HTTP__METRICS_PORT": "0",
             "HOMEOSTAT_LOG_FORMAT": "json",
         }

@@ -1,4 +1,7 @@
-"""Fault trials on real Kafka: after each fault every stage is exactly what the core makes of its own input."""
+"""Fault trials on real Kafka: after each fault every stage is exactly what the core makes of its own input.
+
+The negative control, transactions off, stands with the transport (`tests/integration/test_transport_exact.py`).
+"""
 
 import signal
 import sys
@@ -10,7 +13,7 @@ import pytest
 
 from homeostat.infra.broker.local import LocalBroker
 from homeostat.streams.demo.children import Child
-from tests.chaos.faults import Fault, Running, all_faults, at_failpoint
+from tests.chaos.faults import Fault, Running, all_faults
 from tests.chaos.installation import Installation, wait_for
 from tests.chaos.oracle import Found, compare, read_newest_generations
 from tests.integration.conftest import delete_all_topics
@@ -24,13 +27,11 @@ SMALL_AT_ONCE = 5
 
 
 @contextmanager
-def running_installation(
-    broker: LocalBroker, folder: Path, prefix: str, transactions: bool = True
-) -> Iterator["Rounds"]:
+def running_installation(broker: LocalBroker, folder: Path, prefix: str) -> Iterator["Rounds"]:
     """Everything up and serving, traffic about to begin."""
     broker.start()
     delete_all_topics(broker.address)
-    trial = Installation(broker, folder, prefix, transactions)
+    trial = Installation(broker, folder, prefix)
     try:
         control = trial.worker("control")
         running = Running(trial, seed=1)
@@ -92,13 +93,3 @@ def test_every_fault_leaves_every_stage_exact(kafka_broker: LocalBroker, tmp_pat
             compared = f"{found.inputs} read, {found.outputs} outputs, {found.repeats} repeats, {found.states} states"
             sys.stdout.write(f"{name}: {compared}\n")
             assert not found.wrong, f"after {name}: {len(found.wrong)} differences, such as {found.wrong[:3]}"
-
-
-def test_without_transactions_the_same_check_fails(kafka_broker: LocalBroker, tmp_path: Path) -> None:
-    wrong: list[str] = []
-    with running_installation(kafka_broker, tmp_path, "negative", transactions=False) as rounds:
-        for passes in (10, 20, 40):
-            wrong += rounds.play(at_failpoint("txn.after_k_sends", "observe", passes)).wrong
-            if wrong:
-                break
-    assert wrong, "state and outputs were exact without transactions: the check cannot fail"
