@@ -15,6 +15,8 @@ from homeostat.streams.simulator.plan import CANARIES, GATEWAY, WORKFLOW, Canary
 
 Cell = tuple[str, str, str]
 """tenant, specialty, guardrail."""
+Sums = tuple[tuple[int, ...], int, int]
+"""Of one cell's newest evidence: log-e of harm by bet, pairs, and the sum of differences (2⁻²⁰)."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +36,21 @@ class CanaryView:
 
     canary: Canary
     points: dict[Cell, list[Point]] = field(default_factory=dict)
+    together: dict[str, list[Point]] = field(default_factory=dict)
+    newest: dict[Cell, Sums] = field(default_factory=dict)
     begun: Decision | None = None
     ended: Decision | None = None
-    commanded_ms: dict[str, int] = field(default_factory=dict)
-    acked_ms: dict[str, int] = field(default_factory=dict)
-    end_generation: dict[str, int] = field(default_factory=dict)
+    exposes: dict[str, dict[int, bool]] = field(default_factory=dict)
+    applied_ms: dict[str, dict[int, int]] = field(default_factory=dict)
+
+    def add_up(self, guardrail: str, at_ms: int) -> None:
+        """One more point of a guardrail over all cohorts: log-e of harm added bet by bet."""
+        rows = [sums for (_, _, name), sums in self.newest.items() if name == guardrail]
+        pairs = sum(row[1] for row in rows)
+        mean = sum(row[2] for row in rows) / 2**20 / pairs if pairs else 0.0
+        harmful = mixture_log_e(np.sum([row[0] for row in rows], axis=0, dtype=np.int64))
+        weakest = min(points[-1].non_inferior for (_, _, name), points in self.points.items() if name == guardrail)
+        self.together.setdefault(guardrail, []).append(Point(at_ms, pairs, harmful, weakest, mean))
 
     @property
     def targets(self) -> list[str]:
@@ -51,8 +63,22 @@ class CanaryView:
         return RolloutPhase.EXPOSING if self.begun is not None else RolloutPhase.PENDING
 
     @property
+    def acked_ms(self) -> dict[str, int]:
+        """By target, when it acknowledged the state that took the exposure off; topics may be read in any order."""
+        found: dict[str, int] = {}
+        for target, states in self.exposes.items():
+            exposing = [generation for generation, exposes in states.items() if exposes]
+            ends = [generation for generation in states if exposing and generation > max(exposing)]
+            times = [
+                at for generation, at in self.applied_ms.get(target, {}).items() if ends and generation >= min(ends)
+            ]
+            if times:
+                found[target] = min(times)
+        return found
+
+    @property
     def acked(self) -> bool:
-        """Whether every target has acknowledged the desired state that the end led to."""
+        """Whether it has ended and every target has acknowledged the desired state that the end led to."""
         return self.ended is not None and set(self.acked_ms) == set(self.targets)
 
     @property
@@ -84,7 +110,10 @@ class Board:
                 mixture_log_e(np.array(row, np.int64)) for row in (sums.harmful, sums.non_inferior)
             )
             point = Point(evidence.log_time_ms, sums.pairs, harmful, non_inferior, mean)
-            view.points.setdefault((evidence.tenant, evidence.specialty, name), []).append(point)
+            cell = (evidence.tenant, evidence.specialty, name)
+            view.points.setdefault(cell, []).append(point)
+            view.newest[cell] = (sums.harmful, sums.pairs, sums.sum_d)
+            view.add_up(name, evidence.log_time_ms)
 
     def take_decision(self, decision: Decision, at_ms: int) -> None:
         """Note a rollout's begin or end."""
@@ -97,22 +126,22 @@ class Board:
             view.begun = decision
         self.lines.append((at_ms, f"{view.canary.name}: {decision.verdict.value} — {decision.reason}"))
 
-    def take_state(self, state: DesiredState, at_ms: int) -> None:
-        """Note the desired state that a rollout's end led to: one that exposes it no more."""
+    def take_state(self, state: DesiredState) -> None:
+        """Note which rollouts a generation of a target exposes."""
         for view in self.views.values():
-            exposed = any(exposure.rollout == view.canary.rollout for exposure in state.exposures)
-            if state.target.key in view.targets and view.ended is not None and not exposed:
-                view.commanded_ms.setdefault(state.target.key, at_ms)
-                view.end_generation.setdefault(state.target.key, state.generation)
+            if state.target.key in view.targets:
+                exposes = any(exposure.rollout == view.canary.rollout for exposure in state.exposures)
+                view.exposes.setdefault(state.target.key, {})[state.generation] = exposes
 
     def take_ack(self, ack: Acknowledgement, at_ms: int) -> None:
-        """Note that a target has taken over the state that ends a rollout."""
+        """Note that a target has taken a generation over."""
+        if ack.outcome is not AckOutcome.APPLIED:
+            return
         for view in self.views.values():
-            wanted = view.end_generation.get(ack.target.key)
-            if wanted is not None and ack.generation >= wanted and ack.outcome is AckOutcome.APPLIED:
-                if ack.target.key not in view.acked_ms:
-                    self.lines.append((at_ms, f"{ack.target.key} acknowledged generation {ack.generation}"))
-                view.acked_ms.setdefault(ack.target.key, at_ms)
+            times = view.applied_ms.setdefault(ack.target.key, {})
+            if ack.target.key in view.targets and ack.generation not in times:
+                times[ack.generation] = at_ms
+                self.lines.append((at_ms, f"{ack.target.key} acknowledged generation {ack.generation}"))
 
     def take_alarm(self, alarm: Alarm, at_ms: int) -> None:
         """Note an alarm."""

@@ -1,4 +1,8 @@
-"""The picture of a run: evidence of each canary over time, against the bounds that decide."""
+"""The picture of a run: evidence of each canary over time, against the bounds that decide.
+
+Thin lines are single cohorts, thick ones a guardrail over all cohorts together; each kind has its bound (see
+`detectors/statistics/verdict.py`).
+"""
 
 import math
 from pathlib import Path
@@ -7,6 +11,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from homeostat.detectors.statistics.verdict import POOLED_PART
 from homeostat.streams.demo.board import Board, CanaryView
 
 _COLOURS = {
@@ -47,19 +52,28 @@ def _draw_test(ax: Axes, view: CanaryView, test: str) -> None:
         label = None if guardrail in shown else guardrail
         shown.add(guardrail)
         ax.plot(times, values, color=_COLOURS.get(guardrail, "#000000"), linewidth=1.1, alpha=0.75, label=label)
-    limit = _limit(view, test)
-    if limit is not None:
-        ax.axhline(limit / math.log(10), color="#222222", linestyle="--", linewidth=1)
-        ax.annotate("bound", (0.995, limit / math.log(10)), xycoords=("axes fraction", "data"), ha="right", va="bottom")
+    if test == "harmful":
+        for guardrail, points in sorted(view.together.items()):
+            times = [(point.at_ms - begin) / 1000 for point in points]
+            values = [point.harmful / math.log(10) for point in points]
+            ax.plot(times, values, color=_COLOURS.get(guardrail, "#000000"), linewidth=2.4)
+    for name, limit in _limits(view, test).items():
+        ax.axhline(limit, color="#222222", linestyle="--", linewidth=1)
+        ax.annotate(name, (0.005, limit), xycoords=("axes fraction", "data"), ha="left", va="bottom", fontsize=8)
     ax.set_ylim(-4, 8 if test == "harmful" else 6)
     ax.set_xlabel("seconds since the first evidence")
     ax.set_ylabel(f"log₁₀ e: {_TEST[test]}")
     ax.spines[["top", "right"]].set_visible(False)
 
 
-def _limit(view: CanaryView, test: str) -> float | None:
+def _limits(view: CanaryView, test: str) -> dict[str, float]:
+    """The bounds by name, in powers of ten."""
     decision = view.ended
     if decision is None or not decision.guardrails:
-        return None
+        return {}
     first = decision.guardrails[0]
-    return first.limit_harmful if test == "harmful" else first.limit_non_inferior
+    if test == "non_inferior":
+        return {"bound, each cohort": first.limit_non_inferior / math.log(10)}
+    cohorts = len({(g.tenant, g.specialty) for g in decision.guardrails})
+    together = first.limit_harmful - math.log(cohorts * (1 - POOLED_PART) / POOLED_PART)
+    return {"bound, one cohort": first.limit_harmful / math.log(10), "bound, all together": together / math.log(10)}

@@ -68,16 +68,17 @@ class Screen:
 
 def _render_canary(view: CanaryView) -> RenderableType:
     table = Table(expand=True, box=None, pad_edge=False)
-    for column in ("guardrail", "pairs a cohort", "worst difference", "log₁₀ e harmful", "log₁₀ e not inferior"):
+    for column in ("guardrail", "pairs", "difference", "log₁₀ e harmful", "… strongest cohort", "log₁₀ e not inferior"):
         table.add_column(column, justify="left" if column == "guardrail" else "right")
-    for name in sorted({guardrail for _, _, guardrail in view.points}):
-        last = [points[-1] for (_, _, guardrail), points in view.points.items() if guardrail == name]
+    for name, together in sorted(view.together.items()):
+        cells = [points[-1] for (_, _, guardrail), points in view.points.items() if guardrail == name]
         table.add_row(
             name,
-            f"{min(p.pairs for p in last)}–{max(p.pairs for p in last)}",
-            f"{max((p.mean for p in last), default=0.0):+.3f}",
-            f"{max(p.harmful for p in last) / math.log(10):.1f}",
-            f"{min(p.non_inferior for p in last) / math.log(10):.1f}",
+            str(together[-1].pairs),
+            f"{together[-1].mean:+.3f}",
+            f"{together[-1].harmful / math.log(10):.1f}",
+            f"{max(point.harmful for point in cells) / math.log(10):.1f}",
+            f"{together[-1].non_inferior / math.log(10):.1f}",
         )
     phase = view.phase
     title = f"{view.canary.title} — [{_PHASE_STYLE.get(phase, 'yellow')}]{phase.value.replace('_', ' ')}[/]"

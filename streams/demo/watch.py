@@ -80,7 +80,7 @@ class Watch:
         elif ce_type == Decision.ce_type:
             board.take_decision(parse_message(Decision, read_envelope(value)[1])[0], now_ms)
         elif ce_type == DesiredState.ce_type:
-            board.take_state(parse_message(DesiredState, read_envelope(value)[1])[0], now_ms)
+            board.take_state(parse_message(DesiredState, read_envelope(value)[1])[0])
         elif ce_type == Acknowledgement.ce_type:
             board.take_ack(parse_message(Acknowledgement, read_envelope(value)[1])[0], now_ms)
         elif ce_type == Alarm.ce_type:
