@@ -1,37 +1,35 @@
 """The parents stage: adds up what the leaves bet for their parents, and judges the layers across partitions."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from homeostat.detectors.control_log import ControlLog, Folded
-from homeostat.detectors.frames import frame, unframe
+from homeostat.detectors.control_log import Folded
 from homeostat.detectors.outbox import Outbox
 from homeostat.detectors.parents.alarm_of import state_alarm
 from homeostat.detectors.parents.buckets import OpenBuckets, SealedBucket, Taken
 from homeostat.detectors.parents.cohort_state import CohortState
 from homeostat.detectors.parents.judge import judge_bucket
+from homeostat.detectors.record_stage import RecordStage
 from homeostat.detectors.trust import TrustStore
 from homeostat.schemas.base import Message
 from homeostat.schemas.control import MissingSource
-from homeostat.schemas.errors import PoisonRecord, SignatureRefused
+from homeostat.schemas.errors import PoisonRecord
 from homeostat.schemas.headers import CE_TYPE, find_header
-from homeostat.schemas.log import Output, Record
+from homeostat.schemas.log import Record
 from homeostat.schemas.parsing import parse_message
 from homeostat.schemas.partition import partition_of
 from homeostat.schemas.policy import Policy
 from homeostat.schemas.reasons import Refusal
 from homeostat.schemas.summary import Marker, Summary
-from homeostat.schemas.topics import ALARMS, STAGE_INPUTS
+from homeostat.schemas.topics import ALARMS
 
 CORRELATION_DOMAIN = "platform"
 MAX_COHORTS = 50_000
 """Parent cohorts a partition watches; a further one is counted and not judged."""
-_STATE_VERSION = 1
-_META, _COHORT = b"parents", b"cohort/"
+_COHORT = b"cohort/"
 
 
-class ParentsStage:
+class ParentsStage(RecordStage):
     """The parents of one partition of `summaries.v1`.
 
     `source_partition_count` is the number of partitions of `traces.v1`: a bucket is sealed when each has sent its
@@ -41,77 +39,45 @@ class ParentsStage:
     name = "parents"
 
     def __init__(self, partition: int, partition_count: int, source_partition_count: int, trust: TrustStore) -> None:
-        self._partition, self._partition_count = partition, partition_count
-        self._sources = source_partition_count
-        self._topic = STAGE_INPUTS[self.name]
-        self._control = ControlLog(self._topic, partition, trust)
+        super().__init__(partition, trust)
+        self._partition_count, self._sources = partition_count, source_partition_count
         self._buckets = OpenBuckets(source_partition_count)
         self._cohorts: dict[str, CohortState] = {}
         self._changed: set[str] = set()
-        self._next_offset = 0
-        self.counts: dict[str, int] = {}
         self.no_data: dict[int, int] = {}
-
-    @property
-    def next_offset(self) -> int:
-        return self._next_offset
 
     @property
     def cohorts(self) -> Mapping[str, CohortState]:
         """The parent cohorts by key, for those who show or test them; `no_data` counts buckets a source owed."""
         return self._cohorts
 
-    def apply(self, records: Sequence[Record]) -> list[Output]:
-        """Fold records in; gives the alarms of the buckets that became complete, and dead letters."""
-        outputs: list[Output] = []
-        for record in records:
-            if record.offset < self._next_offset:
-                continue
-            self._next_offset = record.offset + 1
-            outputs += self._apply_one(record)
-        return outputs
-
-    def state_records(self) -> dict[bytes, bytes]:
+    def _own_records(self) -> dict[bytes, bytes]:
         cohorts = {_COHORT + key.encode(): state.to_bytes() for key, state in self._cohorts.items()}
-        return {**self._control.state_records(), **self._buckets.state_records(), **cohorts, _META: self._encode_meta()}
+        return {**self._buckets.state_records(), **cohorts}
 
-    def drain_changes(self) -> list[tuple[bytes, bytes | None]]:
+    def _drain_own(self) -> list[tuple[bytes, bytes | None]]:
         changed, self._changed = self._changed, set()
         cohorts = [(_COHORT + key.encode(), self._cohorts[key].to_bytes()) for key in changed]
-        kept = [*self._control.drain_changes(), *self._buckets.drain_changes(), *cohorts]
-        return sorted([*kept, (_META, self._encode_meta())], key=lambda item: item[0])
+        return [*self._buckets.drain_changes(), *cohorts]
 
-    def restore(self, state_records: Mapping[bytes, bytes]) -> None:
-        self._control.restore(state_records)
-        if _META in state_records:
-            self._restore_meta(json.loads(unframe(state_records[_META], _STATE_VERSION)))
+    def _restore_own(self, state_records: Mapping[bytes, bytes]) -> None:
         self._buckets.restore(state_records)
         for key in sorted(key for key in state_records if key.startswith(_COHORT)):
             self._cohorts[key.removeprefix(_COHORT).decode()] = CohortState.from_bytes(state_records[key])
 
-    def _apply_one(self, record: Record) -> list[Output]:
-        try:
-            if self._control.is_control(record):
-                self._take_control(self._control.fold(record))
-                may_seal = True
-            else:
-                self._control.advance(record.timestamp, is_data=True)
-                may_seal = self._take(record)
-        except (PoisonRecord, SignatureRefused) as error:
-            self._count(f"refused_{error.reason.value}")
-            outbox, policy = self._open_outbox(record), self._control.policy
-            outbox.refuse(self._topic, record, error.reason, None if policy is None else policy.dead_letters)
-            return outbox.outputs
-        return self._seal(self._open_outbox(record)) if may_seal else []
-
-    def _take_control(self, folded: Folded) -> None:
+    def _take_control(self, folded: Folded, outbox: Outbox) -> None:
         message = folded.message
         if isinstance(message, MissingSource):
             source = message.source_partition
             if self._buckets.marked.get(source, (-1, -1))[1] > message.last_mark:
                 self._control.declare_present(source)
+        self._seal(outbox)
 
-    def _take(self, record: Record) -> bool:
+    def _take(self, record: Record, outbox: Outbox) -> None:
+        if self._admit(record):
+            self._seal(outbox)
+
+    def _admit(self, record: Record) -> bool:
         """Take a summary or a marker; tells whether a bucket may be complete now, or must be let go."""
         if not self._control.evaluated:
             self._count("not_evaluated")
@@ -128,9 +94,6 @@ class ParentsStage:
         self._control.declare_present(message.source_partition)
         return True
 
-    def _open_outbox(self, record: Record) -> Outbox:
-        return Outbox(self.name, self._partition, record.offset, self._control.log_time_ms)
-
     def _check_source(self, source: int) -> None:
         if source >= self._sources:
             raise PoisonRecord(Refusal.OUT_OF_RANGE, f"source partition {source} >= {self._sources}")
@@ -143,14 +106,13 @@ class ParentsStage:
         if marker.partition_count != self._sources:
             raise PoisonRecord(Refusal.OUT_OF_RANGE, f"{marker.partition_count} source partitions, not {self._sources}")
 
-    def _seal(self, outbox: Outbox) -> list[Output]:
+    def _seal(self, outbox: Outbox) -> None:
         policy = self._control.policy
         if policy is not None and self._control.evaluated:
             for sealed in self._buckets.seal(self._control.missing):
                 self._note_no_data(sealed)
                 for key in sorted(sealed.summaries):
                     self._judge(key, sealed, policy, outbox)
-        return outbox.outputs
 
     def _note_no_data(self, sealed: SealedBucket) -> None:
         self._count("sealed")
@@ -167,25 +129,19 @@ class ParentsStage:
         for judged in judge_bucket(state, sealed.bucket, summaries, policy, bool(sealed.no_data)):
             outbox.put(ALARMS, CORRELATION_DOMAIN, state_alarm(judged, state.cohort, policy, outbox))
 
-    def _count(self, name: str) -> None:
-        self.counts[name] = self.counts.get(name, 0) + 1
-
-    def _encode_meta(self) -> bytes:
-        fields = {
-            "next_offset": self._next_offset,
+    def _meta_fields(self) -> dict[str, Any]:
+        return {
+            **super()._meta_fields(),
             "sealed_through": self._buckets.sealed_through,
             "marked": {str(source): mark for source, mark in self._buckets.marked.items()},
             "no_data": {str(source): count for source, count in self.no_data.items()},
-            "counts": self.counts,
         }
-        return frame(json.dumps(fields, sort_keys=True).encode(), _STATE_VERSION)
 
     def _restore_meta(self, fields: dict[str, Any]) -> None:
-        self._next_offset = fields["next_offset"]
+        super()._restore_meta(fields)
         self._buckets.sealed_through = fields["sealed_through"]
         self._buckets.marked = {int(source): (bucket, mark) for source, (bucket, mark) in fields["marked"].items()}
         self.no_data = {int(source): count for source, count in fields["no_data"].items()}
-        self.counts = dict(fields["counts"])
 
 
 def _read(record: Record) -> Summary | Marker:

@@ -1,11 +1,10 @@
 """The sequencer: the only writer of desired states, one generation after another for every target."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from homeostat.detectors.control_log import ControlLog, Folded
-from homeostat.detectors.frames import frame, unframe
+from homeostat.detectors.control_log import Folded
 from homeostat.detectors.outbox import Outbox
+from homeostat.detectors.record_stage import RecordStage
 from homeostat.detectors.sequencer.acknowledge import acknowledge
 from homeostat.detectors.sequencer.authority import MAY_SIGN
 from homeostat.detectors.sequencer.consider import consider, remember
@@ -17,20 +16,18 @@ from homeostat.schemas.command import Acknowledgement
 from homeostat.schemas.dead_letter import Original, pack_original, unpack_original
 from homeostat.schemas.errors import PoisonRecord, SignatureRefused
 from homeostat.schemas.intent import Intent
-from homeostat.schemas.log import LogRecord, Output, Record
+from homeostat.schemas.log import LogRecord, Record
 from homeostat.schemas.parsing import parse_message
 from homeostat.schemas.partition import partition_of
 from homeostat.schemas.reasons import Refusal
 from homeostat.schemas.roles import SignerRole
-from homeostat.schemas.topics import COMMANDS, STAGE_INPUTS
+from homeostat.schemas.topics import COMMANDS
 
 MAX_WAITING = 32
 """Intents of one target that may wait for a document at the same time."""
-_STATE_VERSION = 1
-_META = b"sequencer"
 
 
-class SequencerStage:
+class SequencerStage(RecordStage):
     """The sequencer of one partition of `release.intents.v1`.
 
     Taking exposure away (END_EXPOSURE, ROLL_BACK) is obeyed at once, also before the first complete snapshot. Anything
@@ -41,66 +38,27 @@ class SequencerStage:
     name = "sequencer"
 
     def __init__(self, partition: int, partition_count: int, trust: TrustStore) -> None:
-        self._topic, self._partition, self._count_of_partitions = STAGE_INPUTS[self.name], partition, partition_count
-        self._trust = trust
-        self._control = ControlLog(self._topic, partition, trust)
+        super().__init__(partition, trust)
+        self._trust, self._count_of_partitions = trust, partition_count
         self._targets: dict[str, TargetState] = {}
         self._changed: set[str] = set()
-        self._next_offset = 0
-        self.counts: dict[str, int] = {}
-
-    @property
-    def next_offset(self) -> int:
-        return self._next_offset
 
     @property
     def targets(self) -> Mapping[str, TargetState]:
         """By key, every target of this partition."""
         return self._targets
 
-    def apply(self, records: Sequence[Record]) -> list[Output]:
-        """Fold records in; gives desired states and dead letters."""
-        outputs: list[Output] = []
-        for record in records:
-            if record.offset < self._next_offset:
-                continue
-            self._next_offset = record.offset + 1
-            outputs += self._apply_one(record)
-        return outputs
+    def _own_records(self) -> dict[bytes, bytes]:
+        return {state_key(key): state.to_bytes() for key, state in self._targets.items()}
 
-    def state_records(self) -> dict[bytes, bytes]:
-        targets = {state_key(key): state.to_bytes() for key, state in self._targets.items()}
-        return {**self._control.state_records(), **targets, _META: self._encode_meta()}
-
-    def drain_changes(self) -> list[tuple[bytes, bytes | None]]:
+    def _drain_own(self) -> list[tuple[bytes, bytes | None]]:
         changed, self._changed = self._changed, set()
-        targets = [(state_key(key), self._targets[key].to_bytes()) for key in changed]
-        kept = [*self._control.drain_changes(), *targets, (_META, self._encode_meta())]
-        return sorted(kept, key=lambda item: item[0])
+        return [(state_key(key), self._targets[key].to_bytes()) for key in changed]
 
-    def restore(self, state_records: Mapping[bytes, bytes]) -> None:
-        self._control.restore(state_records)
+    def _restore_own(self, state_records: Mapping[bytes, bytes]) -> None:
         for key in sorted(key for key in state_records if key.startswith(PREFIX)):
             state = TargetState.from_bytes(state_records[key])
             self._targets[state.target.key] = state
-        if _META in state_records:
-            fields = json.loads(unframe(state_records[_META], _STATE_VERSION))
-            self._next_offset, self.counts = fields["next_offset"], fields["counts"]
-
-    def _apply_one(self, record: Record) -> list[Output]:
-        try:
-            if self._control.is_control(record):
-                folded = self._control.fold(record)
-                outbox = self._open_outbox(record)
-                self._take_control(folded, outbox)
-            else:
-                self._control.advance(record.timestamp, is_data=True)
-                outbox = self._open_outbox(record)
-                self._take_intent(record, outbox)
-        except (PoisonRecord, SignatureRefused) as error:
-            outbox = self._open_outbox(record)
-            self._refuse(record, error.reason, outbox)
-        return outbox.outputs
 
     def _take_control(self, folded: Folded, outbox: Outbox) -> None:
         self._count(f"control_{folded.type.value}")
@@ -118,7 +76,7 @@ class SequencerStage:
         else:
             self._keep(moved)
 
-    def _take_intent(self, record: Record, outbox: Outbox) -> None:
+    def _take(self, record: Record, outbox: Outbox) -> None:
         intent, role = self._read(record)
         state = self._targets.get(intent.target.key, TargetState(target=intent.target))
         if any(waiting.intent == intent.intent for waiting in state.waiting):
@@ -193,22 +151,7 @@ class SequencerStage:
             return False
         return self._control.log_time_ms - waiting.since_ms > policy.times.lease_ttl_s * 1000
 
-    def _refuse(self, record: Record, reason: Refusal, outbox: Outbox) -> None:
-        policy = self._control.policy
-        outbox.refuse(self._topic, record, reason, None if policy is None else policy.dead_letters)
-        self._count(f"refused_{reason.value}")
-
     def _keep(self, state: TargetState) -> None:
         if self._targets.get(state.target.key) != state:
             self._targets[state.target.key] = state
             self._changed.add(state.target.key)
-
-    def _open_outbox(self, record: Record) -> Outbox:
-        return Outbox(self.name, self._partition, record.offset, self._control.log_time_ms)
-
-    def _count(self, name: str) -> None:
-        self.counts[name] = self.counts.get(name, 0) + 1
-
-    def _encode_meta(self) -> bytes:
-        fields = {"next_offset": self._next_offset, "counts": self.counts}
-        return frame(json.dumps(fields, sort_keys=True).encode(), _STATE_VERSION)

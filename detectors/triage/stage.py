@@ -1,12 +1,11 @@
 """The triage stage: alarms become drift events, classified, with the next step and its owner."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from homeostat.detectors.control_log import ControlLog, Folded
-from homeostat.detectors.frames import frame, unframe
+from homeostat.detectors.control_log import Folded
 from homeostat.detectors.outbox import Outbox
+from homeostat.detectors.record_stage import RecordStage
 from homeostat.detectors.triage.grouping import find_event, has_room
 from homeostat.detectors.triage.open_event import OpenEvent
 from homeostat.detectors.triage.report import Circumstances, report_event
@@ -15,23 +14,22 @@ from homeostat.detectors.trust import TrustStore
 from homeostat.schemas.alarm import Alarm
 from homeostat.schemas.control import ControlType
 from homeostat.schemas.decision import Decision
-from homeostat.schemas.errors import PoisonRecord, SignatureRefused
+from homeostat.schemas.errors import PoisonRecord
 from homeostat.schemas.headers import CE_TYPE, INDEX, find_header
-from homeostat.schemas.log import Output, Record
+from homeostat.schemas.log import Record
 from homeostat.schemas.parsing import parse_message
 from homeostat.schemas.partition import partition_of
 from homeostat.schemas.policy import Policy
 from homeostat.schemas.reasons import Refusal
-from homeostat.schemas.topics import DRIFT_EVENTS, STAGE_INPUTS
+from homeostat.schemas.topics import DRIFT_EVENTS
 from homeostat.schemas.trace import Arm
 
 QUIET_WINDOWS = 2
 """An event closes after this many correlation windows without an alarm."""
-_STATE_VERSION = 1
-_META, _EVENT, _ROLLOUT = b"triage", b"event/", b"rollout/"
+_EVENT, _ROLLOUT = b"event/", b"rollout/"
 
 
-class TriageStage:
+class TriageStage(RecordStage):
     """Triage of one partition of `alarms.v1`.
 
     An event is stated at its first alarm, and again at ticks if it changed, so that a storm of alarms costs a bounded
@@ -41,69 +39,32 @@ class TriageStage:
     name = "triage"
 
     def __init__(self, partition: int, partition_count: int, trust: TrustStore) -> None:
-        self._partition, self._partition_count = partition, partition_count
-        self._topic = STAGE_INPUTS[self.name]
-        self._control = ControlLog(self._topic, partition, trust)
+        super().__init__(partition, trust)
+        self._partition_count = partition_count
         self._events: dict[str, OpenEvent] = {}
         self._rollouts: dict[str, RolloutTimeline] = {}
         self._seen: dict[str, tuple[int, int]] = {}
         self._changed: set[bytes] = set()
-        self._next_offset = 0
-        self.counts: dict[str, int] = {}
-
-    @property
-    def next_offset(self) -> int:
-        return self._next_offset
 
     @property
     def open_events(self) -> Mapping[str, OpenEvent]:
         """The events that are open, by id."""
         return self._events
 
-    def apply(self, records: Sequence[Record]) -> list[Output]:
-        """Fold records in; gives drift events and dead letters."""
-        outputs: list[Output] = []
-        for record in records:
-            if record.offset < self._next_offset:
-                continue
-            self._next_offset = record.offset + 1
-            outputs += self._apply_one(record)
-        return outputs
-
-    def state_records(self) -> dict[bytes, bytes]:
+    def _own_records(self) -> dict[bytes, bytes]:
         events = {_EVENT + key.encode(): event.to_bytes() for key, event in self._events.items()}
         rollouts = {_ROLLOUT + key.encode(): timeline.to_bytes() for key, timeline in self._rollouts.items()}
-        return {**self._control.state_records(), **events, **rollouts, _META: self._encode_meta()}
+        return {**events, **rollouts}
 
-    def drain_changes(self) -> list[tuple[bytes, bytes | None]]:
+    def _drain_own(self) -> list[tuple[bytes, bytes | None]]:
         changed, self._changed = self._changed, set()
-        own = [(key, self._encode(key)) for key in changed]
-        return sorted([*self._control.drain_changes(), *own, (_META, self._encode_meta())], key=lambda item: item[0])
+        return [(key, self._encode(key)) for key in changed]
 
-    def restore(self, state_records: Mapping[bytes, bytes]) -> None:
-        self._control.restore(state_records)
-        if _META in state_records:
-            self._restore_meta(json.loads(unframe(state_records[_META], _STATE_VERSION)))
+    def _restore_own(self, state_records: Mapping[bytes, bytes]) -> None:
         events = [OpenEvent.from_bytes(data) for key, data in state_records.items() if key.startswith(_EVENT)]
         self._events = {event.event: event for event in sorted(events, key=lambda event: event.opened_at)}
         timelines = [RolloutTimeline.from_bytes(d) for key, d in state_records.items() if key.startswith(_ROLLOUT)]
         self._rollouts = {timeline.rollout: timeline for timeline in timelines}
-
-    def _apply_one(self, record: Record) -> list[Output]:
-        try:
-            if self._control.is_control(record):
-                folded = self._control.fold(record)
-                outbox = self._open_outbox(record)
-                self._take_control(folded, outbox)
-            else:
-                self._control.advance(record.timestamp, is_data=True)
-                outbox = self._open_outbox(record)
-                self._take(record, outbox)
-        except (PoisonRecord, SignatureRefused) as error:
-            self._count(f"refused_{error.reason.value}")
-            outbox, policy = self._open_outbox(record), self._control.policy
-            outbox.refuse(self._topic, record, error.reason, None if policy is None else policy.dead_letters)
-        return outbox.outputs
 
     def _take(self, record: Record, outbox: Outbox) -> None:
         policy = self._control.policy
@@ -126,9 +87,6 @@ class TriageStage:
         elif folded.changed and folded.type is ControlType.ACKNOWLEDGEMENT:
             for event in self._events.values():
                 self._touch(event, dirty=event.dirty or self._has_ended(event))
-
-    def _open_outbox(self, record: Record) -> Outbox:
-        return Outbox(self.name, self._partition, record.offset, self._control.log_time_ms)
 
     def _read(self, record: Record) -> Alarm:
         if find_header(record.headers, CE_TYPE) != Alarm.ce_type.encode():
@@ -235,20 +193,15 @@ class TriageStage:
         event.dirty = dirty
         self._changed.add(_EVENT + event.event.encode())
 
-    def _count(self, name: str) -> None:
-        self.counts[name] = self.counts.get(name, 0) + 1
-
     def _encode(self, key: bytes) -> bytes | None:
         if key.startswith(_ROLLOUT):
             return self._rollouts[key.removeprefix(_ROLLOUT).decode()].to_bytes()
         event = self._events.get(key.removeprefix(_EVENT).decode())
         return None if event is None else event.to_bytes()
 
-    def _encode_meta(self) -> bytes:
-        fields = {"next_offset": self._next_offset, "seen": self._seen, "counts": self.counts}
-        return frame(json.dumps(fields, sort_keys=True).encode(), _STATE_VERSION)
+    def _meta_fields(self) -> dict[str, Any]:
+        return {**super()._meta_fields(), "seen": self._seen}
 
     def _restore_meta(self, fields: dict[str, Any]) -> None:
-        self._next_offset = fields["next_offset"]
+        super()._restore_meta(fields)
         self._seen = {source: (mark, index) for source, (mark, index) in fields["seen"].items()}
-        self.counts = dict(fields["counts"])
