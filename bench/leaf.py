@@ -88,7 +88,7 @@ def main() -> None:
     print(f"first records (load or compile the kernel): {time.process_time() - began:.2f} s CPU")
     warm = TENANTS * SPECIALTIES * (FIRST_SESSIONS + 1) + 21 * RATE_PER_S
     made = traces(warm, len(scenario.log), scenario.now_ms, random)
-    spent = 0.0
+    spent, last_ms = 0.0, scenario.now_ms
     while batch := list(islice(made, BATCH)):
         began = time.process_time()
         stage.apply(batch)

@@ -24,6 +24,10 @@ def run_toy_worker(options: dict[str, str], folder: Path) -> None:
     sys.exit(_run(options, folder / "address"))
 
 
+def _write(address: Path, text: str) -> None:
+    address.write_text(text)
+
+
 def _run(options: dict[str, str], address: Path) -> int:
     configure_logging("json", options.get("log_level", "info"))
     clients.BATCH_BYTES = int(options.get("producer_batch_bytes", "150"))  # so that a checkpoint takes several sends
@@ -54,7 +58,7 @@ def _run(options: dict[str, str], address: Path) -> int:
             "trial",
             specs,
             Wiring(is_compacted=lambda topic: topic == latest),
-            on_listening=address.write_text,
+            on_listening=lambda text: _write(address, text),
         )
     except (TopicsUnfit, BrokerUnavailable) as error:
         sys.stderr.write(f"{error}\n")
