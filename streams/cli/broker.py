@@ -111,13 +111,14 @@ class FetchReport:
 
 @contextmanager
 def _terminate_as_interrupt() -> Iterator[None]:
-    """Lets TERM stop the command as Ctrl-C does."""
+    """Lets TERM stop the command as Ctrl-C does, and Ctrl-C where a shell in the background had it ignored."""
 
-    def interrupt(*_: object) -> None:
+    def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
