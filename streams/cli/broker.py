@@ -113,7 +113,7 @@ class FetchReport:
 def _terminate_as_interrupt() -> Iterator[None]:
     """Lets TERM stop the command as Ctrl-C does, and Ctrl-C where a shell in the background had it ignored."""
 
-    def interrupt(number: int, frame: FrameType | None) -> None:
+    def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
     before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGINT)}
