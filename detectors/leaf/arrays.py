@@ -26,7 +26,10 @@ SEGMENT: Final = 16
 class SessionArrays(NamedTuple):
     """Sessions in order of opening; the row of position p is p modulo the capacity, a power of two.
 
-    `sums` (int64 [row, signal], 2⁻²⁰) and `counts` add up the records' values; `mark` is the offset that opened it.
+    `sums` (int64 [row, signal], 2⁻²⁰) and `counts` add up the records' values; `mark` is the offset that opened it;
+    `name` is the numbered session id [row, (high, low, form)].
+    Derived: `table` finds positions (+ 1, 0 for none) by slot, lane and name, with open addressing; `marks` are the
+    first position kept and the places used in the table.
     """
 
     slot: Shorts
@@ -38,7 +41,59 @@ class SessionArrays(NamedTuple):
     mark: Ints
     sums: Ints
     counts: Shorts
+    name: Ints
     chunk_dirty: Bytes
+    table: Ints
+    marks: Ints
+
+
+class SeenArrays(NamedTuple):
+    """Trace ids in order of arrival; the row of number n is n modulo the capacity, a power of two.
+
+    `name` [row, (high, low, tenant and form)]. Derived: `table` finds numbers (+ 1, 0 for none) by name; `marks` are
+    the first number kept, the next one, and the places used in the table.
+    """
+
+    name: Ints
+    time_ms: Ints
+    table: Ints
+    marks: Ints
+
+
+class RouteArrays(NamedTuple):
+    """Known combinations of tags: `found` [route, (slot, pair, release, remark)], by tenant and the tags' bytes.
+
+    `table` holds numbers (+ 1, 0 for none) with open addressing; `tags` the bytes of all of them, route r's at
+    `starts[r]`; `size` the number of routes.
+    """
+
+    table: Ints
+    tenant: Ints
+    found: Ints
+    tags: Bytes
+    starts: Ints
+    size: Ints
+
+
+class ScanArrays(NamedTuple):
+    """What the scanner knows and where it writes.
+
+    `signal_words` are the names of the work signals, which fill the columns from `first_column` on; `checked` columns
+    must lie in [low, high]. `tenant_words` are the tenants by number, `tenant_numbers` stand for them beside ids.
+    Scratch: `spans` [field, (start, stop)] and `next_field`, the field that last followed each.
+    """
+
+    signal_words: Bytes
+    signal_starts: Ints
+    first_column: Ints
+    checked: Bytes
+    low: Floats
+    high: Floats
+    tenant_words: Bytes
+    tenant_starts: Ints
+    tenant_numbers: Ints
+    spans: Ints
+    next_field: Ints
 
 
 class CohortArrays(NamedTuple):
@@ -144,12 +199,15 @@ class WindowArrays(NamedTuple):
     misshapen: Shorts
 
 
-# What a batch's rows say, one int64 a column.
-KIND, TIME, OFFSET, SLOT, POSITION, FLAGS, TENANT, CODE, PAIR, RELEASE = range(10)
-COLUMNS = 10
-ROW_NOTHING, ROW_WORK, ROW_FEEDBACK, ROW_START, ROW_REFUSED = range(5)
-OPENS, KEEPS_PRIVATE, COMES_LATE = 1, 2, 4
+# What a batch's rows say, one int64 a column. The first seven are given; the scanner or the contract's decoder fills in
+# the rest of a row that comes as text. ID and SESSION have three columns: high, low, form (with the tenant for ID).
+KIND, TIME, OFFSET, TENANT, CODE, VALUE_BYTES, EVENT_BYTES = range(7)
+TEXT_AT, SLOT, FLAGS, PAIR, RELEASE, REMARK, ID, SESSION = 7, 8, 9, 10, 11, 12, 13, 16
+COLUMNS = 19
+ROW_NOTHING, ROW_WORK, ROW_FEEDBACK, ROW_START, ROW_REFUSED, ROW_TEXT, ROW_UNREAD, ROW_UNREAD_FEEDBACK = range(8)
+KEEPS_PRIVATE = 1
 NOT_COUNTED, ACCEPTED, REFUSED, MISSHAPEN = -1, 0, 1, 2
+REMARK_NONE, REMARK_LIMIT, REMARK_MISMATCH, REMARK_UNKNOWN = range(4)
 
 # Where the kernel stands; kept between calls.
 AT_ROW, CLOSE, TAIL, BUCKET_END, EVENTS, URGENT, WINDOW_NEXT, WINDOW_SIZE, ELIGIBLE, UNFIT, REFUSES_MOST = range(11)
@@ -157,5 +215,7 @@ CURSOR = 11
 DONE, HAS_EVENTS, BUCKET_ENDED, ROW_ENDED = range(4)
 EVENT_ALARM, EVENT_SEAL = 0, 1
 EVENT_COLUMNS = 5
-COUNT_CLOSED, COUNT_LATE, COUNT_EMPTY, COUNT_QUEUE_FULL, COUNT_SATURATED, COUNT_OVER_QUOTA = range(6)
-COUNTS = 6
+COUNT_CLOSED, COUNT_LATE, COUNT_EMPTY, COUNT_QUEUE_FULL, COUNT_SATURATED, COUNT_OVER_QUOTA, COUNT_DUPLICATE = range(7)
+COUNT_REMARKS = 6
+"""Remark r is counted in COUNT_REMARKS + r."""
+COUNTS = 10

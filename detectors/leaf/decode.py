@@ -6,6 +6,7 @@ twice count once, the last one, in both; an integer is accepted for a number.
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterable
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Protocol
@@ -41,33 +42,35 @@ _EpochMs = Annotated[int, Meta(ge=0, le=MAX_EPOCH_MS)]
 
 
 class Trace(Protocol):
-    """The fields of a trace that the leaf uses, whoever read them."""
+    """The fields of a trace that make its route, whoever read them."""
 
-    trace_id: str
-    tenant: str
-    specialty: str
-    workflow: str
-    runtime: str
-    release: str
-    arm: str
-    rollout: str | None
-    session: str
-    actor: str
-    consent: str
-    work_id: str
-    work_time_ms: int
+    @property
+    def trace_id(self) -> str: ...
+    @property
+    def tenant(self) -> str: ...
+    @property
+    def specialty(self) -> str: ...
+    @property
+    def workflow(self) -> str: ...
+    @property
+    def runtime(self) -> str: ...
+    @property
+    def release(self) -> str: ...
+    @property
+    def arm(self) -> str: ...
+    @property
+    def rollout(self) -> str | None: ...
 
 
 class TraceDecoder:
-    """Decodes the traces of one plan. `ignored` counts what newer minor versions and counted signals left out."""
+    """Decodes the traces of one plan. `ignored` counts what newer minor versions and counted signals leave out."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, ignored: Counter[str] | None = None) -> None:
         self._plan = plan
         decoders = (msgspec.json.Decoder(_build_work(plan)), msgspec.json.Decoder(_build_feedback(plan)))
         self._decoders: tuple[msgspec.json.Decoder[Any], ...] = decoders
         self._before, self._after = _pad(plan)
-        self.ignored = 0
-        self.unknown_signals = 0
+        self._ignored: Counter[str] = Counter() if ignored is None else ignored
 
     def decode_fast(self, lane: int, value: bytes) -> tuple[Any, Values]:
         """The compiled form. Raises `msgspec.MsgspecError` or `UnicodeDecodeError` where it does not agree."""
@@ -86,8 +89,8 @@ class TraceDecoder:
         if unknown and self._plan.policy.unknown_signal is OnUnknown.REFUSE:
             raise PoisonRecord(Refusal.UNKNOWN_SIGNAL, f"{len(unknown)} signals that no {carrier} record carries")
         values = tuple(_check_range(spec, trace.signals.get(name, math.nan)) for name, spec in specs.items())
-        self.ignored += ignored
-        self.unknown_signals += len(unknown)
+        self._ignored["fields_ignored"] += ignored
+        self._ignored["signals_unknown"] += len(unknown)
         return trace, self._before[lane] + values + self._after[lane]
 
 

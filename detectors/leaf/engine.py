@@ -1,7 +1,6 @@
 """The engine: runs the kernel over a batch and answers each time it stops, so that outputs come in the log's order."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from homeostat.detectors.leaf.alarms import Crossing, Place, state_alarm
 from homeostat.detectors.leaf.arrays import (
@@ -22,25 +21,16 @@ from homeostat.detectors.leaf.arrays import (
 from homeostat.detectors.leaf.baselines import seal_lane
 from homeostat.detectors.leaf.batch import Batch
 from homeostat.detectors.leaf.evidence import EvidenceTeller
+from homeostat.detectors.leaf.intake import Refused
 from homeostat.detectors.leaf.kernel import walk
 from homeostat.detectors.leaf.outbox import Outbox
 from homeostat.detectors.leaf.shape import describe_shape
 from homeostat.detectors.leaf.world import World
 from homeostat.schemas.errors import BuildRefusesMost
-from homeostat.schemas.log import Record
-from homeostat.schemas.reasons import Refusal
 from homeostat.schemas.summary import Marker
 from homeostat.schemas.topics import ALARMS, EVIDENCE, SUMMARIES
 
 CORRELATION_DOMAIN = "platform"
-
-
-class Refused(NamedTuple):
-    """A record that waits for its turn to be dead-lettered."""
-
-    record: Record
-    reason: Refusal
-    tenant: str | None
 
 
 class Engine:
@@ -55,7 +45,7 @@ class Engine:
 
         With `holds_evidence` urgent evidence is left for the caller to state, together with what a tick asks for.
         """
-        world.sessions.make_room()
+        world.make_room(batch.size)
         world.place_layers()
         world.cursor[AT_ROW] = 0
         rows = batch.rows
@@ -69,7 +59,8 @@ class Engine:
                 self._end_bucket(world, int(rows[row, TIME]))
             else:
                 self._answer_row(world, refused.get(row), holds_evidence)
-        batch.size = 0
+        world.sessions.tail = int(world.cursor[TAIL])
+        batch.clear()
 
     def close_bucket(self, world: World, next_bucket: int) -> None:
         """Tell what the open bucket holds, and mark all buckets before `next_bucket` as ended."""
@@ -102,6 +93,8 @@ class Engine:
             world.layers.arrays,
             world.pairs.arrays,
             world.window.arrays,
+            world.dedupe.arrays,
+            world.seeds,
             world.kernel_counts,
             world.events,
             world.numbers,

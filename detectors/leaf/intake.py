@@ -1,163 +1,162 @@
-"""Intake: one data record in, rows for the kernel out, or the one reason why not.
+"""Intake: data records in, rows for the kernel out, or the one reason why not.
 
-In order: size, codec, MAC, partition, form, meaning; then whether it was here before.
+In order: size, codec, MAC, partition; then, a batch at a time, form and meaning. Plain work traces are scanned; what
+the scanner leaves is read by the compiled decoder, and what that leaves by the contract.
 """
 
 from collections import Counter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
+import numpy as np
 
 from homeostat.detectors.leaf.arrays import (
     ACCEPTED,
-    COMES_LATE,
+    CODE,
     KEEPS_PRIVATE,
-    OPENS,
+    KIND,
+    NOT_COUNTED,
     ROW_FEEDBACK,
     ROW_NOTHING,
+    ROW_REFUSED,
+    ROW_TEXT,
+    ROW_UNREAD,
+    ROW_UNREAD_FEEDBACK,
     ROW_WORK,
+    TENANT,
+    TIME,
 )
 from homeostat.detectors.leaf.batch import Batch
 from homeostat.detectors.leaf.decode import TraceDecoder, Values
-from homeostat.detectors.leaf.dedupe import DedupeWindow
+from homeostat.detectors.leaf.envelope import Event, Headers, read_envelope
+from homeostat.detectors.leaf.ids import NumberedId, number_id
 from homeostat.detectors.leaf.plan import FEEDBACK, WORK, Plan
-from homeostat.detectors.leaf.refusals import RefusalWindow
+from homeostat.detectors.leaf.refusals import RefusalWindow, code_of
 from homeostat.detectors.leaf.reports import ReportReader
-from homeostat.detectors.leaf.routes import Route, Router, are_ids
-from homeostat.detectors.leaf.sessions import SessionStore
+from homeostat.detectors.leaf.routes import Route, Router, are_ids, tags_of
+from homeostat.detectors.leaf.scan import scan_rows
+from homeostat.detectors.leaf.scan_tables import ScanTables
 from homeostat.detectors.leaf.tenants import Gate, Gates
-from homeostat.schemas.errors import PoisonRecord
+from homeostat.schemas.errors import PoisonRecord, SignatureRefused
 from homeostat.schemas.exposure import ExposureReport, PublisherReport
-from homeostat.schemas.headers import CE_ID, CE_SPEC, CE_TYPE, CONTENT_TYPE
 from homeostat.schemas.log import Record
 from homeostat.schemas.mac import MAC_HEADER
 from homeostat.schemas.reasons import Refusal
 from homeostat.schemas.trace import Consent, FeedbackTrace, WorkTrace
 
-_WORK: Final = WorkTrace.ce_type.encode()
-_FEEDBACK: Final = FeedbackTrace.ce_type.encode()
+_ROW_OF_TYPE: Final = {
+    WorkTrace.ce_type.encode(): ROW_TEXT,
+    FeedbackTrace.ce_type.encode(): ROW_UNREAD_FEEDBACK,
+}
 _EXPOSURE: Final = ExposureReport.ce_type.encode()
 _PUBLISHER: Final = PublisherReport.ce_type.encode()
-_JSON, _STRUCTURED, _DSSE = b"application/json", b"application/cloudevents+json", b"application/vnd.dsse.envelope+json"
+_JSON: Final = b"application/json"
 _SHARED: Final = Consent.SHARED.value
-Headers = dict[str, bytes]
 
 
-class _Event(msgspec.Struct):
-    """A structured-mode CloudEvent."""
+class Refused(NamedTuple):
+    """A record that waits for its turn to be dead-lettered; `tenant` is whose MAC held."""
 
-    specversion: str
-    id: str
-    type: str
-    data: msgspec.Raw
-
-
-_EVENTS = msgspec.json.Decoder(_Event)
+    record: Record
+    reason: Refusal
+    tenant: str | None
 
 
 class Intake:
-    """Reads the data records of one partition under one plan. `sender` is the tenant whose MAC held, −1 for none."""
+    """Reads the data records of one partition under one plan. `refused` are those of the batch, by row."""
 
     def __init__(
         self,
         plan: Plan,
         gates: Gates,
         router: Router,
-        sessions: SessionStore,
-        dedupe: DedupeWindow,
         window: RefusalWindow,
         reports: ReportReader,
         counts: Counter[str],
     ) -> None:
-        self._gates, self.router, self._sessions = gates, router, sessions
-        self._dedupe, self._window, self._reports, self._counts = dedupe, window, reports, counts
-        self.sender = -1
+        self._gates, self._window, self._reports, self._counts = gates, window, reports, counts
+        self.router = router
+        self.refused: dict[int, Refused] = {}
+        self._ignored: Counter[str] = Counter()
         self.use(plan)
 
     def use(self, plan: Plan) -> None:
         """Read by another plan from now on."""
         self._plan = plan
-        held = self.ignored() if hasattr(self, "_decoder") else Counter(fields_ignored=0, signals_unknown=0)
-        self._decoder = TraceDecoder(plan)
-        self.restore_ignored(held)
+        self._decoder = TraceDecoder(plan, self._ignored)
+        self._tables = ScanTables(plan)
         self.batch = Batch(len(plan.specs))
         self._max_bytes = plan.policy.max_value_bytes
         self._ahead_ms = plan.max_ahead_ms
         self._youngest_ms = min(plan.feedback_ages_ms, default=0.0)
 
-    def read(self, record: Record, headers: Headers, now_ms: int) -> None:
-        """Add the record's rows to the batch. Raises `PoisonRecord` or `SignatureRefused`."""
-        self.sender = -1
+    @property
+    def ignored(self) -> Counter[str]:
+        """What was left out of accepted records: unknown fields of newer minor versions, unknown signals."""
+        return self._ignored
+
+    def clear(self) -> None:
+        """Begin a new batch."""
+        self.batch.clear()
+        self.refused.clear()
+
+    def take(self, record: Record, headers: Headers, now_ms: int) -> None:
+        """Add the record's rows to the batch."""
         value = record.value
-        gate = self._gates.by_key.get(record.key) or self._gates.open(record.key)
-        if value is None:
-            raise PoisonRecord(Refusal.NOT_JSON, "no value")
-        if len(value) > self._max_bytes:
-            raise PoisonRecord(Refusal.OVERSIZE, f"{len(value)} bytes")
-        kind, event_id = headers.get(CE_TYPE, b""), headers.get(CE_ID, b"")
-        content = headers.get(CONTENT_TYPE, b"")
-        if kind == _EXPOSURE:
-            self._check_place(gate)
-            self._reports.read_exposure(value, gate, record.offset, now_ms, self)
-            return
-        if content != _JSON:
-            kind, event_id, value = self._open_event(content, headers, value, gate)
-        else:
+        gate = self._gates.by_key.get(record.key)
+        kind = _ROW_OF_TYPE.get(headers.get("ce_type", b""))
+        try:
+            if kind is None or gate is None or not gate.in_place or headers.get("content-type") != _JSON:
+                self._take_other(record, headers, now_ms)
+                return
+            if value is None or len(value) > self._max_bytes or headers.get("ce_specversion") != b"1.0":
+                self._take_other(record, headers, now_ms)
+                return
+            event_id = headers.get("ce_id", b"")
             gate.authenticate(event_id, value, headers.get(MAC_HEADER))
-            self.sender = self._number(gate)
-        if headers.get(CE_SPEC, b"1.0") != b"1.0":
-            raise PoisonRecord(Refusal.WRONG_CODEC, "CloudEvents other than 1.0")
-        if not gate.in_place:
-            raise PoisonRecord(Refusal.WRONG_PARTITION)
-        if kind == _WORK:
-            self._read_trace(WORK, value, event_id, gate, record.offset, now_ms)
-        elif kind == _FEEDBACK:
-            self._read_trace(FEEDBACK, value, event_id, gate, record.offset, now_ms)
-        elif kind == _PUBLISHER:
-            self._reports.read_publisher(value, gate)
-            self.batch.add_time(ROW_NOTHING, now_ms, record.offset, self.sender, ACCEPTED)
-        else:
-            raise PoisonRecord(Refusal.UNKNOWN_TYPE)
-
-    def _number(self, gate: Gate) -> int:
-        """The number in the window of a tenant whose MAC has held."""
-        if gate.number < 0:
-            gate.number = self._window.number_of(gate.tenant)
-        return gate.number
-
-    def _check_place(self, gate: Gate) -> None:
-        if not gate.in_place:
-            raise PoisonRecord(Refusal.WRONG_PARTITION)
-
-    def _open_event(self, content: bytes, headers: Headers, value: bytes, gate: Gate) -> tuple[bytes, bytes, bytes]:
-        """(type, id, data) of another encoding than binary mode's plain JSON; authenticates."""
-        if content.startswith(_JSON):
-            gate.authenticate(headers.get(CE_ID, b""), value, headers.get(MAC_HEADER))
-            self.sender = self._number(gate)
-            return headers.get(CE_TYPE, b""), headers.get(CE_ID, b""), value
-        if not content.startswith(_STRUCTURED):
-            self._note_sender(headers, value, gate)
-            raise PoisonRecord(Refusal.WRONG_CODEC, "neither JSON nor a CloudEvent")
-        try:
-            event = _EVENTS.decode(value)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            raise PoisonRecord(Refusal.NOT_JSON, "not a structured CloudEvent") from None
-        event_id = event.id.encode(errors="replace")
-        gate.authenticate(event_id, value, headers.get(MAC_HEADER))
-        self.sender = self._number(gate)
-        if event.specversion != "1.0":
-            raise PoisonRecord(Refusal.WRONG_CODEC, "CloudEvents other than 1.0")
-        return event.type.encode(errors="replace"), event_id, bytes(event.data)
-
-    def _note_sender(self, headers: Headers, value: bytes, gate: Gate) -> None:
-        try:
-            gate.authenticate(headers.get(CE_ID, b""), value, headers.get(MAC_HEADER))
-        except PoisonRecord:
+        except (PoisonRecord, SignatureRefused) as error:
+            self._refuse(record, error, now_ms)
             return
-        self.sender = self._number(gate)
+        number = gate.number if gate.number >= 0 else self._number(gate)
+        self.batch.add_text(kind, now_ms, number, ACCEPTED, record, value, event_id)
 
-    def _read_trace(self, lane: int, value: bytes, event_id: bytes, gate: Gate, offset: int, now_ms: int) -> None:
-        trace, values, route = self._decode(lane, value)
+    def finish(self) -> None:
+        """Read the traces of the batch; afterwards every row says what it is."""
+        batch = self.batch
+        if not batch.sources:
+            return
+        rows = batch.rows
+        places = np.cumsum(rows[:, KIND] >= ROW_TEXT) - 1
+        scan = self._tables.arrays_for(self._window.tenants)
+        if scan_rows(rows, batch.values, batch.join_text(), self._ahead_ms, scan, self.router.arrays):
+            for row in np.flatnonzero(rows[:, KIND] >= ROW_UNREAD).tolist():
+                self._read_row(row, int(places[row]))
+
+    def _read_row(self, row: int, place: int) -> None:
+        batch = self.batch
+        line = batch.rows[row]
+        record, value, event_id = batch.sources[place], batch.texts[2 * place], batch.texts[2 * place + 1]
+        gate = self._gates.open(record.key)
+        lane = FEEDBACK if line[KIND] == ROW_UNREAD_FEEDBACK else WORK
+        now_ms, tenant = int(line[TIME]), int(line[TENANT])
+        try:
+            trace, values, route = self._read_trace(lane, value, event_id, gate, tenant, now_ms)
+        except PoisonRecord as error:
+            self._counts[f"refused_{error.reason.value}"] += 1
+            self.refused[row] = Refused(record, error.reason, gate.tenant)
+            line[KIND], line[CODE] = ROW_REFUSED, code_of(error.reason)
+            return
+        line[KIND] = ROW_FEEDBACK if lane == FEEDBACK else ROW_WORK
+        batch.values[row] = values
+        high, low, form = number_id(trace.trace_id)
+        name = NumberedId(high, low, form | gate.tenant_number)
+        flags = 0 if trace.consent == _SHARED else KEEPS_PRIVATE
+        batch.fill(row, route.slot, flags, route.pair, route.release, route.remark, name, number_id(trace.session))
+
+    def _read_trace(
+        self, lane: int, value: bytes, event_id: bytes, gate: Gate, tenant: int, now_ms: int
+    ) -> tuple[Any, Values, Route]:
+        trace, values = self._decode(lane, value)
         ahead = trace.work_time_ms > now_ms + self._ahead_ms
         if ahead or trace.tenant != gate.tenant or trace.trace_id.encode() != event_id:
             raise _explain(trace, event_id, gate)
@@ -165,52 +164,32 @@ class Intake:
             gate.check_token(
                 trace.work_token, trace.work_id, trace.work_time_ms, trace.release, trace.arm, trace.session
             )
-        if route is None:
-            route = self.router.find(trace, now_ms)
-        if not self._dedupe.add(f"{gate.tenant}/{trace.trace_id}", now_ms):
-            self._counts["duplicate"] += 1
-            self.batch.add_time(ROW_NOTHING, now_ms, offset, self.sender, ACCEPTED)
-            return
-        slot, pair, release, remark = route
-        if remark is not None:
-            self._counts[remark] += 1
-            if slot < 0:
-                self.batch.add_time(ROW_NOTHING, now_ms, offset, self.sender, ACCEPTED)
-                return
-        if lane == FEEDBACK:
             values = self._leave_out_old(values, now_ms - trace.work_time_ms)
-        position, flags = self.find_session(lane, slot, trace.session, now_ms)
-        if trace.consent != _SHARED:
-            flags |= KEEPS_PRIVATE
-        kind = ROW_FEEDBACK if lane == FEEDBACK else ROW_WORK
-        self.batch.add_values(values, kind, now_ms, offset, slot, position, flags, self.sender, ACCEPTED, pair, release)
+        return trace, values, self.router.find(trace, tenant, now_ms)
 
-    def _decode(self, lane: int, value: bytes) -> tuple[Any, Values, Route | None]:
+    def _decode(self, lane: int, value: bytes) -> tuple[Any, Values]:
         """The compiled decoder's trace where it and the cheap checks of form agree, else the contract's."""
         try:
             trace, values = self._decoder.decode_fast(lane, value)
         except (msgspec.MsgspecError, UnicodeDecodeError):
-            return *self._decoder.decode_slow(lane, value), None
-        route = self.router.known.get(
-            (trace.tenant, trace.specialty, trace.workflow, trace.runtime, trace.arm, trace.release, trace.rollout)
-        )
+            return self._decoder.decode_slow(lane, value)
         if (
-            (route is None and not self.router.has_good_form(trace))
-            or not are_ids(trace.trace_id, trace.session, trace.actor, trace.work_id)
-            or not (self._are_lists_good(trace) if lane == WORK else self._are_categories_good(trace))
+            are_ids(trace.trace_id, trace.session, trace.actor, trace.work_id)
+            and (tags_of(trace) in self.router.known or self.router.has_good_form(trace))
+            and (self._are_lists_good(trace) if lane == WORK else self._are_categories_good(trace))
         ):
-            return *self._decoder.decode_slow(lane, value), None
-        return trace, values, route
+            return trace, values
+        return self._decoder.decode_slow(lane, value)
 
     def _are_categories_good(self, trace: Any) -> bool:
         return not trace.categories or self.router.are_slugs((*trace.categories, *trace.categories.values()))
 
     def _are_lists_good(self, trace: Any) -> bool:
         return (
-            (not trace.categories or self._are_categories_good(trace))
-            and (not trace.steps or self.router.are_slugs(trace.steps))
-            and (not trace.tools or self.router.are_slugs([call.tool for call in trace.tools]))
-            and (not trace.retrieval or are_ids(*trace.retrieval))
+            self._are_categories_good(trace)
+            and self.router.are_slugs(trace.steps)
+            and self.router.are_slugs([call.tool for call in trace.tools])
+            and are_ids(*trace.retrieval)
         )
 
     def _leave_out_old(self, values: Values, age_ms: int) -> Values:
@@ -224,26 +203,56 @@ class Intake:
         self._counts["feedback_too_old"] += 1
         return (*values[:first], *aged)
 
-    def ignored(self) -> Counter[str]:
-        """What was left out of accepted records: unknown fields of newer minor versions, unknown signals."""
-        return Counter(fields_ignored=self._decoder.ignored, signals_unknown=self._decoder.unknown_signals)
+    def _take_other(self, record: Record, headers: Headers, now_ms: int) -> None:
+        """What is not a plain trace in its place: reports, structured events, new keys, and what must be refused."""
+        gate = self._gates.open(record.key)
+        if record.value is None:
+            raise PoisonRecord(Refusal.NOT_JSON, "no value")
+        if len(record.value) > self._max_bytes:
+            raise PoisonRecord(Refusal.OVERSIZE, f"{len(record.value)} bytes")
+        if headers.get("ce_type") == _EXPOSURE:
+            _check_place(gate)
+            self._reports.read_exposure(record.value, gate, record.offset, now_ms, self.batch)
+            return
+        event = read_envelope(headers, record.value, gate)
+        tenant = self._number(gate)
+        try:
+            self._take_event(record, event, gate, tenant, now_ms)
+        except PoisonRecord as error:
+            self._refuse(record, error, now_ms, tenant)
 
-    def restore_ignored(self, counts: dict[str, int]) -> None:
-        """Go on from the counts that `ignored` gave."""
-        self._decoder.ignored = counts["fields_ignored"]
-        self._decoder.unknown_signals = counts["signals_unknown"]
+    def _take_event(self, record: Record, event: Event, gate: Gate, tenant: int, now_ms: int) -> None:
+        """Take an event whose MAC held."""
+        if event.refusal is not None:
+            raise event.refusal
+        _check_place(gate)
+        kind = _ROW_OF_TYPE.get(event.type)
+        if kind is not None:
+            self.batch.add_text(kind, now_ms, tenant, ACCEPTED, record, event.data, event.id)
+        elif event.type == _PUBLISHER:
+            self._reports.read_publisher(event.data, gate)
+            self.batch.add_time(ROW_NOTHING, now_ms, record.offset, tenant, ACCEPTED)
+        else:
+            raise PoisonRecord(Refusal.UNKNOWN_TYPE)
 
-    def find_session(self, lane: int, slot: int, session: str, now_ms: int) -> tuple[int, int]:
-        """(position, flags) of a session: open already, opened now, or closed and remembered (late)."""
-        key = (slot, session)
-        found = self._sessions.index[lane].get(key)
-        if found is not None:
-            age_ms = now_ms - found[1]
-            if age_ms < self._plan.session_ms:
-                return found[0], 0
-            if age_ms < self._plan.remembered_ms:
-                return found[0], COMES_LATE
-        return self._sessions.open(lane, key, now_ms), OPENS
+    def _refuse(self, record: Record, error: PoisonRecord | SignatureRefused, now_ms: int, tenant: int = -1) -> None:
+        """Add a refused record's row; `tenant` is the number of whose MAC held."""
+        self._counts[f"refused_{error.reason.value}"] += 1
+        code = NOT_COUNTED if tenant < 0 else code_of(error.reason)
+        name = None if tenant < 0 else self._window.tenants[tenant]
+        self.refused[self.batch.size] = Refused(record, error.reason, name)
+        self.batch.add_time(ROW_REFUSED, now_ms, record.offset, max(tenant, 0), code)
+
+    def _number(self, gate: Gate) -> int:
+        """The number in the window of a tenant whose MAC has held."""
+        if gate.number < 0:
+            gate.number = self._window.number_of(gate.tenant)
+        return gate.number
+
+
+def _check_place(gate: Gate) -> None:
+    if not gate.in_place:
+        raise PoisonRecord(Refusal.WRONG_PARTITION)
 
 
 def _explain(trace: Any, event_id: bytes, gate: Gate) -> PoisonRecord:

@@ -17,27 +17,29 @@ from homeostat.detectors.leaf.arrays import (
     CHUNK,
     CLOSE,
     CODE,
-    COMES_LATE,
+    COUNT_DUPLICATE,
     COUNT_LATE,
+    COUNT_REMARKS,
     DONE,
     EVENTS,
     FLAGS,
     HAS_EVENTS,
+    ID,
     KEEPS_PRIVATE,
     KIND,
     LAST_CANDIDATE_MS,
     LATE_RECORDS,
     OFFSET,
-    OPENS,
     PAIR,
-    POSITION,
     PRIVATE,
     RELEASE,
+    REMARK,
     ROW_ENDED,
     ROW_FEEDBACK,
     ROW_REFUSED,
     ROW_START,
     ROW_WORK,
+    SESSION,
     SIDE_CANDIDATE,
     SIDE_CONTROL,
     SLOT,
@@ -51,20 +53,30 @@ from homeostat.detectors.leaf.arrays import (
     Ints,
     LayerArrays,
     PairArrays,
+    SeenArrays,
     SessionArrays,
     WindowArrays,
 )
 from homeostat.detectors.leaf.close import close_values
 from homeostat.detectors.leaf.inlined import inlined
 from homeostat.detectors.leaf.pair import close_pair_session, start_pair_session
-from homeostat.detectors.leaf.plan import FEEDBACK, SESSION_MS, WORK, PlanArrays
+from homeostat.detectors.leaf.plan import (
+    DEDUPE_MOST,
+    DEDUPE_MS,
+    FEEDBACK,
+    REMEMBERED_MS,
+    SESSION_MS,
+    WORK,
+    PlanArrays,
+)
+from homeostat.detectors.leaf.tables import add_seen, index_sessions, place_of_session, put_session
 from homeostat.detectors.leaf.window import slide_window
 
 _NEVER = 2**62
 
 
 @inlined
-def open_session(row: int, line: Ints, sessions: SessionArrays, cursor: Ints) -> None:
+def open_session(row: int, line: Ints, sessions: SessionArrays) -> None:
     """Begin a session in its row."""
     sessions.slot[row] = line[SLOT]
     sessions.lane[row] = FEEDBACK if line[KIND] == ROW_FEEDBACK else WORK
@@ -75,7 +87,32 @@ def open_session(row: int, line: Ints, sessions: SessionArrays, cursor: Ints) ->
     sessions.mark[row] = line[OFFSET]
     sessions.sums[row, :] = 0
     sessions.counts[row, :] = 0
-    cursor[TAIL] += 1
+    for part in range(3):
+        sessions.name[row, part] = line[SESSION + part]
+
+
+@inlined
+def find_session(line: Ints, plan: PlanArrays, sessions: SessionArrays, seeds: Ints, cursor: Ints) -> int:
+    """Give the row of the record's session, opened now if it is new; −1 for one that is closed, but remembered."""
+    rows = sessions.slot.shape[0] - 1
+    if 2 * sessions.marks[1] > sessions.table.shape[0]:
+        index_sessions(cursor[TAIL], seeds, sessions)
+    lane = FEEDBACK if line[KIND] == ROW_FEEDBACK else WORK
+    place = place_of_session(line[SLOT], lane, line[SESSION : SESSION + 3], seeds, sessions)
+    found = -2
+    if place >= 0:
+        row = (sessions.table[place] - 1) & rows
+        age_ms = line[TIME] - sessions.opened_ms[row]
+        if age_ms < plan.times[SESSION_MS]:
+            found = row
+        elif age_ms < plan.times[REMEMBERED_MS]:
+            found = -1
+    if found == -2:
+        put_session(place, cursor[TAIL], sessions)
+        found = cursor[TAIL] & rows
+        open_session(found, line, sessions)
+        cursor[TAIL] += 1
+    return found
 
 
 @inlined
@@ -111,17 +148,60 @@ def note_release(slot: int, release: int, cohorts: CohortArrays) -> None:
 
 
 @inlined
-def note_rollout(line: Ints, cohorts: CohortArrays, pairs: PairArrays) -> None:
+def note_rollout(line: Ints, is_late: bool, cohorts: CohortArrays, pairs: PairArrays) -> None:
     """Note that a rollout's arm is alive, or that a record came too late for its session."""
     pair = line[PAIR]
-    if pairs.active[pair] == 0:
+    if pairs.active[pair]:
+        pairs.changed[pair] = 1
+        pairs.dirty[pair] = 1
+        if cohorts.arm[line[SLOT]] == CANDIDATE:
+            pairs.tally[pair, LAST_CANDIDATE_MS] = line[TIME]
+        if is_late:
+            pairs.tally[pair, LATE_RECORDS] += 1
+
+
+@inlined
+def is_counted_only(line: Ints, plan: PlanArrays, seen: SeenArrays, seeds: Ints, counts: Ints) -> bool:
+    """Whether a trace is a duplicate, or of one cohort too many; counts that and what its route remarks."""
+    new = add_seen(line[ID : ID + 3], line[TIME], plan.times[DEDUPE_MS], plan.times[DEDUPE_MOST], seeds, seen)
+    if not new:
+        counts[COUNT_DUPLICATE] += 1
+    elif line[REMARK]:
+        counts[COUNT_REMARKS + line[REMARK]] += 1
+    return not new or line[SLOT] < 0
+
+
+@inlined
+def fold_session(
+    line: Ints,
+    values: Floats,
+    plan: PlanArrays,
+    sessions: SessionArrays,
+    cohorts: CohortArrays,
+    pairs: PairArrays,
+    seeds: Ints,
+    counts: Ints,
+    cursor: Ints,
+) -> None:
+    """Add a trace, or the start that a gateway reported, to its session."""
+    row = find_session(line, plan, sessions, seeds, cursor)
+    if line[PAIR] >= 0:
+        note_rollout(line, row < 0, cohorts, pairs)
+    if row < 0:
+        counts[COUNT_LATE] += 1
+        cohorts.tally[line[SLOT], 1] += 1
+        cohorts.dirty[line[SLOT]] = 1
         return
-    pairs.changed[pair] = 1
-    pairs.dirty[pair] = 1
-    if cohorts.arm[line[SLOT]] == CANDIDATE:
-        pairs.tally[pair, LAST_CANDIDATE_MS] = line[TIME]
-    if line[FLAGS] & COMES_LATE:
-        pairs.tally[pair, LATE_RECORDS] += 1
+    sessions.chunk_dirty[row // CHUNK] = 1
+    if line[RELEASE] >= 0:
+        note_release(line[SLOT], line[RELEASE], cohorts)
+    if line[KIND] != ROW_START:
+        add_record(row, line, values, plan, sessions)
+    elif not sessions.flags[row] & STARTED:
+        sessions.flags[row] |= STARTED
+        if line[PAIR] >= 0 and pairs.active[line[PAIR]]:
+            side = SIDE_CANDIDATE if cohorts.arm[line[SLOT]] == CANDIDATE else SIDE_CONTROL
+            start_pair_session(line[PAIR], side, pairs, counts)
 
 
 @inlined
@@ -133,6 +213,8 @@ def fold_row(
     cohorts: CohortArrays,
     pairs: PairArrays,
     window: WindowArrays,
+    seen: SeenArrays,
+    seeds: Ints,
     counts: Ints,
     cursor: Ints,
 ) -> None:
@@ -140,28 +222,11 @@ def fold_row(
     if line[CODE] >= 0:
         slide_window(line[TENANT], line[CODE], plan, window, cursor)
     kind = line[KIND]
-    if kind not in (ROW_WORK, ROW_FEEDBACK, ROW_START):
-        return
-    row = line[POSITION] & (sessions.slot.shape[0] - 1)
-    if line[FLAGS] & OPENS:
-        open_session(row, line, sessions, cursor)
-    if line[PAIR] >= 0:
-        note_rollout(line, cohorts, pairs)
-    if line[FLAGS] & COMES_LATE:
-        counts[COUNT_LATE] += 1
-        cohorts.tally[line[SLOT], 1] += 1
-        cohorts.dirty[line[SLOT]] = 1
-        return
-    sessions.chunk_dirty[row // CHUNK] = 1
-    if line[RELEASE] >= 0:
-        note_release(line[SLOT], line[RELEASE], cohorts)
-    if kind != ROW_START:
-        add_record(row, line, values, plan, sessions)
-    elif not sessions.flags[row] & STARTED:
-        sessions.flags[row] |= STARTED
-        if line[PAIR] >= 0 and pairs.active[line[PAIR]]:
-            side = SIDE_CANDIDATE if cohorts.arm[line[SLOT]] == CANDIDATE else SIDE_CONTROL
-            start_pair_session(line[PAIR], side, pairs, counts)
+    traced = kind in (ROW_WORK, ROW_FEEDBACK)
+    if traced:
+        traced = not is_counted_only(line, plan, seen, seeds, counts)
+    if traced or kind == ROW_START:
+        fold_session(line, values, plan, sessions, cohorts, pairs, seeds, counts, cursor)
 
 
 @inlined
@@ -211,6 +276,8 @@ def walk(
     layers: LayerArrays,
     pairs: PairArrays,
     window: WindowArrays,
+    seen: SeenArrays,
+    seeds: Ints,
     counts: Ints,
     events: Ints,
     numbers: Floats,
@@ -243,7 +310,7 @@ def walk(
         )
         if code != DONE:
             return code
-        fold_row(line, raw[cursor[AT_ROW]], plan, sessions, cohorts, pairs, window, counts, cursor)
+        fold_row(line, raw[cursor[AT_ROW]], plan, sessions, cohorts, pairs, window, seen, seeds, counts, cursor)
         cursor[AT_ROW] += 1
         if line[KIND] == ROW_REFUSED or cursor[URGENT]:
             return ROW_ENDED

@@ -28,8 +28,8 @@ Ints = NDArray[np.int64]
 class PlanArrays(NamedTuple):
     """What the kernel reads of a plan; signal columns as in `Plan.specs`.
 
-    `lane` is WORK or FEEDBACK; `exposure` marks the columns that the gateway's report carries; `times` holds session
-    and tenant quota, window and least records of the refusal rule; `weights` the monitors' rate per ms and A.
+    `lane` is WORK or FEEDBACK; `exposure` marks the columns that the gateway's report carries; the places of `times`
+    and `weights` are named below.
     """
 
     lane: Bytes
@@ -45,7 +45,7 @@ class PlanArrays(NamedTuple):
     weights: Floats
 
 
-SESSION_MS, QUOTA, WINDOW, LEAST_RECORDS = range(4)
+SESSION_MS, QUOTA, WINDOW, LEAST_RECORDS, REMEMBERED_MS, DEDUPE_MS, DEDUPE_MOST = range(7)
 RATE_PER_MS, THRESHOLD, BUILD_RATIO = range(3)
 
 
@@ -116,7 +116,9 @@ class Plan:
         specs, budget, refusals = self.specs, self.policy.budget, self.policy.refusals
         harmful, non_inferior = _stack_stakes(specs)
         rate = budget.false_alarms_per_week * budget.alarm_threshold / (_WEEK_MS * budget.expected_monitors)
-        quota = self.policy.tenant_records_per_bucket
+        quota, dedupe = self.policy.tenant_records_per_bucket, self.policy.dedupe
+        least = refusals.tenant_min_records
+        times = (self.session_ms, quota, refusals.window_records, least, self.remembered_ms, self.dedupe_ms)
         return PlanArrays(
             lane=np.array([FEEDBACK if s.carrier is Carrier.FEEDBACK else WORK for s in specs], np.uint8),
             exposure=np.array([s.carrier is Carrier.EXPOSURE for s in specs], np.uint8),
@@ -127,7 +129,7 @@ class Plan:
             harm=np.array([DOWN if s.direction is Direction.DOWN else UP for s in specs], np.int64),
             harmful_stakes=harmful,
             non_inferior_stakes=non_inferior,
-            times=np.array([self.session_ms, quota, refusals.window_records, refusals.tenant_min_records], np.int64),
+            times=np.array((*times, dedupe.max_entries), np.int64),
             weights=np.array([rate, budget.alarm_threshold, refusals.build_tenant_ratio]),
         )
 

@@ -2,15 +2,16 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import msgspec
 
 from homeostat.detectors.frames import frame, unframe
-from homeostat.detectors.leaf.arrays import NOT_COUNTED, ROW_NOTHING, ROW_START
+from homeostat.detectors.leaf.arrays import ROW_NOTHING, ROW_START
+from homeostat.detectors.leaf.batch import NO_ID, Batch
+from homeostat.detectors.leaf.ids import number_id
 from homeostat.detectors.leaf.leaf_key import LeafKey
 from homeostat.detectors.leaf.pairings import PairStore
-from homeostat.detectors.leaf.plan import WORK
 from homeostat.detectors.leaf.routes import Router
 from homeostat.detectors.leaf.tenants import Gate
 from homeostat.detectors.trust import TrustStore
@@ -20,9 +21,6 @@ from homeostat.schemas.parsing import parse_message
 from homeostat.schemas.reasons import Refusal
 from homeostat.schemas.roles import SignerRole
 from homeostat.schemas.trace import Arm
-
-if TYPE_CHECKING:
-    from homeostat.detectors.leaf.intake import Intake
 
 _STATE_VERSION = 1
 _PREFIX = b"report/"
@@ -41,7 +39,7 @@ class ReportReader:
         """Find cohorts and pairings here."""
         self._router, self._pairs = router, pairs
 
-    def read_exposure(self, value: bytes, gate: Gate, offset: int, now_ms: int, intake: "Intake") -> None:
+    def read_exposure(self, value: bytes, gate: Gate, offset: int, now_ms: int, batch: Batch) -> None:
         """Add a row for each session start. Raises `SignatureRefused` or `PoisonRecord`."""
         verified = self._trust.verify_with_key(value, ExposureReport.ce_type, (SignerRole.GATEWAY,))
         report, _ = parse_message(ExposureReport, verified.payload)
@@ -49,7 +47,7 @@ class ReportReader:
             raise PoisonRecord(Refusal.WRONG_TENANT)
         if verified.key.name != report.gateway:
             raise SignatureRefused(Refusal.KEY_WRONG_ROLE, "exposure report of another gateway")
-        intake.batch.add_time(ROW_NOTHING, now_ms, offset)
+        batch.add_time(ROW_NOTHING, now_ms, offset)
         name = f"gateway/{report.gateway}/{report.tenant}/{report.workflow}"
         if not self._take(name, report.sequence, report.total_starts):
             return
@@ -60,8 +58,8 @@ class ReportReader:
                 self._counts["cohort_limit"] += 1
                 continue
             pair = -1 if start.arm is Arm.BASELINE else self._pairs.find(*key[:3], start.rollout)
-            position, flags = intake.find_session(WORK, slot, start.session, now_ms)
-            intake.batch.add(ROW_START, now_ms, offset, slot, position, flags, 0, NOT_COUNTED, pair, -1)
+            batch.add_time(ROW_START, now_ms, offset)
+            batch.fill(batch.size - 1, slot, 0, pair, -1, 0, NO_ID, number_id(start.session))
 
     def read_publisher(self, value: bytes, gate: Gate) -> None:
         """Keep a publisher's account. Raises `PoisonRecord`."""

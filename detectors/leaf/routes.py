@@ -4,11 +4,22 @@ import re
 from collections.abc import Callable, Collection
 from typing import Final, NamedTuple
 
+import numpy as np
+
+from homeostat.detectors.leaf.arrays import (
+    REMARK_LIMIT,
+    REMARK_MISMATCH,
+    REMARK_NONE,
+    REMARK_UNKNOWN,
+    RouteArrays,
+)
 from homeostat.detectors.leaf.cohorts import CohortStore
 from homeostat.detectors.leaf.decode import Trace
+from homeostat.detectors.leaf.find_route import TAGS, find_route
 from homeostat.detectors.leaf.leaf_key import LeafKey
 from homeostat.detectors.leaf.pairings import PairStore
 from homeostat.detectors.leaf.plan import Plan
+from homeostat.detectors.leaf.scan_words import FIELDS
 from homeostat.schemas.errors import PoisonRecord
 from homeostat.schemas.policy import OnUnknown
 from homeostat.schemas.reasons import Refusal
@@ -31,37 +42,37 @@ class Route(NamedTuple):
     slot: int
     pair: int
     release: int
-    remark: str | None
+    remark: int
 
 
 class Router:
-    """Finds routes; those of before a change of documents are forgotten by `reset`."""
+    """Finds routes; those of before a change of documents are forgotten by `reset`. `arrays` is the scanner's table."""
 
     def __init__(self, plan: Plan, cohorts: CohortStore, pairs: PairStore, releases: Collection[str]) -> None:
         self._plan, self._cohorts, self._pairs, self._releases = plan, cohorts, pairs, releases
         self.known: dict[tuple[str | None, ...], Route] = {}
+        self.arrays = _new_arrays(256)
         self._slugs: set[str] = set()
 
     def reset(self, plan: Plan, releases: Collection[str]) -> None:
         """Forget the routes: documents have changed."""
         self._plan, self._releases = plan, releases
         self.known.clear()
+        self.arrays = _new_arrays(256)
 
-    def find(self, trace: Trace, now_ms: int) -> Route:
-        """The route of a trace whose tags have good form. Raises `PoisonRecord` (UNKNOWN_RELEASE)."""
-        tags = (
-            trace.tenant,
-            trace.specialty,
-            trace.workflow,
-            trace.runtime,
-            trace.arm,
-            trace.release,
-            trace.rollout,
-        )
-        route = self._build(LeafKey(*tags[:3], Arm(trace.arm)), trace.release, trace.rollout, now_ms)
-        if len(self.known) >= _LIMIT:
-            self.known.clear()
-        self.known[tags] = route
+    def find(self, trace: Trace, tenant: int, now_ms: int) -> Route:
+        """The route of a trace of good form, from now on found by the scanner too. Raises `PoisonRecord`.
+
+        `tenant` is the tenant's number; the reason is UNKNOWN_RELEASE.
+        """
+        tags = tags_of(trace)
+        route = self.known.get(tags)
+        if route is None:
+            route = self._build(LeafKey(*tags[:3], Arm(trace.arm)), trace.release, trace.rollout, now_ms)
+            if len(self.known) >= _LIMIT:
+                self.reset(self._plan, self._releases)
+            self.known[tags] = route
+            self._teach(trace, tenant, route)
         return route
 
     def leaf_slot(self, key: LeafKey, now_ms: int) -> int:
@@ -98,14 +109,53 @@ class Router:
             raise PoisonRecord(Refusal.UNKNOWN_RELEASE)
         slot = self.leaf_slot(key, now_ms)
         if slot < 0:
-            return Route(-1, -1, -1, "cohort_limit")
+            return Route(-1, -1, -1, REMARK_LIMIT)
         number = self._cohorts.number_release(release)
         pair = -1 if key.arm is Arm.BASELINE else self._pairs.find(*key[:3], rollout)
         if pair >= 0:
             declared = self._pairs.keys[pair]
             if release != (declared.candidate if key.arm is Arm.CANDIDATE else declared.control):
-                return Route(slot, -1, number, "release_mismatch")
-        return Route(slot, pair, number, "unknown_release" if unknown else None)
+                return Route(slot, -1, number, REMARK_MISMATCH)
+        return Route(slot, pair, number, REMARK_UNKNOWN if unknown else REMARK_NONE)
+
+    def _teach(self, trace: Trace, tenant: int, route: Route) -> None:
+        words = (trace.specialty, trace.workflow, trace.runtime, trace.arm, trace.release, trace.rollout)
+        text, spans = _lay_out(words)
+        place = -1 - find_route(text, spans, tenant, self.arrays)
+        if place < 0:
+            return
+        number = int(self.arrays.size[0])
+        begin, end = int(self.arrays.starts[number]), int(self.arrays.starts[number]) + len(text)
+        if 2 * number > self.arrays.found.shape[0] or end > self.arrays.tags.shape[0]:
+            self._grow()
+            place = -1 - find_route(text, spans, tenant, self.arrays)
+        rows = self.arrays
+        rows.tags[begin:end] = text
+        rows.starts[number + 1] = end
+        rows.tenant[number] = tenant
+        rows.found[number] = route
+        rows.table[place] = number + 1
+        rows.size[0] = number + 1
+
+    def _grow(self) -> None:
+        held = self.arrays
+        count, self.arrays = int(held.size[0]), _new_arrays(2 * held.found.shape[0])
+        end = int(held.starts[count])
+        self.arrays.tags[:end] = held.tags[:end]
+        for name in ("tenant", "found"):
+            getattr(self.arrays, name)[:count] = getattr(held, name)[:count]
+        self.arrays.starts[: count + 1] = held.starts[: count + 1]
+        self.arrays.size[0] = count
+        for number in range(count):
+            tags = bytes(held.tags[held.starts[number] : held.starts[number + 1]]).decode().split("\n")
+            text, spans = _lay_out([tag or None for tag in tags[:-1]])
+            place = -1 - find_route(text, spans, int(held.tenant[number]), self.arrays)
+            self.arrays.table[place] = number + 1
+
+
+def tags_of(trace: Trace) -> tuple[str, str, str, str, str, str, str | None]:
+    """What makes a route."""
+    return trace.tenant, trace.specialty, trace.workflow, trace.runtime, trace.arm, trace.release, trace.rollout
 
 
 def are_ids(*ids: str) -> bool:
@@ -114,3 +164,28 @@ def are_ids(*ids: str) -> bool:
         return True
     matches: Callable[[str], object] = _ID.fullmatch
     return all(map(matches, ids))
+
+
+def _lay_out(
+    words: Collection[str | None],
+) -> "tuple[np.ndarray[tuple[int], np.dtype[np.uint8]], np.ndarray[tuple[int, int], np.dtype[np.int64]]]":
+    """The tags' text as the table keeps it, each with a line's end after it, and the spans a scanner would find."""
+    spans = np.full((FIELDS, 2), -1, np.int64)
+    text = b""
+    for field, word in zip(TAGS, words, strict=True):
+        if word is not None:
+            spans[field] = (len(text), len(text) + len(word))
+            text += word.encode()
+        text += b"\n"
+    return np.frombuffer(text, np.uint8), spans
+
+
+def _new_arrays(routes: int) -> RouteArrays:
+    return RouteArrays(
+        table=np.zeros(4 * routes, np.int64),
+        tenant=np.zeros(routes, np.int64),
+        found=np.zeros((routes, 4), np.int64),
+        tags=np.zeros(256 * routes, np.uint8),
+        starts=np.zeros(routes + 1, np.int64),
+        size=np.zeros(1, np.int64),
+    )

@@ -1,6 +1,5 @@
-"""Sessions: the unit of sampling. Rows in order of opening, found by (cohort, session id), kept until forgotten."""
+"""Sessions: the unit of sampling. Rows in order of opening, found by cohort and session id, kept until forgotten."""
 
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import msgspec
@@ -8,20 +7,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homeostat.detectors.frames import frame, unframe
-from homeostat.detectors.leaf.arrays import CHUNK, SessionArrays
-from homeostat.detectors.leaf.plan import FEEDBACK, WORK
+from homeostat.detectors.leaf.arrays import CHUNK, Ints, SessionArrays
 from homeostat.detectors.leaf.rows import copy_ring, read_rows, take_columns
+from homeostat.detectors.leaf.tables import SEEDS, index_sessions
 from homeostat.schemas.errors import StateCorrupt
 
 _STATE_VERSION = 1
 _PREFIX = b"sessions/"
-_FIXED_ROWS = ("opened_ms", "mark", "records", "flags", "lane")
+_FIXED_ROWS = ("opened_ms", "mark", "records", "flags", "lane", "name")
 _NARROW_SUM, _NARROW_COUNT = 2**31, 2**8
-SessionKey = tuple[int, str]
+_BY_ROW = SessionArrays._fields.index("chunk_dirty")
 
 
 class _Head(msgspec.Struct, array_like=True):
-    """Names of a chunk: cohorts and pairings once each, then a session id, cohort and pairing per session.
+    """Names of a chunk: cohorts and pairings once each, then the cohort and pairing of each session by place.
 
     `narrow` sums are int32 and counts uint8, where all of the chunk fit.
     """
@@ -29,7 +28,6 @@ class _Head(msgspec.Struct, array_like=True):
     narrow: bool
     cohorts: list[str]
     pairs: list[str]
-    ids: list[str]
     cohort_of: list[int]
     pair_of: list[int]
 
@@ -49,59 +47,55 @@ def new_arrays(capacity: int, signals: int) -> SessionArrays:
         mark=np.zeros(capacity, np.int64),
         sums=np.zeros((capacity, signals), np.int64),
         counts=np.zeros((capacity, signals), np.int32),
+        name=np.zeros((capacity, 3), np.int64),
         chunk_dirty=np.zeros(capacity // CHUNK, np.uint8),
+        table=np.zeros(4 * capacity, np.int64),
+        marks=np.zeros(2, np.int64),
     )
 
 
 class SessionStore:
-    """Positions count sessions since the beginning; `base` is the first one kept, a multiple of CHUNK.
+    """Positions count sessions since the beginning; those from `base`, a multiple of CHUNK, to `tail` are kept.
 
-    `index` gives position and opening time by lane and (slot, session id). The kernel writes the rows.
+    The kernel opens sessions, finds them (`tables.place_of_session`) and writes their rows.
     """
 
-    def __init__(self, signals: int) -> None:
+    def __init__(self, signals: int, seeds: Ints = SEEDS) -> None:
+        self._seeds = seeds
         self.arrays = new_arrays(8 * CHUNK, signals)
-        self.base = self.tail = 0
-        self.index: tuple[dict[SessionKey, tuple[int, int]], dict[SessionKey, tuple[int, int]]] = ({}, {})
-        self._keys: deque[list[tuple[int, SessionKey]]] = deque()
+        self.tail = 0
         self._written: set[int] = set()
 
-    def open(self, lane: int, key: SessionKey, now_ms: int) -> int:
-        """Give the next position to a session that begins now."""
-        position = self.tail
-        self.tail = position + 1
-        self.index[lane][key] = (position, now_ms)
-        if position % CHUNK == 0:
-            self._keys.append([])
-        self._keys[-1].append((lane, key))
-        return position
+    @property
+    def base(self) -> int:
+        return int(self.arrays.marks[0])
 
-    def make_room(self) -> None:
-        """Grow until every kept session has a row; called before the kernel opens those of a batch."""
-        capacity = self.arrays.slot.shape[0]
-        if self.tail - self.base <= capacity:
-            return
+    def make_room(self, count: int) -> None:
+        """Grow until `count` more sessions have rows; called before the kernel opens those of a batch."""
+        capacity, base = self.arrays.slot.shape[0], self.base
         larger = capacity
-        while self.tail - self.base > larger:
+        while self.tail + count - base > larger:
             larger *= 2
-        positions = np.arange(self.base, self.base + capacity)
-        chunks = np.arange(self.base // CHUNK, (self.base + capacity) // CHUNK)
+        if larger == capacity:
+            return
+        positions = np.arange(base, self.tail)
+        chunks = np.array(self._chunks(), np.int64)
         grown = new_arrays(larger, self.arrays.sums.shape[1])
-        copy_ring(self.arrays[:-1], grown[:-1], positions)
+        copy_ring(self.arrays[:_BY_ROW], grown[:_BY_ROW], positions)
         copy_ring((self.arrays.chunk_dirty,), (grown.chunk_dirty,), chunks)
+        grown.marks[:] = self.arrays.marks
         self.arrays = grown
+        index_sessions(self.tail, self._seeds, grown)
 
     def forget(self, now_ms: int, remembered_ms: int) -> None:
         """Drop the chunks whose sessions are all forgotten."""
-        mask = self.arrays.slot.shape[0] - 1
-        while self.tail - self.base >= CHUNK:
-            if self.arrays.opened_ms[(self.base + CHUNK - 1) & mask] + remembered_ms > now_ms:
-                return
-            for position, (lane, key) in enumerate(self._keys.popleft(), self.base):
-                if self.index[lane].get(key, (-1, 0))[0] == position:
-                    del self.index[lane][key]
-            self.arrays.chunk_dirty[(self.base & mask) // CHUNK] = 0
-            self.base += CHUNK
+        mask, base = self.arrays.slot.shape[0] - 1, self.base
+        while self.tail - base >= CHUNK:
+            if self.arrays.opened_ms[(base + CHUNK - 1) & mask] + remembered_ms > now_ms:
+                break
+            self.arrays.chunk_dirty[(base & mask) // CHUNK] = 0
+            base += CHUNK
+        self.arrays.marks[0] = base
 
     def next_due_ms(self, close: int, tail: int, session_ms: int) -> int | None:
         """When the session at position `close` is due; None when all that the kernel has opened are closed."""
@@ -141,11 +135,16 @@ class SessionStore:
         for key in sorted(key for key in records if key.startswith(_PREFIX)):
             chunk = int(key.removeprefix(_PREFIX))
             if not self._written:
-                self.base = self.tail = chunk * CHUNK
+                self.arrays.marks[0] = self.tail = chunk * CHUNK
             if self.tail != chunk * CHUNK:
                 raise StateCorrupt(f"the chunk of sessions before {chunk} is missing")
             self._decode(unframe(records[key], _STATE_VERSION), cohorts, pairs)
             self._written.add(chunk)
+        index_sessions(self.tail, self._seeds, self.arrays)
+
+    def begin_at(self, position: int) -> None:
+        """Go on after this many sessions, none of which is kept."""
+        self.arrays.marks[0] = self.tail = position
 
     def _chunks(self) -> range:
         return range(self.base // CHUNK, (self.tail + CHUNK - 1) // CHUNK)
@@ -158,21 +157,20 @@ class SessionStore:
         rows = self._rows(chunk)
         named, cohort_of = _number(self.arrays.slot[rows], cohorts)
         paired, pair_of = _number(self.arrays.pair[rows], pairs)
-        ids = [key[1] for _, key in self._keys[chunk - self.base // CHUNK]]
         sums, counts = self.arrays.sums[rows], self.arrays.counts[rows]
         narrow = bool(sums.max(initial=0) < _NARROW_SUM and counts.max(initial=0) < _NARROW_COUNT)
         if narrow:
             sums, counts = sums.astype(np.int32), counts.astype(np.uint8)
-        head = msgspec.json.encode(_Head(narrow, named, paired, ids, cohort_of, pair_of))
+        head = msgspec.json.encode(_Head(narrow, named, paired, cohort_of, pair_of))
         fixed = [getattr(self.arrays, name)[rows].tobytes() for name in _FIXED_ROWS]
         return frame(b"".join((head, b"\n", *fixed, sums.tobytes(), counts.tobytes())), _STATE_VERSION)
 
     def _decode(self, data: bytes, cohorts: Callable[[str], int], pairs: Callable[[str], int]) -> None:
         packed, _, body = data.partition(b"\n")
         head = _HEADS.decode(packed)
-        first, count = self.tail, len(head.ids)
+        first, count = self.tail, len(head.cohort_of)
+        self.make_room(count)
         self.tail += count
-        self.make_room()
         rows = self._rows(first // CHUNK)
         slots, rollouts = [cohorts(name) for name in head.cohorts], [pairs(name) for name in head.pairs]
         self.arrays.slot[rows] = [slots[i] for i in head.cohort_of]
@@ -183,12 +181,6 @@ class SessionStore:
             read_counts = counts.astype(np.uint8)
         read_rows(body, [*(getattr(self.arrays, name)[rows] for name in _FIXED_ROWS), read_sums, read_counts])
         sums[...], counts[...] = read_sums, read_counts
-        self._keys.append([])
-        opened, lanes = self.arrays.opened_ms[rows].tolist(), self.arrays.lane[rows].tolist()
-        for i, name in enumerate(head.ids):
-            key = (slots[head.cohort_of[i]], name)
-            self.index[lanes[i]][key] = (first + i, opened[i])
-            self._keys[-1].append((lanes[i], key))
 
 
 def _key(chunk: int) -> bytes:
@@ -200,6 +192,3 @@ def _number(rows: NDArray[np.int32], name: Callable[[int], str]) -> tuple[list[s
     places: dict[int, int] = {}
     numbers = [places.setdefault(row, len(places)) for row in rows.tolist()]
     return [name(row) for row in places], numbers
-
-
-assert (WORK, FEEDBACK) == (0, 1), "the index has a place a lane"

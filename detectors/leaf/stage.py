@@ -2,29 +2,32 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from hashlib import blake2b
+from typing import Any, Final
 
 from homeostat.detectors.control_log import ControlLog
-from homeostat.detectors.leaf.arrays import BUCKET_END, ROW_NOTHING, ROW_REFUSED
+from homeostat.detectors.leaf.arrays import BUCKET_END, ROW_NOTHING
 from homeostat.detectors.leaf.batch import ROWS
 from homeostat.detectors.leaf.documents import DocumentReader
-from homeostat.detectors.leaf.engine import Engine, Refused
+from homeostat.detectors.leaf.engine import Engine
 from homeostat.detectors.leaf.intake import Intake
 from homeostat.detectors.leaf.outbox import STAGE, Outbox
 from homeostat.detectors.leaf.plan import Plan
-from homeostat.detectors.leaf.refusals import code_of
 from homeostat.detectors.leaf.reports import ReportReader
 from homeostat.detectors.leaf.routes import Router
 from homeostat.detectors.leaf.shape import describe_shape
+from homeostat.detectors.leaf.tables import make_seeds
 from homeostat.detectors.leaf.tenants import Gates
 from homeostat.detectors.leaf.world import PARTITION_KEY, World, encode_partition_record, read_partition_record
 from homeostat.detectors.trust import TrustStore
 from homeostat.schemas.control import CONTROL_HEADER, ControlType
 from homeostat.schemas.errors import PoisonRecord, SignatureRefused
-from homeostat.schemas.exposure import MAX_STARTS
+from homeostat.schemas.exposure import MAX_STARTS, ExposureReport
+from homeostat.schemas.headers import CE_TYPE
 from homeostat.schemas.log import Output, Record
 from homeostat.schemas.topics import TRACES
 
+_EXPOSURE: Final = ExposureReport.ce_type.encode()
 _MOST_ROWS = ROWS - MAX_STARTS - 1
 """A batch with more rows than this has no room for a full exposure report."""
 
@@ -45,7 +48,8 @@ class LeafStage:
         self._outbox = Outbox(partition)
         self._engine = Engine(partition, partition_count, self._outbox)
         self._counts: Counter[str] = Counter()
-        self._refused: dict[int, Refused] = {}
+        secret = b"".join(masters[master] for master in sorted(masters))
+        self._seeds = make_seeds(blake2b(secret, digest_size=24, person=b"hs-leaf-tables").digest())
         self._next_offset = 0
         self._world: World | None = None
         self._intake: Intake | None = None
@@ -62,7 +66,7 @@ class LeafStage:
         world, intake = self._world, self._intake
         counted = self._counts + (Counter() if world is None else world.counts())
         if intake is not None:
-            counted += intake.ignored()
+            counted += intake.ignored
         return counted
 
     @property
@@ -87,12 +91,9 @@ class LeafStage:
             if intake is None or not log.evaluated:
                 self._counts["not_evaluated"] += 1
                 continue
-            if intake.batch.size > _MOST_ROWS:
+            if intake.batch.size > _MOST_ROWS or headers.get(CE_TYPE) == _EXPOSURE:
                 self._flush()
-            try:
-                intake.read(record, headers, now_ms)
-            except (PoisonRecord, SignatureRefused) as error:
-                self._refuse(record, error, now_ms)
+            intake.take(record, headers, now_ms)
         self._flush()
         if self._world is not None:
             self._world.forget(log.log_time_ms)
@@ -124,7 +125,7 @@ class LeafStage:
         assert self._world is not None
         assert self._intake is not None
         self._world.restore(state_records)
-        self._intake.restore_ignored(fields["ignored"])
+        self._intake.ignored.update(fields["ignored"])
 
     def _changes(self) -> Iterator[tuple[bytes, bytes | None]]:
         yield from self._log.drain_changes()
@@ -139,33 +140,21 @@ class LeafStage:
             "next_offset": self._next_offset,
             "counts": self._counts,
             "echoed": self._documents.echoed,
-            "ignored": {} if self._intake is None else self._intake.ignored(),
+            "ignored": {} if self._intake is None else self._intake.ignored,
         }
 
     def _build(self, plan: Plan, ring_rows: int = 0) -> None:
-        self._world = world = World(plan, ring_rows)
+        self._world = world = World(plan, self._seeds, ring_rows)
         router = Router(plan, world.cohorts, world.pairs, self._log.releases)
         self._reports.use(router, world.pairs)
-        self._intake = Intake(
-            plan, self._gates, router, world.sessions, world.dedupe, world.window, self._reports, self._counts
-        )
+        self._intake = Intake(plan, self._gates, router, world.window, self._reports, self._counts)
 
     def _flush(self) -> None:
         if self._intake is not None and self._intake.batch.size:
             assert self._world is not None
-            self._engine.run(self._world, self._intake.batch, self._refused)
-            self._refused.clear()
-
-    def _refuse(self, record: Record, error: PoisonRecord | SignatureRefused, now_ms: int) -> None:
-        intake, world = self._intake, self._world
-        assert intake is not None
-        assert world is not None
-        self._counts[f"refused_{error.reason.value}"] += 1
-        sender = intake.sender
-        tenant = None if sender < 0 else world.window.tenants[sender]
-        self._refused[intake.batch.size] = Refused(record, error.reason, tenant)
-        code = -1 if sender < 0 else code_of(error.reason)
-        intake.batch.add_time(ROW_REFUSED, now_ms, record.offset, max(sender, 0), code)
+            self._intake.finish()
+            self._engine.run(self._world, self._intake.batch, self._intake.refused)
+            self._intake.clear()
 
     def _apply_control(self, record: Record) -> None:
         self._flush()

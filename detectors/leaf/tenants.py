@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from hmac import compare_digest
 from typing import TYPE_CHECKING
 
+from homeostat.detectors.leaf.ids import number_tenant
 from homeostat.schemas.errors import PoisonRecord
 from homeostat.schemas.mac import derive_tenant_key, issue_work_token, same_mac, start_trace_mac
 from homeostat.schemas.partition import partition_of
@@ -20,11 +21,15 @@ _LIMIT = 65_536
 
 @dataclass(slots=True)
 class Gate:
-    """What one Kafka key (`tenant`, `tenant#shard`) may carry: keyed states by master id; `number` is the reader's."""
+    """What one Kafka key (`tenant`, `tenant#shard`) may carry: keyed states by master id.
+
+    `number` is the reader's own, `tenant_number` stands for the tenant beside ids.
+    """
 
     tenant: str
     in_place: bool
     number: int = -1
+    tenant_number: int = 0
     macs: dict[bytes, "blake2b"] = field(default_factory=dict)
     keys: dict[str, bytes] = field(default_factory=dict)
 
@@ -82,7 +87,8 @@ class Gates:
         return gate
 
     def _build(self, key: bytes, tenant: str) -> Gate:
-        gate = Gate(tenant, partition_of(key, self._count) == self._partition)
+        in_place = partition_of(key, self._count) == self._partition
+        gate = Gate(tenant, in_place, tenant_number=number_tenant(tenant))
         for master in sorted(self._active & self._masters.keys()):
             gate.keys[master] = derive_tenant_key(self._masters[master], tenant)
             gate.macs[master.encode()] = start_trace_mac(gate.keys[master])

@@ -6,6 +6,10 @@ from homeostat.detectors.leaf.batch import Batch
 from homeostat.detectors.leaf.engine import Engine
 from homeostat.detectors.leaf.outbox import Outbox
 from homeostat.detectors.leaf.plan import Plan
+from homeostat.detectors.leaf.routes import Router
+from homeostat.detectors.leaf.scan import scan_rows
+from homeostat.detectors.leaf.scan_tables import ScanTables
+from homeostat.detectors.leaf.tables import SEEDS
 from homeostat.detectors.leaf.world import World
 from homeostat.detectors.statistics.baseline_bound import lower_bound, upper_bound
 from homeostat.schemas.defaults import default_policy
@@ -14,7 +18,11 @@ from homeostat.schemas.defaults import default_policy
 def compile_kernel() -> None:
     """Run the kernel over nothing. A worker calls it before it joins its group: compiling would stop heartbeats."""
     plan = Plan(default_policy())
-    Engine(0, 1, Outbox(0)).run(World(plan), Batch(len(plan.specs)), {})
+    world, batch = World(plan, SEEDS), Batch(len(plan.specs))
+    router = Router(plan, world.cohorts, world.pairs, ())
+    scan = ScanTables(plan).arrays_for(())
+    scan_rows(batch.rows, batch.values, batch.join_text(), plan.max_ahead_ms, scan, router.arrays)
+    Engine(0, 1, Outbox(0)).run(world, batch, {})
     values = np.full(30, 0.5)
     upper_bound(values, 0.01)
     lower_bound(values, 0.01)

@@ -15,6 +15,7 @@ from homeostat.detectors.leaf.arrays import (
     CURSOR,
     EVENT_COLUMNS,
     TAIL,
+    Ints,
 )
 from homeostat.detectors.leaf.cohorts import CohortStore
 from homeostat.detectors.leaf.dedupe import DedupeWindow
@@ -34,22 +35,27 @@ KERNEL_COUNTS: Final = (
     "pair_queue_full",
     "saturated",
     "over_tenant_quota",
+    "duplicate",
+    "cohort_limit",
+    "release_mismatch",
+    "unknown_release",
 )
 
 
 class World:
     """All stores of one plan; the same state gives the same records, however slots and rows are numbered."""
 
-    def __init__(self, plan: Plan, ring_rows: int = 0) -> None:
+    def __init__(self, plan: Plan, seeds: Ints, ring_rows: int = 0) -> None:
         signals = len(plan.specs)
         self._placed = 0
         self.plan = plan
-        self.sessions = SessionStore(signals)
+        self.seeds = seeds
+        self.sessions = SessionStore(signals, seeds)
         self.cohorts = CohortStore(plan, ring_rows)
         self.layers = LayerStore(signals)
         self.pairs = PairStore(plan)
         self.window = RefusalWindow(plan)
-        self.dedupe = DedupeWindow(plan.dedupe_ms, plan.policy.dedupe.max_entries)
+        self.dedupe = DedupeWindow(plan.dedupe_ms, plan.policy.dedupe.max_entries, seeds)
         self.cursor = np.zeros(CURSOR, np.int64)
         self.kernel_counts = np.zeros(COUNTS, np.int64)
         self.new_event_arrays()
@@ -73,6 +79,11 @@ class World:
         self.window.take_over(plan, self.cursor)
         self.dedupe.window_ms, self.dedupe.max_entries = plan.dedupe_ms, plan.policy.dedupe.max_entries
         self.new_event_arrays()
+
+    def make_room(self, rows: int) -> None:
+        """Grow what a batch of this many rows may need."""
+        self.sessions.make_room(rows)
+        self.dedupe.make_room(rows)
 
     def place_layers(self) -> None:
         """Point new cohorts to their parents' rows."""
@@ -116,7 +127,7 @@ class World:
         self.cohorts.restore(records)
         self.layers.restore(records)
         self.pairs.restore(records)
-        self.sessions.base = self.sessions.tail = fields["base"]
+        self.sessions.begin_at(fields["base"])
         self.sessions.restore(records, self._leaf_slot, self.pairs.row_named)
         self.dedupe.restore(records)
         self.cursor[[BUCKET_END, CLOSE, TAIL]] = (fields["bucket_end_ms"], fields["close"], self.sessions.tail)

@@ -1,0 +1,41 @@
+"""The scanner's tables for one plan: names of signals, their ranges, and the tenants by number."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from homeostat.detectors.leaf.arrays import ScanArrays
+from homeostat.detectors.leaf.ids import number_tenant
+from homeostat.detectors.leaf.plan import Plan
+from homeostat.detectors.leaf.scan_words import FIELDS, join_words
+from homeostat.schemas.signal import Carrier
+
+
+class ScanTables:
+    """Builds the arrays that `scan_rows` reads; tenants are added as they are numbered."""
+
+    def __init__(self, plan: Plan) -> None:
+        names, starts = join_words(spec.name for spec in plan.carried_by(Carrier.WORK))
+        self._tenants = 0
+        self._arrays = ScanArrays(
+            signal_words=names,
+            signal_starts=starts,
+            first_column=np.array([len(plan.carried_by(Carrier.EXPOSURE))], np.int64),
+            checked=np.array([not spec.clip for spec in plan.specs], np.uint8),
+            low=np.array([spec.low for spec in plan.specs]),
+            high=np.array([spec.high for spec in plan.specs]),
+            tenant_words=np.zeros(1, np.uint8),
+            tenant_starts=np.zeros(1, np.int64),
+            tenant_numbers=np.zeros(0, np.int64),
+            spans=np.zeros((FIELDS, 2), np.int64),
+            next_field=np.zeros(FIELDS + 1, np.int64),
+        )
+
+    def arrays_for(self, tenants: Sequence[str]) -> ScanArrays:
+        """The arrays, knowing all tenants of the list, which only ever grows."""
+        if len(tenants) != self._tenants:
+            words, starts = join_words(tenants)
+            numbers = np.array([number_tenant(tenant) for tenant in tenants], np.int64)
+            self._arrays = self._arrays._replace(tenant_words=words, tenant_starts=starts, tenant_numbers=numbers)
+            self._tenants = len(tenants)
+        return self._arrays

@@ -1,0 +1,196 @@
+"""The scanner accepts a subset of the contract, with equal values; numbers and ids are read exactly."""
+
+import json
+import math
+import struct
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from homeostat.detectors.leaf.arrays import (
+    ACCEPTED,
+    FLAGS,
+    ID,
+    KEEPS_PRIVATE,
+    KIND,
+    RELEASE,
+    ROW_TEXT,
+    ROW_WORK,
+    SESSION,
+    SLOT,
+    Ints,
+)
+from homeostat.detectors.leaf.batch import Batch
+from homeostat.detectors.leaf.decode import TraceDecoder
+from homeostat.detectors.leaf.ids import number_id, number_tenant
+from homeostat.detectors.leaf.plan import WORK, Plan
+from homeostat.detectors.leaf.routes import Router
+from homeostat.detectors.leaf.scan import scan_rows
+from homeostat.detectors.leaf.scan_json import read_id, read_number
+from homeostat.detectors.leaf.scan_tables import ScanTables
+from homeostat.detectors.leaf.tables import SEEDS
+from homeostat.detectors.leaf.world import World
+from homeostat.schemas.canonical import to_json
+from homeostat.schemas.errors import PoisonRecord
+from homeostat.schemas.log import LogRecord
+from homeostat.schemas.trace import Consent
+from tests.builders import traces
+from tests.builders.documents import BASELINE_DIGEST, START_MS, policy
+
+PLAN = Plan(policy())
+WORLD = World(PLAN, SEEDS)
+ROUTER = Router(PLAN, WORLD.cohorts, WORLD.pairs, {BASELINE_DIGEST})
+TENANTS = ("tenant-0", "tenant-1")
+GOOD = traces.work(1, {"edit_ratio": 0.25, "latency": 75.0, "structure_score": 1.0}, consent=Consent.TENANT)
+ROUTE = ROUTER.find(GOOD, 1, START_MS)
+
+
+def scan(value: bytes, event_id: bytes | None = None) -> tuple[Ints, tuple[float, ...]] | None:
+    """The row and values that the scanner gives for a value of tenant-1; None when it leaves it to others."""
+    batch = Batch(len(PLAN.specs))
+    record = LogRecord(0, START_MS, b"tenant-1", value)
+    event_id = GOOD.trace_id.encode() if event_id is None else event_id
+    batch.add_text(ROW_TEXT, START_MS, 1, ACCEPTED, record, value, event_id)
+    tables = ScanTables(PLAN).arrays_for(TENANTS)
+    scan_rows(batch.rows, batch.values, batch.join_text(), PLAN.max_ahead_ms, tables, ROUTER.arrays)
+    line = batch.rows[0]
+    return (line, tuple(batch.values[0].tolist())) if line[KIND] == ROW_WORK else None
+
+
+def equal(left: tuple[float, ...], right: tuple[float, ...]) -> bool:
+    return all(x == y or (math.isnan(x) and math.isnan(y)) for x, y in zip(left, right, strict=True))
+
+
+def test_a_plain_trace_is_scanned_to_the_contracts_values() -> None:
+    found = scan(to_json(GOOD))
+    assert found is not None
+    line, values = found
+    assert equal(values, TraceDecoder(PLAN).decode_slow(WORK, to_json(GOOD))[1])
+    assert (line[SLOT], line[RELEASE], line[FLAGS]) == (ROUTE.slot, ROUTE.release, KEEPS_PRIVATE)
+    high, low, form = number_id(GOOD.trace_id)
+    assert line[ID : ID + 3].tolist() == [high, low, form | number_tenant("tenant-1")]
+    assert tuple(line[SESSION : SESSION + 3].tolist()) == number_id(GOOD.session)
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+def test_white_space_and_order_do_not_matter(indent: int | None) -> None:
+    body = json.loads(to_json(GOOD))
+    value = json.dumps(dict(reversed(body.items())), indent=indent).encode()
+    assert scan(b" \n" + value + b"\t ") is not None
+
+
+def test_fields_with_defaults_may_be_left_out() -> None:
+    needed = ("trace_id", "tenant", "specialty", "workflow", "runtime", "release", "arm", "session", "actor",
+              "work_id", "work_time_ms")  # fmt: skip
+    body = json.loads(to_json(GOOD))
+    assert scan(json.dumps({name: body[name] for name in needed}).encode()) is not None
+    for name in needed:
+        assert scan(json.dumps({other: body[other] for other in needed if other != name}).encode()) is None
+
+
+def test_what_needs_care_is_left_to_the_contract() -> None:
+    value = to_json(GOOD)
+    assert scan(value.replace(b'"steps":[]', b'"steps":["sign"]')) is None
+    assert scan(value.replace(b"scribe-runtime", b"scribe\\u002druntime")) is None
+    assert scan(value.replace(b"scribe-runtime", b"another-runtime")) is None
+    assert scan(value.replace(b"tenant-1", b"tenant-0")) is None
+    assert scan(value, b"f" * 32) is None
+    assert scan(value.replace(b'"rollout":null', b'"rollout":""')) is None
+    assert scan(value[:-1]) is None
+    assert scan(value + b"}") is None
+    assert scan(b"") is None
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 2**70) | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=4,
+)
+_WORDS = st.sampled_from(["scribe", "", "a b", "x" * 65, "1.0", "1.7", "a" * 32, "1e3", "shared", "tenant", "work"])
+
+
+@st.composite
+def changed_bodies(draw: st.DrawFn) -> bytes:
+    body: dict[str, Any] = json.loads(to_json(GOOD))
+    for name in draw(st.lists(st.sampled_from([*body, "strange"]), max_size=2)):
+        body[name] = draw(JSON | _WORDS)
+    if draw(st.booleans()):
+        known = draw(st.sampled_from(("edit_ratio", "acceptance", "latency", "yield", "mood")))
+        body["signals"] = {known: draw(st.floats(allow_nan=True) | st.integers(-2, 70) | st.just("0.5"))}
+    value = json.dumps(body).encode()
+    for _ in range(draw(st.integers(0, 2))):
+        at = draw(st.integers(0, len(value)))
+        value = value[:at] + draw(st.binary(max_size=3)) + value[at + draw(st.integers(0, 3)) :]
+    return value
+
+
+@given(changed_bodies())
+@settings(max_examples=400)
+def test_what_the_scanner_accepts_is_what_the_contract_says(value: bytes) -> None:
+    found = scan(value)
+    if found is None:
+        return
+    line, values = found
+    trace, expected = TraceDecoder(PLAN).decode_slow(WORK, value)
+    assert equal(values, expected)
+    assert trace.trace_id == GOOD.trace_id
+    assert trace.tenant == "tenant-1"
+    assert trace.work_time_ms <= START_MS + PLAN.max_ahead_ms
+    assert tuple(line[SESSION : SESSION + 3].tolist()) == number_id(trace.session)
+    assert bool(line[FLAGS] & KEEPS_PRIVATE) == (trace.consent == Consent.TENANT)
+    assert ROUTER.find(trace, 1, START_MS).slot == line[SLOT]
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+@example(0.1)
+@example(-0.0)
+@example(5e-324)
+def test_numbers_are_read_exactly_or_not_at_all(number: float) -> None:
+    for text in (repr(number), f"{number:.6f}", f"{number:.17f}", f"{number:e}"):
+        value, after = read_number(np.frombuffer(f"{text},".encode(), np.uint8), 0, len(text) + 1)
+        if after >= 0:
+            assert after == len(text)
+            assert struct.pack("d", value) == struct.pack("d", float(text))
+
+
+@given(st.floats(0, 1), st.integers(1, 17))
+def test_ratios_are_always_read(number: float, digits: int) -> None:
+    text = f"{number:.{digits}f}".encode()
+    assert read_number(np.frombuffer(text, np.uint8), 0, len(text)) == (float(text), len(text))
+
+
+@pytest.mark.parametrize("text", ["", "-", ".5", "1.", "01", "1e", "1e+", "+1", "NaN", "1e999", "0x1", "1" * 19])
+def test_what_is_no_plain_number_is_not_read(text: str) -> None:
+    value, after = read_number(np.frombuffer(f"{text},".encode(), np.uint8), 0, len(text))
+    assert after != len(text) or (value, after) == (0.0, -1)
+
+
+@given(st.text("0123456789abcdef-", min_size=14, max_size=40))
+@example("0" * 32)
+@example("01234567-89ab-cdef-0123-456789abcdef")
+def test_ids_are_numbered_alike(text: str) -> None:
+    out = np.zeros(3, np.int64)
+    if read_id(np.frombuffer(text.encode(), np.uint8), 0, len(text), out):
+        assert tuple(out.tolist()) == number_id(text)
+
+
+def test_routes_are_found_after_the_table_has_grown() -> None:
+    router = Router(PLAN, WORLD.cohorts, WORLD.pairs, {BASELINE_DIGEST})
+    many = [traces.work(1, {}, runtime=f"runtime-{n}", rollout=None if n % 2 else "a" * 32) for n in range(700)]
+    for trace in many:
+        router.find(trace, 1, START_MS)
+    assert router.arrays.size[0] == len(many)
+    again = router.arrays
+    for trace in many:
+        router.known.clear()
+        router.find(trace, 1, START_MS)
+    assert router.arrays is again
+    assert again.size[0] == len(many)
+
+
+def test_a_malformed_trace_never_passes_for_its_route() -> None:
+    with pytest.raises(PoisonRecord):
+        TraceDecoder(PLAN).decode_slow(WORK, to_json(GOOD).replace(b'"rollout":null', b'"rollout":""'))
