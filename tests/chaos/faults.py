@@ -108,7 +108,7 @@ def _at_gateway_failpoint(name: str) -> Fault:
         running.trial.end(running.gateway)
         running.trial.replace(running.gateway)
         running.gateway = running.trial.gateway(f"{name}:kill")
-        running.trial.apply_setup_again()
+        running.trial.apply_new_target()
         _await_killed(running.gateway)
         running.trial.replace(running.gateway)
         running.gateway = running.trial.gateway()

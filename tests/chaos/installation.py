@@ -27,7 +27,7 @@ from homeostat.streams.documents.publish import publish_documents
 from homeostat.streams.documents.read import DocumentReader
 from homeostat.streams.keys import load_signers
 from homeostat.streams.settings import KafkaSettings, KeySettings, Settings
-from homeostat.streams.simulator.plan import CANARIES, GATEWAY, rollout_entries, setup_entries
+from homeostat.streams.simulator.plan import CANARIES, GATEWAY, WORKFLOW, rollout_entries, setup_entries
 
 PARTITIONS = 2
 LIMIT_S = 90.0
@@ -98,9 +98,13 @@ class Installation:
         wanted = sum(len(canary.tenants) for canary in CANARIES)
         wait_for(lambda: len(self.targets()) == wanted, "every target to be served")
 
-    def apply_setup_again(self) -> None:
-        """State every target's baseline once more: a new generation for each."""
-        self._publish(setup_entries(trial_policy(self.keys.dead_letters), [self.keys.master_id]))
+    def apply_new_target(self) -> None:
+        """State the baseline of one more clinic: a new desired state for the gateway."""
+        entries = setup_entries(trial_policy(self.keys.dead_letters), [self.keys.master_id])
+        releases = [entry for entry in entries if entry["kind"] == "release"]
+        clinic = {"gateway": GATEWAY, "tenant": self._name("extra-clinic"), "workflow": WORKFLOW}
+        target = {"kind": "targets", "body": {"release": f"@{releases[0]['name']}", "targets": [clinic]}}
+        self._publish([*releases, target])
 
     def apply_rollouts(self, round_number: int) -> None:
         """Publish the demo's three canaries, as rollouts of their own for each round."""
