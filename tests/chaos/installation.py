@@ -103,7 +103,10 @@ class Installation:
         entries = setup_entries(trial_policy(self.keys.dead_letters), [self.keys.master_id])
         releases = [entry for entry in entries if entry["kind"] == "release"]
         clinic = {"gateway": GATEWAY, "tenant": self._name("extra-clinic"), "workflow": WORKFLOW}
-        target = {"kind": "targets", "body": {"release": f"@{releases[0]['name']}", "targets": [clinic]}}
+        target: dict[str, object] = {
+            "kind": "targets",
+            "body": {"release": f"@{releases[0]['name']}", "targets": [clinic]},
+        }
         self._publish([*releases, target])
 
     def apply_rollouts(self, round_number: int) -> None:
