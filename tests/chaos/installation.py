@@ -65,7 +65,7 @@ class Installation:
         create_topics(self._admin(), platform=Platform(PARTITIONS))
         self.children = Children(self._environment(prefix), folder)
         self._numbers: dict[str, int] = {}
-        self.url = ""
+        self.url, self._port = "", "0"
 
     def worker(self, role: str, failpoint: str = "") -> Child:
         """Start one more process of a role."""
@@ -77,13 +77,15 @@ class Installation:
         """Start the gateway over its one durable store."""
         port_file = self.folder / "gateway.port"
         port_file.unlink(missing_ok=True)
-        options = ["--name", GATEWAY, "--store", str(self.folder / "gateway.db"), "--port", "0"]
+        options = ["--name", GATEWAY, "--store", str(self.folder / "gateway.db"), "--port", self._port]
         options += ["--port-file", str(port_file), "--report-interval-s", "0.25"]
         child = self.children.start(
             self._name("gateway"), "homeostat", "gateway", *options, HOMEOSTAT_FAILPOINT=failpoint
         )
         wait_for(lambda: port_file.exists() or child.process.poll() is not None, "the gateway")
-        self.url = f"http://127.0.0.1:{port_file.read_text().strip()}" if port_file.exists() else ""
+        if port_file.exists():
+            self._port = port_file.read_text().strip()
+            self.url = f"http://127.0.0.1:{self._port}"
         return child
 
     def simulator(self, speed: float, seed: int = 1) -> Child:

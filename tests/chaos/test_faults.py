@@ -13,6 +13,7 @@ import pytest
 
 from homeostat.infra.broker.local import LocalBroker
 from homeostat.streams.demo.children import Child
+from homeostat.streams.failpoints import ALL_FAILPOINTS
 from tests.chaos.faults import Fault, Running, all_faults
 from tests.chaos.installation import Installation, wait_for
 from tests.chaos.oracle import Found, compare, read_newest_generations
@@ -23,7 +24,7 @@ pytestmark = [pytest.mark.kafka, pytest.mark.faults, pytest.mark.timeout(7200)]
 SPEED = 0.25
 FULL_FAULTS = 100
 SMALL_AT_ONCE = 5
-"""In the small size that many faults in turn are compared at once; in the full size each by itself."""
+"""In the small size (every failpoint of the transport once) that many faults in turn are compared at once; in the full size each by itself."""
 
 
 @contextmanager
@@ -82,8 +83,9 @@ class Rounds:
 
 def test_every_fault_leaves_every_stage_exact(kafka_broker: LocalBroker, tmp_path: Path, fault_trials: str) -> None:
     faults = all_faults()
-    plan, at_once = list(faults), SMALL_AT_ONCE
+    plan, at_once = [*ALL_FAILPOINTS], SMALL_AT_ONCE
     if fault_trials == "full":
+        plan = list(faults)
         plan, at_once = (plan * (FULL_FAULTS // len(plan) + 1))[: max(FULL_FAULTS, 3 * len(plan))], 1
     with running_installation(kafka_broker, tmp_path, "exact") as rounds:
         for first in range(0, len(plan), at_once):
