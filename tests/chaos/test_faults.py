@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.kafka, pytest.mark.faults, pytest.mark.timeout(7200)]
 SPEED = 0.25
 FULL_FAULTS = 100
 SMALL_AT_ONCE = 5
-"""In the small size (every failpoint of the transport once) that many faults in turn are compared at once; in the full size each by itself."""
+"""Small size: every failpoint of the transport once, so many compared together; full size: each by itself."""
 
 
 @contextmanager
