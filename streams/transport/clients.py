@@ -1,10 +1,12 @@
 """Options of every Kafka client that the transport starts, made from the settings in one place."""
 
 import asyncio
+from collections.abc import Collection
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.client import AIOKafkaClient
+from aiokafka.cluster import ClusterMetadata
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from aiokafka.errors import KafkaError
 from aiokafka.helpers import create_ssl_context
@@ -89,13 +91,19 @@ async def _close_connections(client: AIOKafkaProducer | AIOKafkaConsumer) -> Non
 
 
 def _pace(client: AIOKafkaClient) -> None:
-    """Make a client pause after each vain question for metadata: without a broker aiokafka asks in a busy loop."""
+    """Make a client pause after each vain question for metadata, and then ask again.
+
+    Without a broker aiokafka asks in a busy loop. When the broker is back, or while it still loads its topics, it asks
+    once its metadata are old, a minute later: a worker that joined its group meanwhile, not knowing the topics, would
+    be given no partitions for so long.
+    """
     ask = client._metadata_update
 
-    async def ask_and_pause(*arguments: Any) -> bool:
-        known: bool = await ask(*arguments)
-        if not known:
+    async def ask_and_pause(cluster: ClusterMetadata, topics: Collection[str] | None) -> bool:
+        known: bool = await ask(cluster, topics)
+        if not known or any(cluster.partitions_for_topic(topic) is None for topic in topics or ()):
             await asyncio.sleep(_METADATA_PAUSE_S)
+            asyncio.get_running_loop().call_soon(client.force_metadata_update)
         return known
 
     client._metadata_update = ask_and_pause

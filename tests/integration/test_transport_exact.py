@@ -110,6 +110,7 @@ def test_stalled_worker_wakes_when_another_has_its_partitions(kafka_broker: Loca
 def test_broker_stops_dies_and_comes_back(fresh_kafka: LocalBroker) -> None:
     with trial_on(fresh_kafka.address) as trial:
         worker = trial.start()
+        wait_until(lambda: worker.assigned() == trial.partitions, "the worker to have all partitions")
         for end in (fresh_kafka.stop, fresh_kafka.kill):
             trial.produce(400)
             end()
