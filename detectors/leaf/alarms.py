@@ -8,7 +8,6 @@ from river.drift import ADWIN
 
 from homeostat.detectors.fixed_point import VALUE_SCALE, Floats
 from homeostat.detectors.leaf.arrays import Ints
-from homeostat.detectors.leaf.baselines import recent_places
 from homeostat.detectors.leaf.cohorts import CohortStore
 from homeostat.detectors.leaf.outbox import STAGE
 from homeostat.detectors.leaf.plan import FEEDBACK, WORK, Plan
@@ -110,7 +109,8 @@ def corroborate(values: Floats, times_ms: Ints) -> Corroboration:
 def _recent(cohorts: CohortStore, plan: Plan, crossing: Crossing) -> tuple[Floats, Ints]:
     slot, s = crossing.slot, crossing.column
     lane = FEEDBACK if s >= plan.lane_columns[FEEDBACK].start else WORK
-    places = recent_places(cohorts, slot, lane, cohorts.arrays.ring.shape[1])
+    count, rows = int(cohorts.arrays.ring_count[slot, lane]), cohorts.arrays.ring.shape[1]
+    places = np.arange(max(0, count - rows), count) % rows
     fixed = cohorts.arrays.ring[slot, places, s]
     began_ms = cohorts.arrays.ring_ms[slot, lane, places] - plan.session_ms
     return fixed[fixed >= 0] / VALUE_SCALE, began_ms[fixed >= 0]

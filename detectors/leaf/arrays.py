@@ -80,7 +80,7 @@ class ScanArrays(NamedTuple):
 
     `signal_words` are the names of the work signals, which fill the columns from `first_column` on; `checked` columns
     must lie in [low, high]. `tenant_words` are the tenants by number, `tenant_numbers` stand for them beside ids.
-    Scratch: `spans` [field, (start, stop)] and `next_field`, the field that last followed each.
+    Scratch: `spans` [field, (start, stop)]; guesses: `next_field`, the one that last followed each, and `length`.
     """
 
     signal_words: Bytes
@@ -94,6 +94,7 @@ class ScanArrays(NamedTuple):
     tenant_numbers: Ints
     spans: Ints
     next_field: Ints
+    length: Ints
 
 
 class CohortArrays(NamedTuple):
@@ -213,8 +214,8 @@ REMARK_NONE, REMARK_LIMIT, REMARK_MISMATCH, REMARK_UNKNOWN = range(4)
 AT_ROW, CLOSE, TAIL, BUCKET_END, EVENTS, URGENT, WINDOW_NEXT, WINDOW_SIZE, ELIGIBLE, UNFIT, REFUSES_MOST = range(11)
 CURSOR = 11
 DONE, HAS_EVENTS, BUCKET_ENDED, ROW_ENDED = range(4)
-EVENT_ALARM, EVENT_SEAL = 0, 1
-EVENT_COLUMNS = 5
+EVENT_COLUMNS = 4
+"""An alarm: slot, signal, side, bet."""
 COUNT_CLOSED, COUNT_LATE, COUNT_EMPTY, COUNT_QUEUE_FULL, COUNT_SATURATED, COUNT_OVER_QUOTA, COUNT_DUPLICATE = range(7)
 COUNT_REMARKS = 6
 """Remark r is counted in COUNT_REMARKS + r."""

@@ -4,58 +4,64 @@ from typing import Final
 
 import numpy as np
 
-from homeostat.detectors.fixed_point import VALUE_SCALE, Floats
-from homeostat.detectors.leaf.arrays import Ints
-from homeostat.detectors.leaf.cohorts import CohortStore
-from homeostat.detectors.leaf.plan import Plan
+from homeostat.detectors.compiled import compiled
+from homeostat.detectors.fixed_point import VALUE_SCALE
+from homeostat.detectors.leaf.arrays import CohortArrays
+from homeostat.detectors.leaf.plan import BASELINE_DELTA, PlanArrays
+from homeostat.detectors.leaf.stakes import write_bets
 from homeostat.detectors.statistics.baseline_bound import lower_bound, upper_bound
 
 LEAST_VALUES: Final = 30
 """A signal with fewer values among the sessions of a reference waits for the next lot."""
 
 
-def seal_lane(cohorts: CohortStore, plan: Plan, slot: int, lane: int, now_ms: int) -> int:
-    """Seal the pending signals of a lane from the sessions collected; how many were sealed.
+@compiled
+def seal_signal(slot: int, lane: int, s: int, plan: PlanArrays, cohorts: CohortArrays) -> bool:
+    """Write (n, mean, lower, upper) of a signal from the lane's last `seal_seen` sessions; False for too few values.
 
-    Each bound holds with probability 1 − `baseline_delta`. The monitors of all arms that use the reference begin
-    again: it is another null.
+    Each bound holds with probability 1 − `baseline_delta`.
     """
-    rows = cohorts.arrays
-    seen = int(rows.seal_seen[slot, lane])
-    columns = plan.lane_columns[lane]
-    sealed = []
-    for s in range(columns.start, columns.stop):
-        values = recent_values(cohorts, slot, s, lane, seen)
-        if rows.pending[slot, s] and plan.arrays.bounded[s] and len(values) >= LEAST_VALUES:
-            delta = plan.policy.budget.baseline_delta
-            total = int(np.sum(np.round(values * VALUE_SCALE).astype(np.int64)))
-            mean = total / len(values) / VALUE_SCALE
-            rows.reference[slot, s] = (len(values), mean, lower_bound(values, delta), upper_bound(values, delta))
-            rows.pending[slot, s] = 0
-            sealed.append(s)
-    rows.seal_seen[slot, lane] = 0
-    rows.dirty[slot] = 1
-    for arm in np.flatnonzero(rows.home[: len(cohorts.keys)] == slot).tolist():
-        rows.evidence[arm, sealed] = 0.0
-        rows.last_ms[arm, sealed] = now_ms
-        rows.dirty[arm] = 1
-    cohorts.derive_collects(slot)
-    cohorts.derive_bets(slot)
-    return len(sealed)
+    rows = cohorts.ring.shape[1]
+    newest = cohorts.ring_count[slot, lane]
+    values = np.empty(cohorts.seal_seen[slot, lane])
+    count, total = 0, 0
+    for number in range(max(0, newest - min(values.shape[0], rows)), newest):
+        x = cohorts.ring[slot, number % rows, s]
+        if x >= 0:
+            values[count] = x / VALUE_SCALE
+            total += x
+            count += 1
+    if count < LEAST_VALUES:
+        return False
+    cohorts.reference[slot, s, 0] = count
+    cohorts.reference[slot, s, 1] = total / count / VALUE_SCALE
+    cohorts.reference[slot, s, 2] = lower_bound(values[:count], plan.weights[BASELINE_DELTA])
+    cohorts.reference[slot, s, 3] = upper_bound(values[:count], plan.weights[BASELINE_DELTA])
+    return True
 
 
-def recent_values(cohorts: CohortStore, slot: int, s: int, lane: int, sessions: int) -> Floats:
-    """A signal's values in [0, 1] in the cohort's last `sessions` of a lane, oldest first; missing ones left out."""
-    places = recent_places(cohorts, slot, lane, sessions)
-    fixed = cohorts.arrays.ring[slot, places, s]
-    values: Floats = fixed[fixed >= 0] / VALUE_SCALE
-    return values
+@compiled
+def begin_monitors(home: int, s: int, now_ms: int, cohorts: CohortArrays) -> None:
+    """Let the monitors of all arms that use a reference begin again: it is another null."""
+    for arm in range(cohorts.home.shape[0]):
+        if cohorts.home[arm] == home:
+            cohorts.evidence[arm, s] = 0.0
+            cohorts.last_ms[arm, s] = now_ms
+            cohorts.dirty[arm] = 1
 
 
-def recent_places(
-    cohorts: CohortStore, slot: int, lane: int, sessions: int
-) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Where the last `sessions` of a lane stand in the cohort's ring, oldest first."""
-    count, rows = int(cohorts.arrays.ring_count[slot, lane]), cohorts.arrays.ring.shape[1]
-    places: Ints = np.arange(max(0, count - min(sessions, rows)), count) % rows
-    return places
+@compiled
+def seal_lane(slot: int, lane: int, now_ms: int, plan: PlanArrays, cohorts: CohortArrays) -> None:
+    """Seal the pending signals of a lane from the sessions collected; those with too few values go on collecting."""
+    collects = False
+    for s in range(plan.lane.shape[0]):
+        if plan.lane[s] != lane or not cohorts.pending[slot, s]:
+            continue
+        if plan.bounded[s] and seal_signal(slot, lane, s, plan, cohorts):
+            cohorts.pending[slot, s] = 0
+            begin_monitors(slot, s, now_ms, cohorts)
+        else:
+            collects = True
+    cohorts.collects[slot, lane] = 1 if collects else 0
+    cohorts.seal_seen[slot, lane] = 0
+    write_bets(cohorts.reference[slot], plan, cohorts.null[slot], cohorts.stakes[slot])

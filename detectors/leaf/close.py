@@ -11,8 +11,6 @@ from homeostat.detectors.leaf.arrays import (
     COUNT_CLOSED,
     COUNT_EMPTY,
     COUNT_OVER_QUOTA,
-    EVENT_ALARM,
-    EVENT_SEAL,
     EVENTS,
     PRIVATE,
     STARTED,
@@ -22,6 +20,7 @@ from homeostat.detectors.leaf.arrays import (
     LayerArrays,
     SessionArrays,
 )
+from homeostat.detectors.leaf.baselines import seal_lane
 from homeostat.detectors.leaf.inlined import inlined
 from homeostat.detectors.leaf.plan import QUOTA, RATE_PER_MS, THRESHOLD, WORK, PlanArrays
 from homeostat.detectors.statistics.bets import MONITOR_BETS
@@ -138,11 +137,10 @@ def note_alarm(
         if cohorts.evidence[slot, s, side, k] > cohorts.evidence[slot, s, side, best]:
             best = k
     at = cursor[EVENTS]
-    events[at, 0] = EVENT_ALARM
-    events[at, 1] = slot
-    events[at, 2] = s
-    events[at, 3] = side
-    events[at, 4] = best
+    events[at, 0] = slot
+    events[at, 1] = s
+    events[at, 2] = side
+    events[at, 3] = best
     numbers[at] = mixture
     cursor[EVENTS] = at + 1
     for k in range(MONITOR_BETS):
@@ -222,18 +220,12 @@ def choose_parents(
 
 
 @inlined
-def collect_baseline(slot: int, lane: int, mark: int, cohorts: CohortArrays, events: Ints, cursor: Ints) -> None:
-    """Count a session of the baseline arm that began after the decision to seal; note when there are enough."""
-    if cohorts.arm[slot] != BASELINE or cohorts.collects[slot, lane] == 0 or mark <= cohorts.seal_after[slot]:
-        return
-    cohorts.seal_seen[slot, lane] += 1
-    if cohorts.seal_seen[slot, lane] < cohorts.seal_sessions[slot]:
-        return
-    at = cursor[EVENTS]
-    events[at, 0] = EVENT_SEAL
-    events[at, 1] = slot
-    events[at, 2] = lane
-    cursor[EVENTS] = at + 1
+def collect_baseline(slot: int, lane: int, mark: int, now_ms: int, plan: PlanArrays, cohorts: CohortArrays) -> None:
+    """Count a session of the baseline arm that began after the decision to seal; seal when there are enough."""
+    if cohorts.arm[slot] == BASELINE and cohorts.collects[slot, lane] and mark > cohorts.seal_after[slot]:
+        cohorts.seal_seen[slot, lane] += 1
+        if cohorts.seal_seen[slot, lane] >= cohorts.seal_sessions[slot]:
+            seal_lane(slot, lane, now_ms, plan, cohorts)
 
 
 @inlined
@@ -269,5 +261,5 @@ def close_values(
         if parents[p] >= 0:
             add_layer(parents[p], sessions.records[row], cohorts.home[slot], values, cohorts, layers)
     step_monitors(slot, due_ms, values, parents, plan, cohorts, layers, log_e, events, numbers, cursor)
-    collect_baseline(slot, lane, sessions.mark[row], cohorts, events, cursor)
+    collect_baseline(slot, lane, sessions.mark[row], due_ms, plan, cohorts)
     return found

@@ -19,13 +19,10 @@ from homeostat.detectors.leaf.cohort_state import (
 from homeostat.detectors.leaf.leaf_key import LeafKey
 from homeostat.detectors.leaf.plan import FEEDBACK, WORK, Plan
 from homeostat.detectors.leaf.rows import copy_rows, take_columns
-from homeostat.detectors.leaf.stakes import write_stakes
+from homeostat.detectors.leaf.stakes import write_bets
 from homeostat.detectors.statistics.bets import (
-    DOWN,
     MONITOR_BETS,
-    UP,
 )
-from homeostat.schemas.signal import Kind
 from homeostat.schemas.trace import Arm
 
 BINS: Final = 32
@@ -64,7 +61,7 @@ def new_arrays(capacity: int, signals: int, ring_rows: int) -> CohortArrays:
         shared_bucket=np.full(capacity, -1, np.int64),
         tally=np.zeros((capacity, 2), np.int64),
         releases=np.full((capacity, MAX_RELEASES), -1, np.int32),
-        home=np.zeros(capacity, np.int32),
+        home=np.full(capacity, -1, np.int32),
         layers=np.full((capacity, 3), -1, np.int32),
         arm=np.zeros(capacity, np.uint8),
         null=np.zeros((capacity, signals, 2)),
@@ -134,16 +131,9 @@ class CohortStore:
         self.arrays.collects[slot] = [bool(np.any(pending & (lanes == lane))) for lane in (WORK, FEEDBACK)]
 
     def derive_bets(self, slot: int) -> None:
-        """Null means and stakes of a baseline slot: its reference's bound plus tolerance, up and down."""
+        """Null means and stakes of a baseline slot's references."""
         rows = self.arrays
-        for s, spec in enumerate(self._plan.specs):
-            rows.stakes[slot, s] = 0.0
-            if rows.reference[slot, s, 0] == 0 or not self._plan.arrays.bounded[s]:
-                continue
-            _, _, lower, upper = rows.reference[slot, s].tolist()
-            for side, (direction, null) in enumerate(((UP, upper + spec.tolerance), (DOWN, lower - spec.tolerance))):
-                rows.null[slot, s, side] = null
-                write_stakes(spec.kind is Kind.BINARY, null, direction, rows.stakes[slot, s, side])
+        write_bets(rows.reference[slot], self._plan.arrays, rows.null[slot], rows.stakes[slot])
 
     def number_release(self, release: str) -> int:
         """The number that stands for a release's digest in `arrays.releases`."""

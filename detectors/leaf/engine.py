@@ -9,7 +9,6 @@ from homeostat.detectors.leaf.arrays import (
     BUCKET_ENDED,
     CLOSE,
     DONE,
-    EVENT_ALARM,
     EVENTS,
     HAS_EVENTS,
     OFFSET,
@@ -18,7 +17,6 @@ from homeostat.detectors.leaf.arrays import (
     TIME,
     URGENT,
 )
-from homeostat.detectors.leaf.baselines import seal_lane
 from homeostat.detectors.leaf.batch import Batch
 from homeostat.detectors.leaf.evidence import EvidenceTeller
 from homeostat.detectors.leaf.intake import Refused
@@ -102,17 +100,12 @@ class Engine:
         )
 
     def _answer_events(self, world: World) -> None:
-        """Alarm, or seal a reference; both are of the session that the kernel has just closed."""
-        closed = int(world.cursor[CLOSE]) - 1
-        row = closed & (world.sessions.arrays.slot.shape[0] - 1)
-        due_ms = int(world.sessions.arrays.opened_ms[row]) + world.plan.session_ms
+        """Alarm: the crossings are of the session that the kernel has just closed."""
+        row = (int(world.cursor[CLOSE]) - 1) & (world.sessions.arrays.slot.shape[0] - 1)
         for number in range(int(world.cursor[EVENTS])):
-            kind, slot, column, side, bet = world.events[number].tolist()
-            if kind == EVENT_ALARM:
-                crossing = Crossing(slot, column, side, bet, float(world.numbers[number]))
-                self._alarm(world, crossing, int(world.sessions.arrays.pair[row]))
-            else:
-                seal_lane(world.cohorts, world.plan, slot, column, due_ms)
+            slot, column, side, bet = world.events[number].tolist()
+            crossing = Crossing(slot, column, side, bet, float(world.numbers[number]))
+            self._alarm(world, crossing, int(world.sessions.arrays.pair[row]))
         world.cursor[EVENTS] = 0
 
     def _alarm(self, world: World, crossing: Crossing, pair: int) -> None:

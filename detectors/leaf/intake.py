@@ -5,11 +5,13 @@ the scanner leaves is read by the compiled decoder, and what that leaves by the 
 """
 
 from collections import Counter
-from typing import Any, Final, NamedTuple
+from collections.abc import Sequence
+from hmac import compare_digest
+from typing import Final, NamedTuple
 
-import msgspec
 import numpy as np
 
+from homeostat.detectors.control_log import ControlLog
 from homeostat.detectors.leaf.arrays import (
     ACCEPTED,
     CODE,
@@ -26,17 +28,18 @@ from homeostat.detectors.leaf.arrays import (
     TENANT,
     TIME,
 )
-from homeostat.detectors.leaf.batch import Batch
-from homeostat.detectors.leaf.decode import TraceDecoder, Values
+from homeostat.detectors.leaf.batch import ROWS, Batch
 from homeostat.detectors.leaf.envelope import Event, Headers, read_envelope
 from homeostat.detectors.leaf.ids import NumberedId, number_id
 from homeostat.detectors.leaf.plan import FEEDBACK, WORK, Plan
+from homeostat.detectors.leaf.reader import TraceReader
 from homeostat.detectors.leaf.refusals import RefusalWindow, code_of
 from homeostat.detectors.leaf.reports import ReportReader
-from homeostat.detectors.leaf.routes import Route, Router, are_ids, tags_of
+from homeostat.detectors.leaf.routes import Router
 from homeostat.detectors.leaf.scan import scan_rows
 from homeostat.detectors.leaf.scan_tables import ScanTables
 from homeostat.detectors.leaf.tenants import Gate, Gates
+from homeostat.schemas.control import CONTROL_HEADER
 from homeostat.schemas.errors import PoisonRecord, SignatureRefused
 from homeostat.schemas.exposure import ExposureReport, PublisherReport
 from homeostat.schemas.log import Record
@@ -51,6 +54,10 @@ _ROW_OF_TYPE: Final = {
 _EXPOSURE: Final = ExposureReport.ce_type.encode()
 _PUBLISHER: Final = PublisherReport.ce_type.encode()
 _JSON: Final = b"application/json"
+_MOST_EVENT_ID: Final = 255
+_LENGTHS: Final = [length.to_bytes(2, "big") for length in range(_MOST_EVENT_ID + 1)]
+_LESSON: Final = 32
+"""After as many traces that the scanner left, and routes learned from them, it tries again."""
 _SHARED: Final = Consent.SHARED.value
 
 
@@ -83,12 +90,11 @@ class Intake:
     def use(self, plan: Plan) -> None:
         """Read by another plan from now on."""
         self._plan = plan
-        self._decoder = TraceDecoder(plan, self._ignored)
+        self._reader = TraceReader(plan, self.router, self._ignored, self._counts)
         self._tables = ScanTables(plan)
         self.batch = Batch(len(plan.specs))
         self._max_bytes = plan.policy.max_value_bytes
         self._ahead_ms = plan.max_ahead_ms
-        self._youngest_ms = min(plan.feedback_ages_ms, default=0.0)
 
     @property
     def ignored(self) -> Counter[str]:
@@ -100,25 +106,45 @@ class Intake:
         self.batch.clear()
         self.refused.clear()
 
-    def take(self, record: Record, headers: Headers, now_ms: int) -> None:
-        """Add the record's rows to the batch."""
-        value = record.value
-        gate = self._gates.by_key.get(record.key)
-        kind = _ROW_OF_TYPE.get(headers.get("ce_type", b""))
-        try:
-            if kind is None or gate is None or not gate.in_place or headers.get("content-type") != _JSON:
-                self._take_other(record, headers, now_ms)
-                return
-            if value is None or len(value) > self._max_bytes or headers.get("ce_specversion") != b"1.0":
-                self._take_other(record, headers, now_ms)
-                return
+    def take_plain(self, records: Sequence[Record], first: int, log: ControlLog) -> int:
+        """Add plain traces from `first` on; gives the index of the first record that is none, or has no room."""
+        gates, batch, most_bytes, lengths = self._gates.by_key, self.batch, self._max_bytes, _LENGTHS
+        for at in range(first, len(records)):
+            record = records[at]
+            headers, value = dict(record.headers), record.value
+            kind, gate = _ROW_OF_TYPE.get(headers.get("ce_type", b"")), gates.get(record.key)
+            if (
+                kind is None
+                or gate is None
+                or gate.number < 0
+                or value is None
+                or len(value) > most_bytes
+                or headers.get("content-type") != _JSON
+                or headers.get("ce_specversion") != b"1.0"
+                or CONTROL_HEADER in headers
+                or batch.size == ROWS
+            ):
+                return at
             event_id = headers.get("ce_id", b"")
-            gate.authenticate(event_id, value, headers.get(MAC_HEADER))
+            master, _, mac = headers.get(MAC_HEADER, b"").partition(b":")
+            keyed = gate.macs.get(master)
+            if keyed is None or len(event_id) > _MOST_EVENT_ID:
+                return at
+            state = keyed.copy()
+            state.update(lengths[len(event_id)] + event_id)
+            state.update(value)
+            if not compare_digest(state.hexdigest().encode(), mac):
+                return at
+            now_ms = log.advance(record.timestamp, True)
+            batch.add_text(kind, now_ms, gate.number, ACCEPTED, record, value, event_id)
+        return len(records)
+
+    def take(self, record: Record, headers: Headers, now_ms: int) -> None:
+        """Add any data record's rows to the batch."""
+        try:
+            self._take_other(record, headers, now_ms)
         except (PoisonRecord, SignatureRefused) as error:
             self._refuse(record, error, now_ms)
-            return
-        number = gate.number if gate.number >= 0 else self._number(gate)
-        self.batch.add_text(kind, now_ms, number, ACCEPTED, record, value, event_id)
 
     def finish(self) -> None:
         """Read the traces of the batch; afterwards every row says what it is."""
@@ -128,9 +154,19 @@ class Intake:
         rows = batch.rows
         places = np.cumsum(rows[:, KIND] >= ROW_TEXT) - 1
         scan = self._tables.arrays_for(self._window.tenants)
-        if scan_rows(rows, batch.values, batch.join_text(), self._ahead_ms, scan, self.router.arrays):
-            for row in np.flatnonzero(rows[:, KIND] >= ROW_UNREAD).tolist():
+        text = batch.join_text()
+        while scan_rows(rows, batch.values, text, self._ahead_ms, scan, self.router.arrays):
+            unread = np.flatnonzero(rows[:, KIND] >= ROW_UNREAD).tolist()
+            known = int(self.router.arrays.size[0])
+            for row in unread[:_LESSON]:
                 self._read_row(row, int(places[row]))
+            if int(self.router.arrays.size[0]) == known:
+                for row in unread[_LESSON:]:
+                    self._read_row(row, int(places[row]))
+                return
+            rest = rows[unread[_LESSON:]]
+            rest[rest[:, KIND] == ROW_UNREAD, KIND] = ROW_TEXT
+            rows[unread[_LESSON:]] = rest
 
     def _read_row(self, row: int, place: int) -> None:
         batch = self.batch
@@ -140,7 +176,7 @@ class Intake:
         lane = FEEDBACK if line[KIND] == ROW_UNREAD_FEEDBACK else WORK
         now_ms, tenant = int(line[TIME]), int(line[TENANT])
         try:
-            trace, values, route = self._read_trace(lane, value, event_id, gate, tenant, now_ms)
+            trace, values, route = self._reader.read(lane, value, event_id, gate, tenant, now_ms)
         except PoisonRecord as error:
             self._counts[f"refused_{error.reason.value}"] += 1
             self.refused[row] = Refused(record, error.reason, gate.tenant)
@@ -153,58 +189,8 @@ class Intake:
         flags = 0 if trace.consent == _SHARED else KEEPS_PRIVATE
         batch.fill(row, route.slot, flags, route.pair, route.release, route.remark, name, number_id(trace.session))
 
-    def _read_trace(
-        self, lane: int, value: bytes, event_id: bytes, gate: Gate, tenant: int, now_ms: int
-    ) -> tuple[Any, Values, Route]:
-        trace, values = self._decode(lane, value)
-        ahead = trace.work_time_ms > now_ms + self._ahead_ms
-        if ahead or trace.tenant != gate.tenant or trace.trace_id.encode() != event_id:
-            raise _explain(trace, event_id, gate)
-        if lane == FEEDBACK:
-            gate.check_token(
-                trace.work_token, trace.work_id, trace.work_time_ms, trace.release, trace.arm, trace.session
-            )
-            values = self._leave_out_old(values, now_ms - trace.work_time_ms)
-        return trace, values, self.router.find(trace, tenant, now_ms)
-
-    def _decode(self, lane: int, value: bytes) -> tuple[Any, Values]:
-        """The compiled decoder's trace where it and the cheap checks of form agree, else the contract's."""
-        try:
-            trace, values = self._decoder.decode_fast(lane, value)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            return self._decoder.decode_slow(lane, value)
-        if (
-            are_ids(trace.trace_id, trace.session, trace.actor, trace.work_id)
-            and (tags_of(trace) in self.router.known or self.router.has_good_form(trace))
-            and (self._are_lists_good(trace) if lane == WORK else self._are_categories_good(trace))
-        ):
-            return trace, values
-        return self._decoder.decode_slow(lane, value)
-
-    def _are_categories_good(self, trace: Any) -> bool:
-        return not trace.categories or self.router.are_slugs((*trace.categories, *trace.categories.values()))
-
-    def _are_lists_good(self, trace: Any) -> bool:
-        return (
-            self._are_categories_good(trace)
-            and self.router.are_slugs(trace.steps)
-            and self.router.are_slugs([call.tool for call in trace.tools])
-            and are_ids(*trace.retrieval)
-        )
-
-    def _leave_out_old(self, values: Values, age_ms: int) -> Values:
-        if age_ms <= self._youngest_ms:
-            return values
-        first = self._plan.lane_columns[FEEDBACK].start
-        aged = [
-            (float("nan") if age_ms > limit_ms else value)
-            for value, limit_ms in zip(values[first:], self._plan.feedback_ages_ms, strict=True)
-        ]
-        self._counts["feedback_too_old"] += 1
-        return (*values[:first], *aged)
-
     def _take_other(self, record: Record, headers: Headers, now_ms: int) -> None:
-        """What is not a plain trace in its place: reports, structured events, new keys, and what must be refused."""
+        """Take what is not a plain trace in its place: reports, structured events, new keys, what must be refused."""
         gate = self._gates.open(record.key)
         if record.value is None:
             raise PoisonRecord(Refusal.NOT_JSON, "no value")
@@ -245,6 +231,8 @@ class Intake:
 
     def _number(self, gate: Gate) -> int:
         """The number in the window of a tenant whose MAC has held."""
+        if not gate.in_place:
+            return self._window.number_of(gate.tenant)
         if gate.number < 0:
             gate.number = self._window.number_of(gate.tenant)
         return gate.number
@@ -253,12 +241,3 @@ class Intake:
 def _check_place(gate: Gate) -> None:
     if not gate.in_place:
         raise PoisonRecord(Refusal.WRONG_PARTITION)
-
-
-def _explain(trace: Any, event_id: bytes, gate: Gate) -> PoisonRecord:
-    """Why a trace of good form is not what its event and key say."""
-    if trace.trace_id.encode() != event_id:
-        return PoisonRecord(Refusal.SCHEMA, "the event's id is not the trace's")
-    if trace.tenant != gate.tenant:
-        return PoisonRecord(Refusal.WRONG_TENANT)
-    return PoisonRecord(Refusal.TOO_FAR_AHEAD, "work_time_ms")

@@ -35,6 +35,7 @@ class PlanArrays(NamedTuple):
     lane: Bytes
     exposure: Bytes
     bounded: Bytes
+    binary: Bytes
     low: Floats
     width: Floats
     tolerance: Floats
@@ -46,7 +47,7 @@ class PlanArrays(NamedTuple):
 
 
 SESSION_MS, QUOTA, WINDOW, LEAST_RECORDS, REMEMBERED_MS, DEDUPE_MS, DEDUPE_MOST = range(7)
-RATE_PER_MS, THRESHOLD, BUILD_RATIO = range(3)
+RATE_PER_MS, THRESHOLD, BUILD_RATIO, BASELINE_DELTA = range(4)
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,7 @@ class Plan:
             lane=np.array([FEEDBACK if s.carrier is Carrier.FEEDBACK else WORK for s in specs], np.uint8),
             exposure=np.array([s.carrier is Carrier.EXPOSURE for s in specs], np.uint8),
             bounded=np.array([s.kind in _BOUNDED for s in specs], np.uint8),
+            binary=np.array([s.kind is Kind.BINARY for s in specs], np.uint8),
             low=np.array([s.low for s in specs]),
             width=np.array([s.high - s.low for s in specs]),
             tolerance=np.array([s.tolerance for s in specs]),
@@ -130,7 +132,7 @@ class Plan:
             harmful_stakes=harmful,
             non_inferior_stakes=non_inferior,
             times=np.array((*times, dedupe.max_entries), np.int64),
-            weights=np.array([rate, budget.alarm_threshold, refusals.build_tenant_ratio]),
+            weights=np.array([rate, budget.alarm_threshold, refusals.build_tenant_ratio, budget.baseline_delta]),
         )
 
 

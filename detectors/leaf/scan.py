@@ -33,11 +33,13 @@ from homeostat.detectors.leaf.arrays import (
     ScanArrays,
 )
 from homeostat.detectors.leaf.find_route import find_route
+from homeostat.detectors.leaf.inlined import inlined
 from homeostat.detectors.leaf.scan_json import (
     end_string,
     find_word,
     is_id,
     is_word,
+    match_word,
     read_count,
     read_id,
     read_number,
@@ -80,10 +82,11 @@ from homeostat.detectors.leaf.scan_words import (
 from homeostat.schemas.base import MAX_EPOCH_MS
 
 _QUOTE, _COMMA, _COLON, _OPEN, _CLOSE, _OPEN_LIST, _CLOSE_LIST = 34, 44, 58, 123, 125, 91, 93
+_LONG = 16
 _NULL = np.frombuffer(b"null", np.uint8)
 
 
-@compiled
+@inlined
 def scan_signals(text: Bytes, at: int, end: int, scan: ScanArrays, raw: Floats) -> int:
     """Read the signals' object into `raw` (nan for none); the position after it, or −1."""
     raw[:] = np.nan
@@ -94,10 +97,11 @@ def scan_signals(text: Bytes, at: int, end: int, scan: ScanArrays, raw: Floats) 
         return at + 1
     guess = 0
     while at < end and text[at] == _QUOTE:
-        stop = end_string(text, at + 1, end)
-        if stop < 0:
-            return -1
-        place = find_word(text, at + 1, stop, scan.signal_words, scan.signal_starts, guess)
+        names = scan.signal_starts
+        place, stop = guess, at + 1 + names[guess + 1] - names[guess]
+        if not match_word(text, at + 1, end, scan.signal_words, names[guess], names[guess + 1]):
+            stop = end_string(text, at + 1, end)
+            place = find_word(text, at + 1, stop, scan.signal_words, names) if stop >= 0 else -1
         at = skip_space(text, stop + 1, end)
         if place < 0 or at >= end or text[at] != _COLON:
             return -1
@@ -116,9 +120,13 @@ def scan_signals(text: Bytes, at: int, end: int, scan: ScanArrays, raw: Floats) 
     return -1
 
 
-@compiled
+@inlined
 def scan_value(text: Bytes, field: int, at: int, end: int, scan: ScanArrays, raw: Floats) -> int:
-    """Read one field's value: where it stands goes to `scan.spans`; the position after it, or −1."""
+    """Read one field's value: where it stands goes to `scan.spans`; the position after it, or −1.
+
+    A long string (an id, a digest) is first tried with the length that the field had before. What it holds is not
+    looked at here: every string is compared or read letter by letter later, and nothing with a quote in it is accepted.
+    """
     if field == SIGNALS:
         return scan_signals(text, at, end, scan, raw)
     if field == WORK_TIME:
@@ -126,7 +134,10 @@ def scan_value(text: Bytes, field: int, at: int, end: int, scan: ScanArrays, raw
         return at
     if field < TEXTS or field == ROLLOUT:
         if at < end and text[at] == _QUOTE:
-            stop = end_string(text, at + 1, end)
+            stop = at + 1 + scan.length[field]
+            if scan.length[field] < _LONG or stop >= end or text[stop] != _QUOTE:
+                stop = end_string(text, at + 1, end)
+                scan.length[field] = stop - at - 1
             scan.spans[field, 0], scan.spans[field, 1] = at + 1, stop
             return stop + 1 if stop >= 0 else -1
         if field == ROLLOUT and at + 4 <= end and is_word(text, at, at + 4, _NULL, 0, 4):
@@ -140,7 +151,7 @@ def scan_value(text: Bytes, field: int, at: int, end: int, scan: ScanArrays, raw
     return at + 1 if at < end and text[at] == closing else -1
 
 
-@compiled
+@inlined
 def scan_object(text: Bytes, at: int, end: int, scan: ScanArrays, raw: Floats) -> bool:
     """Read a trace's object from `at` to exactly `end`."""
     scan.spans[:, 0] = -1
@@ -151,10 +162,11 @@ def scan_object(text: Bytes, at: int, end: int, scan: ScanArrays, raw: Floats) -
     at = skip_space(text, at + 1, end)
     before = FIELD_STARTS.shape[0] - 1
     while at < end and text[at] == _QUOTE:
-        stop = end_string(text, at + 1, end)
-        if stop < 0:
-            return False
-        field = find_word(text, at + 1, stop, FIELD_WORDS, FIELD_STARTS, scan.next_field[before])
+        field = scan.next_field[before]
+        stop = at + 1 + FIELD_STARTS[field + 1] - FIELD_STARTS[field]
+        if not match_word(text, at + 1, end, FIELD_WORDS, FIELD_STARTS[field], FIELD_STARTS[field + 1]):
+            stop = end_string(text, at + 1, end)
+            field = find_word(text, at + 1, stop, FIELD_WORDS, FIELD_STARTS) if stop >= 0 else -1
         at = skip_space(text, stop + 1, end)
         if field < 0 or at >= end or text[at] != _COLON:
             return False
@@ -172,15 +184,15 @@ def scan_object(text: Bytes, at: int, end: int, scan: ScanArrays, raw: Floats) -
     return False
 
 
-@compiled
+@inlined
 def place_of(text: Bytes, field: int, words: Bytes, starts: Ints, absent: int, scan: ScanArrays) -> int:
     """Give the place of a field's word in a closed list, `absent` where it is not given; −1 for another word."""
     if scan.spans[field, 0] < 0:
         return absent
-    return find_word(text, scan.spans[field, 0], scan.spans[field, 1], words, starts, 0)
+    return find_word(text, scan.spans[field, 0], scan.spans[field, 1], words, starts)
 
 
-@compiled
+@inlined
 def check_fields(text: Bytes, line: Ints, scan: ScanArrays, most_ahead_ms: int) -> bool:
     """Whether the scanned fields are good, and those of the event and the key they came with; fills ids and flags."""
     for field in range(REQUIRED):
@@ -230,9 +242,8 @@ def scan_rows(rows: Ints, raw: Floats, text: Bytes, most_ahead_ms: int, scan: Sc
         end = line[TEXT_AT] + line[VALUE_BYTES]
         line[KIND] = ROW_UNREAD
         unread += 1
-        if not scan_object(text, line[TEXT_AT], end, scan, raw[i]):
-            continue
-        if not check_fields(text, line, scan, most_ahead_ms):
+        if not scan_object(text, line[TEXT_AT], end, scan, raw[i]) or not check_fields(text, line, scan, most_ahead_ms):
+            scan.length[:] = 0
             continue
         route = find_route(text, scan.spans, line[TENANT], routes)
         if route >= 0:

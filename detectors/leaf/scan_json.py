@@ -16,6 +16,7 @@ _EXACT_POWER = 22
 _SPLITTER = 134217729.0
 _POWERS = np.array([10.0**k for k in range(_EXACT_POWER + 1)])
 _HEX = np.full(256, -1, np.int64)
+_PLAIN = np.array([32 <= letter <= 126 and letter not in (_QUOTE, _BACKSLASH) for letter in range(256)])
 for _digit, _letter in enumerate(b"0123456789abcdef"):
     _HEX[_letter] = _digit
 
@@ -32,11 +33,8 @@ def skip_space(text: Bytes, at: int, end: int) -> int:
 def end_string(text: Bytes, at: int, end: int) -> int:
     """Give the position of a string's closing quote, `at` being after its opening one; plain ASCII only."""
     while at < end:
-        letter = text[at]
-        if letter == _QUOTE:
-            return at
-        if letter < 32 or letter > 126 or letter == _BACKSLASH:
-            return -1
+        if not _PLAIN[text[at]]:
+            return at if text[at] == _QUOTE else -1
         at += 1
     return -1
 
@@ -53,10 +51,15 @@ def is_word(text: Bytes, start: int, stop: int, words: Bytes, first: int, last: 
 
 
 @compiled
-def find_word(text: Bytes, start: int, stop: int, words: Bytes, starts: Ints, guess: int) -> int:
-    """Give the place of text[start:stop] among words (ends in `starts`), the guessed one first; −1 for none."""
-    if is_word(text, start, stop, words, starts[guess], starts[guess + 1]):
-        return guess
+def match_word(text: Bytes, start: int, end: int, words: Bytes, first: int, last: int) -> bool:
+    """Whether the string that begins at `start` is words[first:last], with its closing quote."""
+    stop = start + last - first
+    return stop < end and text[stop] == _QUOTE and is_word(text, start, stop, words, first, last)
+
+
+@compiled
+def find_word(text: Bytes, start: int, stop: int, words: Bytes, starts: Ints) -> int:
+    """Give the place of text[start:stop] among words (ends in `starts`); −1 for none."""
     for place in range(starts.shape[0] - 1):
         if is_word(text, start, stop, words, starts[place], starts[place + 1]):
             return place
@@ -70,19 +73,20 @@ def read_id(text: Bytes, start: int, stop: int, out: Ints) -> bool:
     hyphens = length == UUID
     if not hyphens and not 16 <= length <= 32:
         return False
-    high, low = np.int64(0), np.int64(0)
-    for i in range(length):
-        digit = _HEX[text[start + i]]
-        if hyphens and (i == 8 or i == 13 or i == 18 or i == 23):
-            if text[start + i] != _MINUS:
-                return False
+    high, low, bad = np.int64(0), np.int64(0), np.int64(0)
+    split = stop - (18 if hyphens else 16)
+    for i in range(start, stop):
+        if hyphens and (i - start == 8 or i - start == 13 or i - start == 18 or i - start == 23):
+            bad |= 0 if text[i] == _MINUS else -1
             continue
-        if digit < 0:
-            return False
-        high = (high << 4) | ((low >> 60) & 15)
-        low = (low << 4) | digit
+        digit = _HEX[text[i]]
+        bad |= digit
+        if i < split:
+            high = (high << 4) | digit
+        else:
+            low = (low << 4) | digit
     out[0], out[1], out[2] = high, low, length
-    return True
+    return bool(bad >= 0)
 
 
 @compiled

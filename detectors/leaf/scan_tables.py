@@ -29,6 +29,7 @@ class ScanTables:
             tenant_numbers=np.zeros(0, np.int64),
             spans=np.zeros((FIELDS, 2), np.int64),
             next_field=np.zeros(FIELDS + 1, np.int64),
+            length=np.zeros(FIELDS, np.int64),
         )
 
     def arrays_for(self, tenants: Sequence[str]) -> ScanArrays:

@@ -77,27 +77,34 @@ class LeafStage:
     def apply(self, records: Sequence[Record]) -> list[Output]:
         """Fold records in. Raises `BuildRefusesMost`, and nothing else for bad input."""
         log = self._log
-        for record in records:
-            offset = record.offset
-            if offset < self._next_offset:
-                continue
-            self._next_offset = offset + 1
-            headers = dict(record.headers)
-            if CONTROL_HEADER in headers:
-                self._apply_control(record)
-                continue
-            now_ms = log.advance(record.timestamp, True)
-            intake = self._intake
-            if intake is None or not log.evaluated:
-                self._counts["not_evaluated"] += 1
-                continue
-            if intake.batch.size > _MOST_ROWS or headers.get(CE_TYPE) == _EXPOSURE:
-                self._flush()
-            intake.take(record, headers, now_ms)
+        at = next((i for i, record in enumerate(records) if record.offset >= self._next_offset), len(records))
+        while at < len(records):
+            if self._intake is not None and log.evaluated:
+                at = self._intake.take_plain(records, at, log)
+            if at < len(records):
+                self._apply_one(records[at])
+                at += 1
+        if records:
+            self._next_offset = max(self._next_offset, records[-1].offset + 1)
         self._flush()
         if self._world is not None:
             self._world.forget(log.log_time_ms)
         return self._outbox.take()
+
+    def _apply_one(self, record: Record) -> None:
+        """Fold any record in."""
+        headers = dict(record.headers)
+        if CONTROL_HEADER in headers:
+            self._apply_control(record)
+            return
+        now_ms = self._log.advance(record.timestamp, True)
+        intake = self._intake
+        if intake is None or not self._log.evaluated:
+            self._counts["not_evaluated"] += 1
+            return
+        if intake.batch.size > _MOST_ROWS or headers.get(CE_TYPE) == _EXPOSURE:
+            self._flush()
+        intake.take(record, headers, now_ms)
 
     def state_records(self) -> dict[bytes, bytes]:
         """Every state record; what `restore` takes."""

@@ -1,14 +1,19 @@
 """Stakes of a leaf's monitors: one linear form e_k = 1 ± λ_k(x − m) for binary and bounded signals."""
 
+from homeostat.detectors.compiled import compiled
 from homeostat.detectors.fixed_point import Floats
+from homeostat.detectors.leaf.plan import PlanArrays
 from homeostat.detectors.statistics.bets import (
+    DOWN,
     MEAN_FLOOR,
+    UP,
     binary_alternatives,
     bounded_stakes,
     harmful_mean,
 )
 
 
+@compiled
 def write_stakes(is_binary: bool, null: float, direction: int, out: Floats) -> None:
     """Write the stakes λ_k ≥ 0 of one monitor into `out` (float64, 8); zeros where the null covers everything.
 
@@ -16,13 +21,26 @@ def write_stakes(is_binary: bool, null: float, direction: int, out: Floats) -> N
     λ_k = (p_k − m)/(m(1 − m)); at 0 and 1 this is `e_binary`, and for a session's mean it is the chord above that form,
     of mean at most 1 under the same null.
     """
-    if not is_binary:
-        bounded_stakes(null, direction, out)
-        return
+    bounded_stakes(null, direction, out)
     mirrored = harmful_mean(null, direction)
-    if mirrored > 1.0 - MEAN_FLOOR:
-        out[:] = 0.0
-        return
-    binary_alternatives(null, direction, out)
-    out -= mirrored
-    out /= mirrored * (1.0 - mirrored)
+    if is_binary and mirrored <= 1.0 - MEAN_FLOOR:
+        binary_alternatives(null, direction, out)
+        for k in range(out.shape[0]):
+            out[k] = (out[k] - mirrored) / (mirrored * (1.0 - mirrored))
+
+
+@compiled
+def write_bets(reference: Floats, plan: PlanArrays, null: Floats, stakes: Floats) -> None:
+    """Write null means [signal, (up, down)] and stakes [signal, (up, down), bet] of a cohort's sealed references.
+
+    `reference` is [signal, (n, mean, lower, upper)]; the null is the bound plus tolerance. A signal without a reference
+    has no bets: zeros.
+    """
+    for s in range(reference.shape[0]):
+        for side in range(2):
+            stakes[s, side, :] = 0.0
+            null[s, side] = 0.0
+            if reference[s, 0] > 0 and plan.bounded[s]:
+                up = side == 0
+                null[s, side] = reference[s, 3] + plan.tolerance[s] if up else reference[s, 2] - plan.tolerance[s]
+                write_stakes(plan.binary[s] > 0, null[s, side], UP if up else DOWN, stakes[s, side])

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _KEY = re.compile(rb"([a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?)(?:#[0-9a-z]{1,16})?")
 _LIMIT = 65_536
+_MOST_EVENT_ID = 255
 
 
 @dataclass(slots=True)
@@ -41,6 +42,8 @@ class Gate:
         keyed = self.macs.get(master)
         if keyed is None:
             raise PoisonRecord(Refusal.MAC_KEY_UNKNOWN)
+        if len(event_id) > _MOST_EVENT_ID:
+            raise PoisonRecord(Refusal.MAC_BAD, "over-long event id")
         state = keyed.copy()
         state.update(len(event_id).to_bytes(2, "big") + event_id)
         state.update(value)

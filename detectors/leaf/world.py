@@ -62,7 +62,7 @@ class World:
 
     def new_event_arrays(self) -> None:
         """Room for every event that the close of one session can cause."""
-        most = 2 * len(self.plan.specs) + 1
+        most = 2 * len(self.plan.specs)
         self.events = np.zeros((most, EVENT_COLUMNS), np.int64)
         self.numbers = np.zeros(most)
 
