@@ -14,7 +14,16 @@ def compiled(function: F) -> F:
     With `NUMBA_DISABLE_JIT=1` the function itself comes back. Compiled callers inline compiled callees; numba's
     cache does not notice that a callee in another file changed, so clear `__pycache__` after such a change.
     """
-    return cast(F, numba.njit(cache=True, fastmath=False)(function))
+    return cast(F, numba.njit(cache=True, fastmath=False, _nrt=True)(function))
+
+
+def borrowing(function: F) -> F:
+    """Compile a function as `compiled` does, without counting references to the arrays it is given.
+
+    Counting them cost a third of the leaf's kernel: it hands hundreds of arrays on for every record. Such a function
+    must not make arrays itself (numba refuses it); scratch comes from its caller.
+    """
+    return cast(F, numba.njit(cache=True, fastmath=False, _nrt=False)(function))
 
 
 def pure(function: F) -> F:

@@ -200,6 +200,20 @@ class WindowArrays(NamedTuple):
     misshapen: Shorts
 
 
+class Scratch(NamedTuple):
+    """What the kernel writes while it closes one session; `events` and `numbers` are for its caller.
+
+    `values` by signal; `log_e` [(up, down), bet]; `parents`, the rows of the layers fed; `events` [event, column] with
+    the mixture's value in `numbers`.
+    """
+
+    values: Ints
+    log_e: Ints
+    parents: Ints
+    events: Ints
+    numbers: Floats
+
+
 # What a batch's rows say, one int64 a column. The first seven are given; the scanner or the contract's decoder fills in
 # the rest of a row that comes as text. ID and SESSION have three columns: high, low, form (with the tenant for ID).
 KIND, TIME, OFFSET, TENANT, CODE, VALUE_BYTES, EVENT_BYTES = range(7)

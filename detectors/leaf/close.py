@@ -2,9 +2,7 @@
 
 import math
 
-import numpy as np
-
-from homeostat.detectors.fixed_point import LOG_E_SCALE, VALUE_SCALE, Floats
+from homeostat.detectors.fixed_point import LOG_E_SCALE, VALUE_SCALE
 from homeostat.detectors.leaf.arrays import (
     BASELINE,
     CANDIDATE,
@@ -18,6 +16,7 @@ from homeostat.detectors.leaf.arrays import (
     CohortArrays,
     Ints,
     LayerArrays,
+    Scratch,
     SessionArrays,
 )
 from homeostat.detectors.leaf.baselines import seal_lane
@@ -129,7 +128,7 @@ def write_log_e(home: int, s: int, side: int, gain: float, cohorts: CohortArrays
 
 @inlined
 def note_alarm(
-    slot: int, s: int, side: int, mixture: float, cohorts: CohortArrays, events: Ints, numbers: Floats, cursor: Ints
+    slot: int, s: int, side: int, mixture: float, cohorts: CohortArrays, scratch: Scratch, cursor: Ints
 ) -> None:
     """Note a crossing and the bet that carried it; M is 0 again."""
     best = 0
@@ -137,11 +136,11 @@ def note_alarm(
         if cohorts.evidence[slot, s, side, k] > cohorts.evidence[slot, s, side, best]:
             best = k
     at = cursor[EVENTS]
-    events[at, 0] = slot
-    events[at, 1] = s
-    events[at, 2] = side
-    events[at, 3] = best
-    numbers[at] = mixture
+    scratch.events[at, 0] = slot
+    scratch.events[at, 1] = s
+    scratch.events[at, 2] = side
+    scratch.events[at, 3] = best
+    scratch.numbers[at] = mixture
     cursor[EVENTS] = at + 1
     for k in range(MONITOR_BETS):
         cohorts.evidence[slot, s, side, k] = 0.0
@@ -151,18 +150,15 @@ def note_alarm(
 def step_monitors(
     slot: int,
     due_ms: int,
-    values: Ints,
-    parents: Ints,
     plan: PlanArrays,
     cohorts: CohortArrays,
     layers: LayerArrays,
-    log_e: Ints,
-    events: Ints,
-    numbers: Floats,
+    scratch: Scratch,
     cursor: Ints,
 ) -> None:
-    """Bet on every signal that has a sealed reference, up and down, for the cohort itself and for `parents`."""
+    """Bet on every signal that has a sealed reference, up and down, for the cohort itself and for its parents."""
     home = cohorts.home[slot]
+    values, parents, log_e = scratch.values, scratch.parents, scratch.log_e
     feeds = parents[0] >= 0
     for s in range(values.shape[0]):
         if values[s] < 0 or cohorts.reference[home, s, 0] == 0:
@@ -180,7 +176,7 @@ def step_monitors(
             if feeds:
                 write_log_e(home, s, side, gain, cohorts, log_e)
             if mixture >= plan.weights[THRESHOLD]:
-                note_alarm(slot, s, side, mixture, cohorts, events, numbers, cursor)
+                note_alarm(slot, s, side, mixture, cohorts, scratch, cursor)
         for p in range(parents.shape[0]):
             if parents[p] >= 0:
                 add_layer_bets(parents[p], s, log_e, layers)
@@ -238,14 +234,12 @@ def close_values(
     cohorts: CohortArrays,
     layers: LayerArrays,
     counts: Ints,
-    values: Ints,
-    log_e: Ints,
-    events: Ints,
-    numbers: Floats,
+    scratch: Scratch,
     cursor: Ints,
 ) -> int:
-    """Close the session in `row` for its cohort and layers; gives the number of values, which `values` then holds."""
+    """Close the session in `row` for its cohort and layers; how many values it had: `scratch.values` holds them."""
     slot, lane = sessions.slot[row], sessions.lane[row]
+    values, parents = scratch.values, scratch.parents
     found = read_values(row, plan, sessions, values)
     counts[COUNT_CLOSED] += 1
     cohorts.tally[slot, 0] += 1
@@ -253,13 +247,12 @@ def close_values(
     if found == 0:
         counts[COUNT_EMPTY] += 1
         return 0
-    parents = np.empty(3, np.int64)
     choose_parents(slot, sessions.flags[row], sessions.records[row], bucket, plan, cohorts, layers, counts, parents)
     add_moments(slot, values, cohorts)
     push_ring(slot, lane, due_ms, values, plan, cohorts)
     for p in range(parents.shape[0]):
         if parents[p] >= 0:
             add_layer(parents[p], sessions.records[row], cohorts.home[slot], values, cohorts, layers)
-    step_monitors(slot, due_ms, values, parents, plan, cohorts, layers, log_e, events, numbers, cursor)
+    step_monitors(slot, due_ms, plan, cohorts, layers, scratch, cursor)
     collect_baseline(slot, lane, sessions.mark[row], due_ms, plan, cohorts)
     return found

@@ -94,8 +94,7 @@ class Engine:
             world.dedupe.arrays,
             world.seeds,
             world.kernel_counts,
-            world.events,
-            world.numbers,
+            world.scratch,
             world.cursor,
         )
 
@@ -103,8 +102,8 @@ class Engine:
         """Alarm: the crossings are of the session that the kernel has just closed."""
         row = (int(world.cursor[CLOSE]) - 1) & (world.sessions.arrays.slot.shape[0] - 1)
         for number in range(int(world.cursor[EVENTS])):
-            slot, column, side, bet = world.events[number].tolist()
-            crossing = Crossing(slot, column, side, bet, float(world.numbers[number]))
+            slot, column, side, bet = world.scratch.events[number].tolist()
+            crossing = Crossing(slot, column, side, bet, float(world.scratch.numbers[number]))
             self._alarm(world, crossing, int(world.sessions.arrays.pair[row]))
         world.cursor[EVENTS] = 0
 

@@ -1,6 +1,6 @@
 """Routes by the bytes of a trace's tags: found without making strings of them."""
 
-from homeostat.detectors.compiled import compiled
+from homeostat.detectors.compiled import borrowing
 from homeostat.detectors.leaf.arrays import Bytes, Ints, RouteArrays
 from homeostat.detectors.leaf.scan_words import ARM, RELEASE_DIGEST, ROLLOUT, RUNTIME, SPECIALTY, WORKFLOW
 
@@ -10,7 +10,7 @@ _TELLING = 16
 _MASK = 2**56 - 1
 
 
-@compiled
+@borrowing
 def hash_tags(text: Bytes, spans: Ints, tenant: int) -> int:
     """Give 56 bits of hash of the last 16 letters of each tag; equal hashes are compared letter by letter."""
     mixed = tenant + 5381
@@ -22,7 +22,7 @@ def hash_tags(text: Bytes, spans: Ints, tenant: int) -> int:
     return int(mixed ^ (mixed >> 29))
 
 
-@compiled
+@borrowing
 def has_tags(route: int, text: Bytes, spans: Ints, tenant: int, routes: RouteArrays) -> bool:
     """Whether a route is of this tenant and these tags."""
     if routes.tenant[route] != tenant:
@@ -40,7 +40,7 @@ def has_tags(route: int, text: Bytes, spans: Ints, tenant: int, routes: RouteArr
     return True
 
 
-@compiled
+@borrowing
 def find_route(text: Bytes, spans: Ints, tenant: int, routes: RouteArrays) -> int:
     """Give the route of the scanned tags, or −1 − the table place where it may be put."""
     mask = routes.table.shape[0] - 1

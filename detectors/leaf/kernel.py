@@ -3,9 +3,7 @@
 It is a loop that can be left and entered again: where it stands is in `cursor`, so the batch's borders do not show.
 """
 
-import numpy as np
-
-from homeostat.detectors.compiled import compiled
+from homeostat.detectors.compiled import borrowing
 from homeostat.detectors.fixed_point import Floats
 from homeostat.detectors.leaf.arrays import (
     AT_ROW,
@@ -25,6 +23,7 @@ from homeostat.detectors.leaf.arrays import (
     Ints,
     LayerArrays,
     PairArrays,
+    Scratch,
     SeenArrays,
     SessionArrays,
     WindowArrays,
@@ -51,10 +50,7 @@ def advance(
     layers: LayerArrays,
     pairs: PairArrays,
     counts: Ints,
-    values: Ints,
-    log_e: Ints,
-    events: Ints,
-    numbers: Floats,
+    scratch: Scratch,
     cursor: Ints,
 ) -> int:
     """Close the sessions that are due by `now`, in order; stops at an event or at the bucket's end."""
@@ -68,16 +64,14 @@ def advance(
             return DONE
         cursor[CLOSE] += 1
         bucket = cursor[BUCKET_END] // bucket_ms - 1
-        found = close_values(
-            row, due_ms, bucket, plan, sessions, cohorts, layers, counts, values, log_e, events, numbers, cursor
-        )
+        found = close_values(row, due_ms, bucket, plan, sessions, cohorts, layers, counts, scratch, cursor)
         if sessions.pair[row] >= 0 and (found or sessions.flags[row]):
-            close_pair_session(row, values, plan, sessions, cohorts, pairs, counts, cursor)
+            close_pair_session(row, scratch.values, plan, sessions, cohorts, pairs, counts, cursor)
         if cursor[EVENTS]:
             return HAS_EVENTS
 
 
-@compiled
+@borrowing
 def walk(
     rows: Ints,
     raw: Floats,
@@ -91,18 +85,14 @@ def walk(
     seen: SeenArrays,
     seeds: Ints,
     counts: Ints,
-    events: Ints,
-    numbers: Floats,
+    scratch: Scratch,
     cursor: Ints,
 ) -> int:
     """Walk `rows` (int64 [n, COLUMNS]) with their values `raw` (float64 [n, signal], nan for none) from the cursor on.
 
-    Returns DONE; or HAS_EVENTS (`events`, `numbers` hold `cursor[EVENTS]` of them), BUCKET_ENDED, or ROW_ENDED (the row
+    Returns DONE; or HAS_EVENTS (`scratch` holds `cursor[EVENTS]` of them), BUCKET_ENDED, or ROW_ENDED (the row
     before `cursor[AT_ROW]` was refused, or made evidence urgent): the caller answers and calls again.
     """
-    signals = raw.shape[1]
-    values = np.empty(signals, np.int64)
-    log_e = np.zeros((2, 8), np.int64)
     while cursor[AT_ROW] < rows.shape[0]:
         line = rows[cursor[AT_ROW]]
         code = advance(
@@ -114,10 +104,7 @@ def walk(
             layers,
             pairs,
             counts,
-            values,
-            log_e,
-            events,
-            numbers,
+            scratch,
             cursor,
         )
         if code != DONE:

@@ -1,6 +1,6 @@
 """Pairing at the close of a session: candidates against the controls set apart for them, first in, first out."""
 
-from homeostat.detectors.compiled import compiled
+from homeostat.detectors.compiled import borrowing
 from homeostat.detectors.fixed_point import VALUE_SCALE, encode_value
 from homeostat.detectors.leaf.arrays import (
     CANDIDATE,
@@ -25,7 +25,7 @@ from homeostat.detectors.statistics.sample_ratio import add_session
 from homeostat.detectors.statistics.two_sample import add_pair, harm
 
 
-@compiled
+@borrowing
 def enqueue(pair: int, s: int, side: int, x: int, pairs: PairArrays) -> bool:
     """Let a session value wait for a partner; False when the queue is full, and then it is left out."""
     length, places = pairs.length[pair, s, side], pairs.queue.shape[3]
@@ -36,7 +36,7 @@ def enqueue(pair: int, s: int, side: int, x: int, pairs: PairArrays) -> bool:
     return True
 
 
-@compiled
+@borrowing
 def dequeue_mean(pair: int, s: int, side: int, direction: int, pairs: PairArrays) -> float:
     """Take a block's values out of the queue, oldest first, and give their mean harm."""
     size, places = pairs.block[pair, side], pairs.queue.shape[3]
@@ -49,7 +49,7 @@ def dequeue_mean(pair: int, s: int, side: int, direction: int, pairs: PairArrays
     return harm(total / size / VALUE_SCALE, direction)
 
 
-@compiled
+@borrowing
 def bet_on_pair(pair: int, s: int, plan: PlanArrays, pairs: PairArrays, counts: Ints, cursor: Ints) -> None:
     """Form one pair of blocks and add its log-e to both tests; note a mixture that reaches its limit."""
     direction = plan.harm[s]
@@ -65,7 +65,7 @@ def bet_on_pair(pair: int, s: int, plan: PlanArrays, pairs: PairArrays, counts: 
     note_crossing(pair, s, 1, mixture_log_e(non_inferior), pairs, cursor)
 
 
-@compiled
+@borrowing
 def note_crossing(pair: int, s: int, test: int, log_e: float, pairs: PairArrays, cursor: Ints) -> None:
     """Keep whether a test is at its limit; reaching it makes the evidence urgent."""
     reached = log_e >= pairs.limits[pair, test]
@@ -75,20 +75,20 @@ def note_crossing(pair: int, s: int, test: int, log_e: float, pairs: PairArrays,
     pairs.crossed[pair, s, test] = 1 if reached else 0
 
 
-@compiled
+@borrowing
 def add_ratio(pair: int, side: int, pairs: PairArrays, counts: Ints) -> None:
     """Bet one session's arm against the share that the rollout's step says."""
     counts[COUNT_SATURATED] += add_session(side == SIDE_CANDIDATE, pairs.share[pair], pairs.ratio[pair])
 
 
-@compiled
+@borrowing
 def start_pair_session(pair: int, side: int, pairs: PairArrays, counts: Ints) -> None:
     """Count a session that the gateway reported as started."""
     pairs.tally[pair, CANDIDATE_STARTS + side] += 1
     add_ratio(pair, side, pairs, counts)
 
 
-@compiled
+@borrowing
 def close_pair_session(
     row: int,
     values: Ints,

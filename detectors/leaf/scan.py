@@ -6,7 +6,7 @@ plain ids and numbers, no lists. Everything else it leaves to `TraceDecoder`.
 
 import numpy as np
 
-from homeostat.detectors.compiled import compiled
+from homeostat.detectors.compiled import borrowing
 from homeostat.detectors.fixed_point import Floats
 from homeostat.detectors.leaf.arrays import (
     EVENT_BYTES,
@@ -229,7 +229,7 @@ def check_fields(text: Bytes, line: Ints, scan: ScanArrays, most_ahead_ms: int) 
     )
 
 
-@compiled
+@borrowing
 def scan_rows(rows: Ints, raw: Floats, text: Bytes, most_ahead_ms: int, scan: ScanArrays, routes: RouteArrays) -> int:
     """Read the rows that come as text; those that are not plain, or whose route is new, become ROW_UNREAD: how many."""
     unread = 0

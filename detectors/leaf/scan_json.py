@@ -5,7 +5,7 @@ Positions are indices into `text` (uint8); −1 says 'not for the scanner', and 
 
 import numpy as np
 
-from homeostat.detectors.compiled import compiled
+from homeostat.detectors.compiled import borrowing
 from homeostat.detectors.leaf.arrays import Bytes, Ints
 from homeostat.detectors.leaf.ids import UUID
 
@@ -21,7 +21,7 @@ for _digit, _letter in enumerate(b"0123456789abcdef"):
     _HEX[_letter] = _digit
 
 
-@compiled
+@borrowing
 def skip_space(text: Bytes, at: int, end: int) -> int:
     """Give the next position that is no white space."""
     while at < end and (text[at] == 32 or text[at] == 10 or text[at] == 13 or text[at] == 9):
@@ -29,7 +29,7 @@ def skip_space(text: Bytes, at: int, end: int) -> int:
     return at
 
 
-@compiled
+@borrowing
 def end_string(text: Bytes, at: int, end: int) -> int:
     """Give the position of a string's closing quote, `at` being after its opening one; plain ASCII only."""
     while at < end:
@@ -39,7 +39,7 @@ def end_string(text: Bytes, at: int, end: int) -> int:
     return -1
 
 
-@compiled
+@borrowing
 def is_word(text: Bytes, start: int, stop: int, words: Bytes, first: int, last: int) -> bool:
     """Whether text[start:stop] equals words[first:last]."""
     if stop - start != last - first:
@@ -50,14 +50,14 @@ def is_word(text: Bytes, start: int, stop: int, words: Bytes, first: int, last: 
     return start == stop
 
 
-@compiled
+@borrowing
 def match_word(text: Bytes, start: int, end: int, words: Bytes, first: int, last: int) -> bool:
     """Whether the string that begins at `start` is words[first:last], with its closing quote."""
     stop = start + last - first
     return stop < end and text[stop] == _QUOTE and is_word(text, start, stop, words, first, last)
 
 
-@compiled
+@borrowing
 def find_word(text: Bytes, start: int, stop: int, words: Bytes, starts: Ints) -> int:
     """Give the place of text[start:stop] among words (ends in `starts`); −1 for none."""
     for place in range(starts.shape[0] - 1):
@@ -66,7 +66,7 @@ def find_word(text: Bytes, start: int, stop: int, words: Bytes, starts: Ints) ->
     return -1
 
 
-@compiled
+@borrowing
 def read_id(text: Bytes, start: int, stop: int, out: Ints) -> bool:
     """Write an id's (high, low, form) as `ids.number_id` does; False for another form than hex digits or a UUID."""
     length = stop - start
@@ -89,7 +89,7 @@ def read_id(text: Bytes, start: int, stop: int, out: Ints) -> bool:
     return bool(bad >= 0)
 
 
-@compiled
+@borrowing
 def is_id(text: Bytes, start: int, stop: int) -> bool:
     """Whether text[start:stop] is an opaque id: 16 to 64 hex digits and hyphens, digits at both ends."""
     length = stop - start
@@ -100,7 +100,7 @@ def is_id(text: Bytes, start: int, stop: int) -> bool:
     return start == stop
 
 
-@compiled
+@borrowing
 def divide(mantissa: int, power: int) -> float:
     """Give mantissa / 10^power (0 ≤ power ≤ 22, mantissa < 10¹⁸) rounded once, by a quotient with its remainder.
 
@@ -124,7 +124,7 @@ def divide(mantissa: int, power: int) -> float:
     return float(quotient + ((high - product) - error + low) / divisor)
 
 
-@compiled
+@borrowing
 def read_digits(text: Bytes, at: int, end: int, mantissa: int, digits: int) -> tuple[int, int, int]:
     """Go on with a number's digits: mantissa, how many count (leading zeros do not), the position after them."""
     while at < end and _ZERO <= text[at] <= _NINE and digits <= _MOST_DIGITS:
@@ -134,7 +134,7 @@ def read_digits(text: Bytes, at: int, end: int, mantissa: int, digits: int) -> t
     return mantissa, digits, at
 
 
-@compiled
+@borrowing
 def read_number(text: Bytes, at: int, end: int) -> tuple[float, int]:
     """Give a number and the position after it; (0, −1) for what is none or needs more care than this."""
     sign = 1.0
@@ -159,7 +159,7 @@ def read_number(text: Bytes, at: int, end: int) -> tuple[float, int]:
     return sign * divide(mantissa, power), at
 
 
-@compiled
+@borrowing
 def read_exponent(text: Bytes, at: int, end: int) -> tuple[int, int]:
     """Give an exponent (after its letter) and the position after it; (0, −1) for none or more than two digits."""
     sign = 1
@@ -175,7 +175,7 @@ def read_exponent(text: Bytes, at: int, end: int) -> tuple[int, int]:
     return sign * exponent, at
 
 
-@compiled
+@borrowing
 def read_count(text: Bytes, start: int, end: int) -> tuple[int, int]:
     """Give a whole number of at most 13 digits and the position after it; (0, −1) for anything else."""
     at, value = start, 0

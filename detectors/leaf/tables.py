@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from homeostat.detectors.compiled import compiled
+from homeostat.detectors.compiled import borrowing
 from homeostat.detectors.leaf.arrays import Ints, SeenArrays, SessionArrays
 
 SEGMENT_IDS: Final = 512
@@ -23,7 +23,7 @@ def make_seeds(secret: bytes) -> Ints:
     return (np.frombuffer(secret, np.uint32).astype(np.int64) & _LIMB) | 1
 
 
-@compiled
+@borrowing
 def spread(high: int, low: int, tag: int, slot: int, seeds: Ints) -> int:
     """Give 31 bits of hash of an id, its form or tenant, and a slot."""
     mixed = ((high & _LIMB) * seeds[0]) >> 25
@@ -35,7 +35,7 @@ def spread(high: int, low: int, tag: int, slot: int, seeds: Ints) -> int:
     return int(mixed & _LIMB)
 
 
-@compiled
+@borrowing
 def place_of_session(slot: int, lane: int, name: Ints, seeds: Ints, sessions: SessionArrays) -> int:
     """Give the table place of the newest kept session of a name, or −1 − the place where it may be put."""
     mask, rows = sessions.table.shape[0] - 1, sessions.slot.shape[0] - 1
@@ -59,7 +59,7 @@ def place_of_session(slot: int, lane: int, name: Ints, seeds: Ints, sessions: Se
     return int(-1 - (place if free < 0 else free))
 
 
-@compiled
+@borrowing
 def put_session(place: int, position: int, sessions: SessionArrays) -> None:
     """Let a place that `place_of_session` gave lead to a position."""
     at = place if place >= 0 else -1 - place
@@ -68,7 +68,7 @@ def put_session(place: int, position: int, sessions: SessionArrays) -> None:
     sessions.table[at] = position + 1
 
 
-@compiled
+@borrowing
 def index_sessions(tail: int, seeds: Ints, sessions: SessionArrays) -> None:
     """Build the table anew from the sessions kept; of equal names the newest is found."""
     sessions.table[:] = 0
@@ -80,7 +80,7 @@ def index_sessions(tail: int, seeds: Ints, sessions: SessionArrays) -> None:
         put_session(place, position, sessions)
 
 
-@compiled
+@borrowing
 def place_of_seen(name: Ints, seeds: Ints, seen: SeenArrays) -> int:
     """Give the table place of the newest kept id of this name, or −1 − the place where it may be put."""
     mask, rows = seen.table.shape[0] - 1, seen.time_ms.shape[0] - 1
@@ -98,7 +98,7 @@ def place_of_seen(name: Ints, seeds: Ints, seen: SeenArrays) -> int:
     return int(-1 - (place if free < 0 else free))
 
 
-@compiled
+@borrowing
 def put_seen(place: int, number: int, seen: SeenArrays) -> None:
     """Let a place that `place_of_seen` gave lead to a number."""
     at = place if place >= 0 else -1 - place
@@ -107,7 +107,7 @@ def put_seen(place: int, number: int, seen: SeenArrays) -> None:
     seen.table[at] = number + 1
 
 
-@compiled
+@borrowing
 def index_seen(seeds: Ints, seen: SeenArrays) -> None:
     """Build the table anew from the ids kept; of equal ids the newest is found."""
     seen.table[:] = 0
@@ -117,7 +117,7 @@ def index_seen(seeds: Ints, seen: SeenArrays) -> None:
         put_seen(place_of_seen(seen.name[number & rows], seeds, seen), number, seen)
 
 
-@compiled
+@borrowing
 def add_seen(name: Ints, now_ms: int, window_ms: int, most: int, seeds: Ints, seen: SeenArrays) -> bool:
     """Note an id; False when it was seen within the window, and then nothing changes.
 

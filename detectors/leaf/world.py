@@ -16,6 +16,7 @@ from homeostat.detectors.leaf.arrays import (
     EVENT_COLUMNS,
     TAIL,
     Ints,
+    Scratch,
 )
 from homeostat.detectors.leaf.cohorts import CohortStore
 from homeostat.detectors.leaf.dedupe import DedupeWindow
@@ -25,6 +26,8 @@ from homeostat.detectors.leaf.pairings import PairStore
 from homeostat.detectors.leaf.plan import Plan
 from homeostat.detectors.leaf.refusals import RefusalWindow
 from homeostat.detectors.leaf.sessions import SessionStore
+from homeostat.detectors.statistics.bets import MONITOR_BETS
+from homeostat.schemas.cohort import WATCHED_PARENTS
 
 _STATE_VERSION = 1
 _KEY: Final = b"leaf"
@@ -58,13 +61,7 @@ class World:
         self.dedupe = DedupeWindow(plan.dedupe_ms, plan.policy.dedupe.max_entries, seeds)
         self.cursor = np.zeros(CURSOR, np.int64)
         self.kernel_counts = np.zeros(COUNTS, np.int64)
-        self.new_event_arrays()
-
-    def new_event_arrays(self) -> None:
-        """Room for every event that the close of one session can cause."""
-        most = 2 * len(self.plan.specs)
-        self.events = np.zeros((most, EVENT_COLUMNS), np.int64)
-        self.numbers = np.zeros(most)
+        self.scratch = _new_scratch(signals)
 
     def replan(self, plan: Plan, offset: int, now_ms: int) -> None:
         """Go on under another plan: signals that mean the same keep what is known of them, others begin anew."""
@@ -78,7 +75,7 @@ class World:
         self.pairs.recolumn(plan, columns, restart)
         self.window.take_over(plan, self.cursor)
         self.dedupe.window_ms, self.dedupe.max_entries = plan.dedupe_ms, plan.policy.dedupe.max_entries
-        self.new_event_arrays()
+        self.scratch = _new_scratch(len(plan.specs))
 
     def make_room(self, rows: int) -> None:
         """Grow what a batch of this many rows may need."""
@@ -151,6 +148,17 @@ class World:
 
     def _leaf_slot(self, text: str) -> int:
         return self.cohorts.slots[LeafKey.parse(text)]
+
+
+def _new_scratch(signals: int) -> Scratch:
+    """Room for every event that the close of one session can cause."""
+    return Scratch(
+        values=np.zeros(signals, np.int64),
+        log_e=np.zeros((2, MONITOR_BETS), np.int64),
+        parents=np.zeros(len(WATCHED_PARENTS), np.int64),
+        events=np.zeros((2 * signals, EVENT_COLUMNS), np.int64),
+        numbers=np.zeros(2 * signals),
+    )
 
 
 def encode_partition_record(fields: Mapping[str, Any]) -> bytes:
