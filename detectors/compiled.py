@@ -6,6 +6,7 @@ from typing import TypeVar, cast
 import numba
 
 F = TypeVar("F", bound=Callable[..., object])
+_njit = cast(Callable[..., Callable[[F], F]], numba.njit)
 
 
 def compiled(function: F) -> F:
@@ -14,7 +15,7 @@ def compiled(function: F) -> F:
     With `NUMBA_DISABLE_JIT=1` the function itself comes back. Compiled callers inline compiled callees; numba's
     cache does not notice that a callee in another file changed, so clear `__pycache__` after such a change.
     """
-    return cast(F, numba.njit(cache=True, fastmath=False, _nrt=True)(function))
+    return _njit(cache=True, fastmath=False, _nrt=True)(function)
 
 
 def borrowing(function: F) -> F:
@@ -23,7 +24,7 @@ def borrowing(function: F) -> F:
     Counting them cost a third of the leaf's kernel: it hands hundreds of arrays on for every record. Such a function
     must not make arrays itself (numba refuses it); scratch comes from its caller.
     """
-    return cast(F, numba.njit(cache=True, fastmath=False, _nrt=False)(function))
+    return _njit(cache=True, fastmath=False, _nrt=False)(function)
 
 
 def pure(function: F) -> F:
