@@ -25,7 +25,7 @@ from homeostat.detectors.leaf.outbox import Outbox
 from homeostat.detectors.leaf.shape import describe_shape
 from homeostat.detectors.leaf.world import World
 from homeostat.schemas.errors import BuildRefusesMost
-from homeostat.schemas.summary import Marker
+from homeostat.schemas.summary import Marker, Summary
 from homeostat.schemas.topics import ALARMS, EVIDENCE, SUMMARIES
 
 CORRELATION_DOMAIN = "platform"
@@ -65,8 +65,8 @@ class Engine:
         bucket_ms = world.plan.bucket_ms
         bucket = int(world.cursor[BUCKET_END]) // bucket_ms - 1
         mark, now_ms = self._outbox.mark, self._outbox.log_time_ms
-        for summary in world.layers.summaries(world.plan, world.cohorts, bucket, self._partition, mark, now_ms):
-            self._outbox.send(SUMMARIES, summary.cohort.key, summary)
+        for key, body in world.layers.summaries(world.plan, world.cohorts, bucket, self._partition, mark, now_ms):
+            self._outbox.send_json(SUMMARIES, key, Summary.ce_type, body)
         world.layers.clear()
         marker = Marker(
             bucket=next_bucket - 1,

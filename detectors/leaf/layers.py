@@ -13,8 +13,8 @@ from homeostat.detectors.leaf.leaf_key import LeafKey
 from homeostat.detectors.leaf.plan import Plan
 from homeostat.detectors.leaf.rows import copy_rows, read_rows, take_columns
 from homeostat.detectors.statistics.bets import MONITOR_BETS
+from homeostat.schemas.base import VERSION
 from homeostat.schemas.cohort import WATCHED_PARENTS, Cohort, Layer
-from homeostat.schemas.summary import SignalSummary, Summary
 
 _STATE_VERSION = 1
 _PREFIX = b"layer/"
@@ -44,6 +44,8 @@ class LayerStore:
     def __init__(self, signals: int) -> None:
         self.arrays = new_arrays(16, signals)
         self.cohorts: list[Cohort] = []
+        self._keys: list[str] = []
+        self._heads: list[bytes] = []
         self._rows: dict[str, int] = {}
         self._written: set[int] = set()
 
@@ -53,23 +55,29 @@ class LayerStore:
 
     def summaries(
         self, plan: Plan, cohorts: CohortStore, bucket: int, partition: int, mark: int, log_time_ms: int
-    ) -> Iterator[Summary]:
-        """What each parent with sessions in the bucket is told, in order of its key."""
+    ) -> Iterator[tuple[str, bytes]]:
+        """Key and JSON of the `Summary` that each parent with sessions in the bucket is told, in order of the keys.
+
+        There are thousands of numbers a bucket and partition: they are written as the contract writes them, without
+        a model for each signal.
+        """
         shared = _tenants_by_specialty(cohorts, bucket)
-        for row in sorted(np.flatnonzero(self.arrays.tally[:, 0]).tolist(), key=lambda row: self.cohorts[row].key):
+        everyone = len(set().union(*shared.values()))
+        for row in sorted(np.flatnonzero(self.arrays.tally[:, 0]).tolist(), key=lambda row: self._keys[row]):
             cohort = self.cohorts[row]
             named = {Layer.TENANT: 1, Layer.SPECIALTY: len(shared.get(cohort.specialty or "", ()))}
-            everyone = len(set().union(*shared.values()))
-            yield Summary.model_construct(
-                cohort=cohort,
-                bucket=bucket,
-                source_partition=partition,
-                mark=mark,
-                log_time_ms=log_time_ms,
-                records=int(self.arrays.tally[row, 1]),
-                tenants=named.get(cohort.layer, everyone),
-                signals=dict(self._signals(plan, row)),
-            )
+            fields = {
+                "version": VERSION,
+                "cohort": msgspec.Raw(self._heads[row]),
+                "bucket": bucket,
+                "source_partition": partition,
+                "mark": mark,
+                "log_time_ms": log_time_ms,
+                "records": int(self.arrays.tally[row, 1]),
+                "tenants": named.get(cohort.layer, everyone),
+                "signals": dict(self._signals(plan, row)),
+            }
+            yield self._keys[row], msgspec.json.encode(fields)
 
     def clear(self) -> None:
         """Begin a new bucket."""
@@ -112,38 +120,40 @@ class LayerStore:
         row = self._rows.setdefault(cohort.key, len(self.cohorts))
         if row == len(self.cohorts):
             self.cohorts.append(cohort)
+            self._keys.append(cohort.key)
+            self._heads.append(cohort.model_dump_json().encode())
             if row == self.arrays.tally.shape[0]:
                 grown = new_arrays(2 * row, self.arrays.sums.shape[1])
                 copy_rows(self.arrays, grown)
                 self.arrays = grown
         return row
 
-    def _signals(self, plan: Plan, row: int) -> Iterator[tuple[str, SignalSummary]]:
+    def _signals(self, plan: Plan, row: int) -> Iterator[tuple[str, dict[str, Any]]]:
         sums, histogram, log_e = (getattr(self.arrays, name)[row].tolist() for name in _ARRAYS[:3])
         for s, name in enumerate(plan.names):
             sessions, total, high, low, bet_sessions, expected = sums[s]
             if sessions:
                 yield (
                     name,
-                    SignalSummary.model_construct(
-                        sessions=sessions,
-                        total=total,
-                        square_high=high,
-                        square_low=low,
-                        bet_sessions=bet_sessions,
-                        expected=expected,
-                        histogram=tuple(histogram[s]),
-                        log_e_up=tuple(log_e[s][0]) if bet_sessions else (),
-                        log_e_down=tuple(log_e[s][1]) if bet_sessions else (),
-                    ),
+                    {
+                        "sessions": sessions,
+                        "total": total,
+                        "square_high": high,
+                        "square_low": low,
+                        "bet_sessions": bet_sessions,
+                        "expected": expected,
+                        "histogram": histogram[s],
+                        "log_e_up": log_e[s][0] if bet_sessions else (),
+                        "log_e_down": log_e[s][1] if bet_sessions else (),
+                    },
                 )
 
     def _key(self, row: int) -> bytes:
-        return _PREFIX + self.cohorts[row].key.encode()
+        return _PREFIX + self._keys[row].encode()
 
     def _encode(self, row: int) -> bytes:
         body = b"".join([getattr(self.arrays, name)[row].tobytes() for name in _ARRAYS])
-        return frame(b"\n".join((msgspec.json.encode(self.cohorts[row].model_dump(mode="json")), body)), _STATE_VERSION)
+        return frame(b"\n".join((self._heads[row], body)), _STATE_VERSION)
 
 
 def _tenants_by_specialty(cohorts: CohortStore, bucket: int) -> dict[str, set[str]]:

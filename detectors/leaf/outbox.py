@@ -30,8 +30,12 @@ class Outbox:
 
     def send(self, topic: str, key: str, message: Message, partition: int | None = None) -> None:
         """Add a message as it is."""
-        headers = output_headers(message.ce_type, STAGE, self._partition, self.mark, self.index)
-        self.outputs.append(Output(topic, key.encode(), to_json(message), self.log_time_ms, headers, partition))
+        self.send_json(topic, key, message.ce_type, to_json(message), partition)
+
+    def send_json(self, topic: str, key: str, ce_type: str, body: bytes, partition: int | None = None) -> None:
+        """Add a message whose JSON is at hand."""
+        headers = output_headers(ce_type, STAGE, self._partition, self.mark, self.index)
+        self.outputs.append(Output(topic, key.encode(), body, self.log_time_ms, headers, partition))
         self.index += 1
 
     def bury(self, record: Record, reason: Refusal, shape: str, tenant: str | None, plan: Plan | None) -> None:

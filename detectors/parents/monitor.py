@@ -1,16 +1,19 @@
 """One parent cohort's monitor of one signal in one direction: an e-Shiryaev–Roberts step a sealed bucket."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
-import numpy as np
-
+from homeostat.detectors.compiled import pure
 from homeostat.detectors.fixed_point import LIMIT, LOG_E_SCALE
 from homeostat.detectors.statistics.e_shiryaev_roberts import LOG_E_CAP, carrier, note_starts, step_sum
 from homeostat.schemas.summary import SignalSummary
 
+# For the few bets of a bucket the pure forms, over lists, are quicker than arrays made for the compiled ones.
+_note_starts: Callable[[list[float], list[int], list[float], float, int], None] = pure(cast(Any, note_starts))
+_step_sum: Callable[[list[float], list[int], float], float] = pure(cast(Any, step_sum))
+_carrier: Callable[[list[float]], int] = pure(cast(Any, carrier))
 ONSET_RATIO = math.exp(-2.0)
 """A bet whose likeliest start has at least this share of the best one's likelihood widens the onset's interval."""
 
@@ -66,7 +69,7 @@ class Monitor:
         evidence = self._fold(log_e, bucket, sums, weight_per_bucket * elapsed)
         if evidence < threshold:
             return None
-        best = carrier(np.array(self.wealth))
+        best = _carrier(self.wealth)
         near = [s for s, peak in zip(self.starts, self.peaks, strict=True) if peak >= self.peaks[best] * ONSET_RATIO]
         crossing = Crossing(evidence, self.sums[best], min(near), max(near))
         self.wealth, self.peaks, self.starts, self.sums = [], [], [], []
@@ -80,16 +83,12 @@ class Monitor:
         self.sums += [Since() for _ in range(new)]
 
     def _fold(self, log_e: Sequence[int], bucket: int, sums: SignalSummary, weight: float) -> float:
-        fixed = np.zeros(len(self.wealth), np.int64)
-        fixed[: len(log_e)] = [max(-LIMIT, min(LIMIT, value)) for value in log_e]
-        peaks, starts, wealth = np.array(self.peaks), np.array(self.starts), np.array(self.wealth)
-        e_row = np.array([math.exp(min(value / LOG_E_SCALE, LOG_E_CAP)) for value in fixed.tolist()])
-        note_starts(peaks, starts, e_row, weight, bucket)
-        evidence = step_sum(wealth, fixed, weight)
-        self.wealth, self.peaks = wealth.tolist(), peaks.tolist()
-        for k, start in enumerate(starts.tolist()):
-            if start != self.starts[k]:
+        fixed = [max(-LIMIT, min(LIMIT, value)) for value in log_e] + [0] * (len(self.wealth) - len(log_e))
+        e_row = [math.exp(min(value / LOG_E_SCALE, LOG_E_CAP)) for value in fixed]
+        before = list(self.starts)
+        _note_starts(self.peaks, self.starts, e_row, weight, bucket)
+        for k, start in enumerate(self.starts):
+            if start != before[k]:
                 self.sums[k] = Since()
             self.sums[k].add(sums)
-        self.starts = starts.tolist()
-        return float(evidence)
+        return _step_sum(self.wealth, fixed, weight)

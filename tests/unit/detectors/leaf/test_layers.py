@@ -6,6 +6,7 @@ from collections import defaultdict
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from homeostat.schemas.canonical import to_json
 from homeostat.schemas.cohort import Layer
 from homeostat.schemas.headers import INDEX, MARK, find_header
 from homeostat.schemas.summary import Marker, SignalSummary, Summary
@@ -54,6 +55,7 @@ def test_parents_sums_equal_the_sum_of_their_leaves(
 ) -> None:
     _, outputs = run(log_of(sessions, quota).log)
     told = [Summary.model_validate(message) for message in messages(outputs, SUMMARIES, "signals")]
+    assert {to_json(summary) for summary in told} <= {output.value for output in outputs}, "not as the contract writes"
     expected: dict[tuple[str, int], list[int]] = defaultdict(list)
     shared_so_far: dict[tuple[str, int], int] = defaultdict(int)
     first_ms = log_of([], quota).log[-1].timestamp - 10_000
