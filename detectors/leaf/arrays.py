@@ -139,12 +139,14 @@ class LayerArrays(NamedTuple):
     """Parents' sums of the open bucket.
 
     `sums` [row, signal, (sessions, total, squares high, low, bet sessions, expected)], `histogram`, `log_e` [row,
-    signal, (up, down), bet] at 2⁻³² nats; `tally` (sessions, records, shared sessions of the tenant).
+    signal, (up, down), bet] at 2⁻³² nats, without the last e-values: their `product` is still to be logged; `tally`
+    (sessions, records, shared sessions of the tenant, sessions in the products).
     """
 
     sums: Ints
     histogram: Shorts
     log_e: Ints
+    product: Floats
     tally: Ints
     dirty: Bytes
 
@@ -203,12 +205,12 @@ class WindowArrays(NamedTuple):
 class Scratch(NamedTuple):
     """What the kernel writes while it closes one session; `events` and `numbers` are for its caller.
 
-    `values` by signal; `log_e` [(up, down), bet]; `parents`, the rows of the layers fed; `events` [event, column] with
-    the mixture's value in `numbers`.
+    `values` by signal; `factors`, the e-values of one signal [(up, down), bet]; `parents`, the rows of the layers fed;
+    `events` [event, column] with the mixture's value in `numbers`.
     """
 
     values: Ints
-    log_e: Ints
+    factors: Floats
     parents: Ints
     events: Ints
     numbers: Floats

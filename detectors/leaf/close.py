@@ -2,7 +2,8 @@
 
 import math
 
-from homeostat.detectors.fixed_point import LOG_E_SCALE, VALUE_SCALE
+from homeostat.detectors.compiled import borrowing
+from homeostat.detectors.fixed_point import LOG_E_SCALE, VALUE_SCALE, Floats
 from homeostat.detectors.leaf.arrays import (
     BASELINE,
     CANDIDATE,
@@ -25,6 +26,8 @@ from homeostat.detectors.leaf.plan import QUOTA, RATE_PER_MS, THRESHOLD, WORK, P
 from homeostat.detectors.statistics.bets import MONITOR_BETS
 from homeostat.detectors.statistics.e_shiryaev_roberts import EVIDENCE_CAP
 
+FACTORS = 32
+"""Sessions whose e-values are multiplied before their logarithm is taken."""
 _ONE = 2**20
 _LOW_MASK = 2**62 - 1
 _BIN_SHIFT = 15
@@ -99,31 +102,47 @@ def add_layer(row: int, records: int, home: int, values: Ints, cohorts: CohortAr
             layers.sums[row, s, 5] += math.floor(cohorts.reference[home, s, 1] * VALUE_SCALE + 0.5)
 
 
+@borrowing
+def take_logs(row: int, layers: LayerArrays) -> None:
+    """Move the logs of a parent's products (2⁻³² nats, rounded down) into its sums; the products are 1 again."""
+    for s in range(layers.product.shape[1]):
+        for side in range(2):
+            for k in range(MONITOR_BETS):
+                if layers.product[row, s, side, k] != 1.0:
+                    layers.log_e[row, s, side, k] += math.floor(math.log(layers.product[row, s, side, k]) * LOG_E_SCALE)
+                    layers.product[row, s, side, k] = 1.0
+    layers.tally[row, 3] = 0
+
+
 @inlined
-def add_layer_bets(row: int, s: int, log_e: Ints, layers: LayerArrays) -> None:
-    """Add one signal's log-e of both directions (int64 [2, bet]) to a parent's open bucket."""
+def note_factors(row: int, layers: LayerArrays) -> None:
+    """Count a session whose factors are in a parent's products; after 32 of them, each in [2⁻⁵, 2²⁰], take the logs."""
+    layers.tally[row, 3] += 1
+    if layers.tally[row, 3] == FACTORS:
+        take_logs(row, layers)
+
+
+@inlined
+def multiply(row: int, s: int, factors: Floats, layers: LayerArrays) -> None:
+    """Multiply one signal's e of both directions (float64 [2, bet]) into a parent's products."""
     for side in range(2):
         for k in range(MONITOR_BETS):
-            layers.log_e[row, s, side, k] += log_e[side, k]
+            layers.product[row, s, side, k] *= factors[side, k]
 
 
 @inlined
-def bet(slot: int, home: int, s: int, side: int, gain: float, weight: float, cohorts: CohortArrays) -> float:
-    """Fold e_k = 1 + λ_k·gain into M_k ← (M_k + w)·e_k and give Σ π_k M_k."""
-    total = 0.0
+def bet(
+    slot: int, home: int, s: int, side: int, gain: float, weight: float, cohorts: CohortArrays, factors: Floats
+) -> float:
+    """Fold e_k = 1 + λ_k·gain, which `factors` then holds, into M_k ← (M_k + w)·e_k and give Σ π_k M_k."""
     for k in range(MONITOR_BETS):
         e = 1.0 + cohorts.stakes[home, s, side, k] * gain
-        m = min((cohorts.evidence[slot, s, side, k] + weight) * e, EVIDENCE_CAP)
-        cohorts.evidence[slot, s, side, k] = m
-        total += m
-    return total / MONITOR_BETS
-
-
-@inlined
-def write_log_e(home: int, s: int, side: int, gain: float, cohorts: CohortArrays, log_e: Ints) -> None:
-    """Write log e_k at 2⁻³² nats, rounded down, into `log_e` [side, bet]."""
+        factors[side, k] = e
+        cohorts.evidence[slot, s, side, k] = min((cohorts.evidence[slot, s, side, k] + weight) * e, EVIDENCE_CAP)
+    total = 0.0
     for k in range(MONITOR_BETS):
-        log_e[side, k] = math.floor(math.log(1.0 + cohorts.stakes[home, s, side, k] * gain) * LOG_E_SCALE)
+        total += cohorts.evidence[slot, s, side, k]
+    return total / MONITOR_BETS
 
 
 @inlined
@@ -158,8 +177,7 @@ def step_monitors(
 ) -> None:
     """Bet on every signal that has a sealed reference, up and down, for the cohort itself and for its parents."""
     home = cohorts.home[slot]
-    values, parents, log_e = scratch.values, scratch.parents, scratch.log_e
-    feeds = parents[0] >= 0
+    values, parents, factors = scratch.values, scratch.parents, scratch.factors
     for s in range(values.shape[0]):
         if values[s] < 0 or cohorts.reference[home, s, 0] == 0:
             continue
@@ -168,18 +186,19 @@ def step_monitors(
         cohorts.last_ms[slot, s] = due_ms
         for side in range(2):
             if cohorts.stakes[home, s, side, 0] == 0.0:
-                log_e[side, :] = 0
+                factors[side, :] = 1.0
                 continue
             null = cohorts.null[home, s, side]
             gain = x - null if side == 0 else null - x
-            mixture = bet(slot, home, s, side, gain, weight, cohorts)
-            if feeds:
-                write_log_e(home, s, side, gain, cohorts, log_e)
+            mixture = bet(slot, home, s, side, gain, weight, cohorts, factors)
             if mixture >= plan.weights[THRESHOLD]:
                 note_alarm(slot, s, side, mixture, cohorts, scratch, cursor)
         for p in range(parents.shape[0]):
             if parents[p] >= 0:
-                add_layer_bets(parents[p], s, log_e, layers)
+                multiply(parents[p], s, factors, layers)
+    for p in range(parents.shape[0]):
+        if parents[p] >= 0:
+            note_factors(parents[p], layers)
 
 
 @inlined

@@ -45,7 +45,7 @@ class DedupeWindow:
             rows *= 2
         grown = _new_arrays(rows)
         first, following, _ = self.arrays.marks.tolist()
-        copy_ring(self.arrays[:2], grown[:2], np.arange(first, following))
+        copy_ring(self.arrays[:2], grown[:2], first, following)
         grown.marks[:] = self.arrays.marks
         self.arrays = grown
         index_seen(self._seeds, grown)

@@ -42,6 +42,7 @@ from homeostat.detectors.leaf.tenants import Gate, Gates
 from homeostat.schemas.control import CONTROL_HEADER
 from homeostat.schemas.errors import PoisonRecord, SignatureRefused
 from homeostat.schemas.exposure import ExposureReport, PublisherReport
+from homeostat.schemas.headers import CE_ID, CE_SOURCE, CE_SPEC, CE_TYPE, CONTENT_TYPE, JSON_CONTENT
 from homeostat.schemas.log import Record
 from homeostat.schemas.mac import MAC_HEADER
 from homeostat.schemas.reasons import Refusal
@@ -53,7 +54,6 @@ _ROW_OF_TYPE: Final = {
 }
 _EXPOSURE: Final = ExposureReport.ce_type.encode()
 _PUBLISHER: Final = PublisherReport.ce_type.encode()
-_JSON: Final = b"application/json"
 _MOST_EVENT_ID: Final = 255
 _LENGTHS: Final = [length.to_bytes(2, "big") for length in range(_MOST_EVENT_ID + 1)]
 _LESSON: Final = 32
@@ -108,36 +108,25 @@ class Intake:
 
     def take_plain(self, records: Sequence[Record], first: int, log: ControlLog) -> int:
         """Add plain traces from `first` on; gives the index of the first record that is none, or has no room."""
-        gates, batch, most_bytes, lengths = self._gates.by_key, self.batch, self._max_bytes, _LENGTHS
-        for at in range(first, len(records)):
+        gates, batch, most_bytes = self._gates.by_key, self.batch, self._max_bytes
+        last = min(len(records), first + ROWS - batch.size)
+        for at in range(first, last):
             record = records[at]
-            headers, value = dict(record.headers), record.value
-            kind, gate = _ROW_OF_TYPE.get(headers.get("ce_type", b"")), gates.get(record.key)
-            if (
-                kind is None
-                or gate is None
-                or gate.number < 0
-                or value is None
-                or len(value) > most_bytes
-                or headers.get("content-type") != _JSON
-                or headers.get("ce_specversion") != b"1.0"
-                or CONTROL_HEADER in headers
-                or batch.size == ROWS
-            ):
+            event_id, event_type, mac = _plain_event(record.headers)
+            value, kind, gate = record.value, _ROW_OF_TYPE.get(event_type), gates.get(record.key)
+            if kind is None or gate is None or gate.number < 0 or value is None or len(value) > most_bytes:
                 return at
-            event_id = headers.get("ce_id", b"")
-            master, _, mac = headers.get(MAC_HEADER, b"").partition(b":")
+            master, _, digits = mac.partition(b":")
             keyed = gate.macs.get(master)
             if keyed is None or len(event_id) > _MOST_EVENT_ID:
                 return at
             state = keyed.copy()
-            state.update(lengths[len(event_id)] + event_id)
+            state.update(_LENGTHS[len(event_id)] + event_id)
             state.update(value)
-            if not compare_digest(state.hexdigest().encode(), mac):
+            if not compare_digest(state.hexdigest().encode(), digits):
                 return at
-            now_ms = log.advance(record.timestamp, True)
-            batch.add_text(kind, now_ms, gate.number, ACCEPTED, record, value, event_id)
-        return len(records)
+            batch.add_text(kind, log.advance(record.timestamp, True), gate.number, ACCEPTED, record, value, event_id)
+        return last
 
     def take(self, record: Record, headers: Headers, now_ms: int) -> None:
         """Add any data record's rows to the batch."""
@@ -236,6 +225,41 @@ class Intake:
         if gate.number < 0:
             gate.number = self._window.number_of(gate.tenant)
         return gate.number
+
+
+def _plain_event(headers: Sequence[tuple[str, bytes]]) -> tuple[bytes, bytes, bytes]:
+    """(id, type, MAC) of a CloudEvent in binary mode with JSON in it; three times nothing for anything else."""
+    try:  # in the order in which our publisher writes them
+        (
+            (spec_name, spec),
+            (id_name, event_id),
+            (source_name, _),
+            (type_name, kind),
+            (content_name, content),
+            (mac_name, mac),
+        ) = headers
+    except ValueError:
+        return _sought_event(headers)
+    if (
+        spec_name == CE_SPEC
+        and id_name == CE_ID
+        and source_name == CE_SOURCE
+        and type_name == CE_TYPE
+        and content_name == CONTENT_TYPE
+        and mac_name == MAC_HEADER
+        and content == JSON_CONTENT
+        and spec == b"1.0"
+    ):
+        return event_id, kind, mac
+    return _sought_event(headers)
+
+
+def _sought_event(headers: Sequence[tuple[str, bytes]]) -> tuple[bytes, bytes, bytes]:
+    """The same of headers in any order, among others."""
+    found = dict(headers)
+    if found.get(CONTENT_TYPE) != JSON_CONTENT or found.get(CE_SPEC) != b"1.0" or CONTROL_HEADER in found:
+        return b"", b"", b""
+    return found.get(CE_ID, b""), found.get(CE_TYPE, b""), found.get(MAC_HEADER, b"")
 
 
 def _check_place(gate: Gate) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from homeostat.detectors.frames import frame, unframe
 from homeostat.detectors.leaf.arrays import LayerArrays
+from homeostat.detectors.leaf.close import take_logs
 from homeostat.detectors.leaf.cohorts import BINS, CohortStore
 from homeostat.detectors.leaf.leaf_key import LeafKey
 from homeostat.detectors.leaf.plan import Plan
@@ -16,9 +17,9 @@ from homeostat.detectors.statistics.bets import MONITOR_BETS
 from homeostat.schemas.base import VERSION
 from homeostat.schemas.cohort import WATCHED_PARENTS, Cohort, Layer
 
-_STATE_VERSION = 1
+_STATE_VERSION = 2
 _PREFIX = b"layer/"
-_ARRAYS = ("sums", "histogram", "log_e", "tally")
+_ARRAYS = ("sums", "histogram", "log_e", "product", "tally")
 
 
 def new_arrays(capacity: int, signals: int) -> LayerArrays:
@@ -27,7 +28,8 @@ def new_arrays(capacity: int, signals: int) -> LayerArrays:
         sums=np.zeros((capacity, signals, 6), np.int64),
         histogram=np.zeros((capacity, signals, BINS), np.int32),
         log_e=np.zeros((capacity, signals, 2, MONITOR_BETS), np.int64),
-        tally=np.zeros((capacity, 3), np.int64),
+        product=np.ones((capacity, signals, 2, MONITOR_BETS)),
+        tally=np.zeros((capacity, 4), np.int64),
         dirty=np.zeros(capacity, np.uint8),
     )
 
@@ -61,6 +63,7 @@ class LayerStore:
         There are thousands of numbers a bucket and partition: they are written as the contract writes them, without
         a model for each signal.
         """
+        self._take_logs()
         shared = _tenants_by_specialty(cohorts, bucket)
         everyone = len(set().union(*shared.values()))
         for row in sorted(np.flatnonzero(self.arrays.tally[:, 0]).tolist(), key=lambda row: self._keys[row]):
@@ -82,14 +85,15 @@ class LayerStore:
     def clear(self) -> None:
         """Begin a new bucket."""
         used = np.flatnonzero(self.arrays.tally[:, 0])
-        for array in self.arrays[:4]:
+        for array in (self.arrays.sums, self.arrays.histogram, self.arrays.log_e, self.arrays.tally):
             array[used] = 0
         self.arrays.dirty[used] = 1
 
     def recolumn(self, columns: Sequence[int]) -> None:
         """Take over another registry: for each new column the old one, or −1."""
+        self._take_logs()
         kept: dict[str, Any] = {name: take_columns(getattr(self.arrays, name), 1, columns) for name in _ARRAYS[:3]}
-        self.arrays = self.arrays._replace(**kept)
+        self.arrays = self.arrays._replace(**kept, product=np.ones(kept["log_e"].shape))
         self.arrays.dirty[self.arrays.tally[:, 0] > 0] = 1
 
     def state_records(self) -> dict[bytes, bytes]:
@@ -115,6 +119,11 @@ class LayerStore:
             read_rows(body, [getattr(self.arrays, field)[row] for field in _ARRAYS])
             self._written.add(row)
         self.arrays.dirty[:] = 0
+
+    def _take_logs(self) -> None:
+        """Leave no e-value in the products."""
+        for row in np.flatnonzero(self.arrays.tally[:, 3]).tolist():
+            take_logs(row, self.arrays)
 
     def _row_of(self, cohort: Cohort) -> int:
         row = self._rows.setdefault(cohort.key, len(self.cohorts))

@@ -17,10 +17,15 @@ def copy_rows(old: tuple[Array, ...], new: tuple[Array, ...]) -> None:
         after[: before.shape[0]] = before
 
 
-def copy_ring(old: tuple[Array, ...], new: tuple[Array, ...], positions: Array) -> None:
-    """Copy the rows of positions, each counted modulo its array's length."""
+def copy_ring(old: tuple[Array, ...], new: tuple[Array, ...], first: int, end: int) -> None:
+    """Copy the rows of positions from `first` up to `end`, each counted modulo its array's length, in whole runs."""
     for before, after in zip(old, new, strict=True):
-        after[positions % after.shape[0]] = before[positions % before.shape[0]]
+        at = first
+        while at < end:
+            start, to = at % before.shape[0], at % after.shape[0]
+            run = min(end - at, before.shape[0] - start, after.shape[0] - to)
+            after[to : to + run] = before[start : start + run]
+            at += run
 
 
 def take_columns(array: Array, axis: int, columns: Sequence[int]) -> Array:

@@ -78,11 +78,10 @@ class SessionStore:
             larger *= 2
         if larger == capacity:
             return
-        positions = np.arange(base, self.tail)
-        chunks = np.array(self._chunks(), np.int64)
+        chunks = self._chunks()
         grown = new_arrays(larger, self.arrays.sums.shape[1])
-        copy_ring(self.arrays[:_BY_ROW], grown[:_BY_ROW], positions)
-        copy_ring((self.arrays.chunk_dirty,), (grown.chunk_dirty,), chunks)
+        copy_ring(self.arrays[:_BY_ROW], grown[:_BY_ROW], base, self.tail)
+        copy_ring((self.arrays.chunk_dirty,), (grown.chunk_dirty,), chunks.start, chunks.stop)
         grown.marks[:] = self.arrays.marks
         self.arrays = grown
         index_sessions(self.tail, self._seeds, grown)

@@ -154,7 +154,7 @@ def _new_scratch(signals: int) -> Scratch:
     """Room for every event that the close of one session can cause."""
     return Scratch(
         values=np.zeros(signals, np.int64),
-        log_e=np.zeros((2, MONITOR_BETS), np.int64),
+        factors=np.ones((2, MONITOR_BETS)),
         parents=np.zeros(len(WATCHED_PARENTS), np.int64),
         events=np.zeros((2 * signals, EVENT_COLUMNS), np.int64),
         numbers=np.zeros(2 * signals),
