@@ -52,11 +52,37 @@ def _last_below_mean(values: Floats, cells: int) -> int:
 
 
 @compiled
+def _least_rejected(values: Floats, needed: float, cells: int) -> int:
+    """The least cell whose log capital reaches `needed`, between two cells that lie on either side of it.
+
+    Each question reads all values, so the next cell to ask is where the straight line through both ends crosses (the
+    Illinois form of false position: an end that stays twice counts half); a third of bisection's questions.
+    """
+    low, high = _last_below_mean(values, cells), cells
+    below, above = -needed, 0.0
+    stayed = 0
+    while high - low > 1:
+        cell = (low + high) // 2
+        if above > 0.0:
+            cell = min(max(low + math.floor((high - low) * below / (below - above)), low + 1), high - 1)
+        elif high == cells:
+            cell = low + max(1, min((high - low) // 2, math.ceil(cells * needed / (2.0 * values.shape[0]))))
+        gap = _log_capital(values, cell / cells) - needed
+        if gap >= 0.0:
+            high, above = cell, gap
+            below, stayed = (below / 2.0 if stayed > 0 else below), 1
+        else:
+            low, below = cell, gap
+            above, stayed = (above / 2.0 if stayed < 0 else above), -1
+    return high
+
+
+@compiled
 def upper_bound(values: Floats, delta: float) -> float:
     """Give U with P(mean > U) ≤ δ for session values in [0, 1] (float64 [n]) that share one conditional mean.
 
-    U = the least m on the grid of 2⁻²⁰ with (1/K) Σ_k Π_i (1 − λ_k(x_i − m)) ≥ 1/δ, λ_k = c_k/(1 − m), found by
-    bisection: each factor is (1 − c) + c(1 − x)/(1 − m), so the capital rises with m. 1 when no m is rejected:
+    U = the least m on the grid of 2⁻²⁰ with (1/K) Σ_k Π_i (1 − λ_k(x_i − m)) ≥ 1/δ, λ_k = c_k/(1 − m): each factor is
+    (1 − c) + c(1 − x)/(1 − m), so the capital rises with m. 1 when no m is rejected:
     always for n = 0; for few values the bound is wide, never wrong.
     Valid at a fixed n, and at any stopping time as well (the capital is a supermartingale under the null: Ville),
     so a reference may be sealed when it is long enough. No assumption on the variance or the distribution.
@@ -65,17 +91,9 @@ def upper_bound(values: Floats, delta: float) -> float:
     >>> upper_bound(np.zeros(0), 0.01), round(upper_bound(np.full(200, 0.5), 0.01), 2)
     (1.0, 0.52)
     """
-    needed = -math.log(delta)
-    cells = 1 << _STEPS
-    low = _last_below_mean(values, cells)
-    high = cells
-    while high - low > 1:
-        middle = (low + high) // 2
-        if _log_capital(values, middle / cells) >= needed:
-            high = middle
-        else:
-            low = middle
-    return high / cells
+    if values.shape[0] == 0:
+        return 1.0
+    return _least_rejected(values, -math.log(delta), 1 << _STEPS) / (1 << _STEPS)
 
 
 @compiled
