@@ -1,38 +1,52 @@
 """One parent cohort's monitor of one signal in one direction: an e-Shiryaev–Roberts step a sealed bucket."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, cast
+from typing import Annotated, Any, NamedTuple
 
-from homeostat.detectors.compiled import pure
-from homeostat.detectors.fixed_point import LIMIT, LOG_E_SCALE
+import numpy as np
+from pydantic import PlainSerializer, PlainValidator
+
+from homeostat.detectors.compiled import compiled
+from homeostat.detectors.fixed_point import LIMIT, LOG_E_SCALE, Fixed, Floats
 from homeostat.detectors.statistics.e_shiryaev_roberts import LOG_E_CAP, carrier, note_starts, step_sum
 from homeostat.schemas.summary import SignalSummary
 
-# For the few bets of a bucket the pure forms, over lists, are quicker than arrays made for the compiled ones.
-_note_starts: Callable[[list[float], list[int], list[float], float, int], None] = pure(cast(Any, note_starts))
-_step_sum: Callable[[list[float], list[int], float], float] = pure(cast(Any, step_sum))
-_carrier: Callable[[list[float]], int] = pure(cast(Any, carrier))
 ONSET_RATIO = math.exp(-2.0)
 """A bet whose likeliest start has at least this share of the best one's likelihood widens the onset's interval."""
+_PARTS = 4
 
 
-@dataclass
-class Since:
+def _floats(given: Sequence[float]) -> Floats:
+    return np.array(given, np.float64)
+
+
+def _integers(given: Sequence[int]) -> Fixed:
+    return np.array(given, np.int64)
+
+
+def _sums(given: Sequence[Sequence[int]]) -> Fixed:
+    return np.array(given, np.int64).reshape(-1, _PARTS)
+
+
+def _to_list(array: Floats | Fixed) -> list[Any]:
+    rows: list[Any] = array.tolist()
+    return rows
+
+
+FloatRow = Annotated[Floats, PlainValidator(_floats), PlainSerializer(_to_list)]
+FixedRow = Annotated[Fixed, PlainValidator(_integers), PlainSerializer(_to_list)]
+SumRows = Annotated[Fixed, PlainValidator(_sums), PlainSerializer(_to_list)]
+
+
+class Since(NamedTuple):
     """Sums since a bet's likeliest start; `total` and `expected` are fixed-point 2⁻²⁰."""
 
-    sessions: int = 0
-    total: int = 0
-    bet_sessions: int = 0
-    expected: int = 0
-
-    def add(self, sums: SignalSummary) -> None:
-        """Add one bucket's sums."""
-        self.sessions += sums.sessions
-        self.total += sums.total
-        self.bet_sessions += sums.bet_sessions
-        self.expected += sums.expected
+    sessions: int
+    total: int
+    bet_sessions: int
+    expected: int
 
 
 class Crossing(NamedTuple):
@@ -44,17 +58,39 @@ class Crossing(NamedTuple):
     onset_to: int
 
 
-@dataclass
+@compiled
+def fold_bucket(
+    wealth: Floats, peaks: Floats, starts: Fixed, sums: Fixed, log_e: Fixed, parts: Fixed, weight: float, bucket: int
+) -> float:
+    """Fold one bucket's summed log-e (int64 [bet], 2⁻³² nats) into a monitor's rows, in place; its evidence Σ π_k M_k.
+
+    `parts` (int64 [4], as `Since`) are added to the sums of each bet; those of a bet that starts anew begin with them.
+    """
+    e_row = np.empty(log_e.shape[0])
+    before = starts.copy()
+    for k in range(log_e.shape[0]):
+        e_row[k] = math.exp(min(log_e[k] / LOG_E_SCALE, LOG_E_CAP))
+    note_starts(peaks, starts, e_row, weight, bucket)
+    for k in range(log_e.shape[0]):
+        if starts[k] != before[k]:
+            sums[k, :] = 0
+        for part in range(parts.shape[0]):
+            sums[k, part] += parts[part]
+    return step_sum(wealth, log_e, weight)
+
+
+@dataclass(eq=False)
 class Monitor:
     """A mixture of bets; it alarms at Σ π_k M_k ≥ A and then starts again from 0.
 
-    `wealth` is M by bet, `peaks` and `starts` (buckets) date the onset; see `e_shiryaev_roberts`.
+    `wealth` is M by bet, `peaks` and `starts` (buckets) date the onset; see `e_shiryaev_roberts`. `sums` [bet, part] as
+    in `Since`.
     """
 
-    wealth: list[float] = field(default_factory=list)
-    peaks: list[float] = field(default_factory=list)
-    starts: list[int] = field(default_factory=list)
-    sums: list[Since] = field(default_factory=list)
+    wealth: FloatRow = field(default_factory=lambda: _floats([]))
+    peaks: FloatRow = field(default_factory=lambda: _floats([]))
+    starts: FixedRow = field(default_factory=lambda: _integers([]))
+    sums: SumRows = field(default_factory=lambda: _sums([]))
     last_bucket: int = -1
 
     def step(
@@ -69,26 +105,27 @@ class Monitor:
         evidence = self._fold(log_e, bucket, sums, weight_per_bucket * elapsed)
         if evidence < threshold:
             return None
-        best = _carrier(self.wealth)
-        near = [s for s, peak in zip(self.starts, self.peaks, strict=True) if peak >= self.peaks[best] * ONSET_RATIO]
-        crossing = Crossing(evidence, self.sums[best], min(near), max(near))
-        self.wealth, self.peaks, self.starts, self.sums = [], [], [], []
+        best = carrier(self.wealth)
+        near = self.starts[self.peaks >= self.peaks[best] * ONSET_RATIO]
+        crossing = Crossing(evidence, Since(*self.sums[best].tolist()), int(near.min()), int(near.max()))
+        self.wealth, self.peaks, self.starts, self.sums = _floats([]), _floats([]), _integers([]), _sums([])
         return crossing
 
     def _widen(self, bets: int, bucket: int) -> None:
         new = bets - len(self.wealth)
-        self.wealth += [0.0] * new
-        self.peaks += [0.0] * new
-        self.starts += [bucket] * new
-        self.sums += [Since() for _ in range(new)]
+        if new > 0:
+            self.wealth = np.append(self.wealth, np.zeros(new))
+            self.peaks = np.append(self.peaks, np.zeros(new))
+            self.starts = np.append(self.starts, np.full(new, bucket))
+            self.sums = np.concatenate([self.sums, np.zeros((new, _PARTS), np.int64)])
 
     def _fold(self, log_e: Sequence[int], bucket: int, sums: SignalSummary, weight: float) -> float:
-        fixed = [max(-LIMIT, min(LIMIT, value)) for value in log_e] + [0] * (len(self.wealth) - len(log_e))
-        e_row = [math.exp(min(value / LOG_E_SCALE, LOG_E_CAP)) for value in fixed]
-        before = list(self.starts)
-        _note_starts(self.peaks, self.starts, e_row, weight, bucket)
-        for k, start in enumerate(self.starts):
-            if start != before[k]:
-                self.sums[k] = Since()
-            self.sums[k].add(sums)
-        return _step_sum(self.wealth, fixed, weight)
+        fixed = _integers(log_e) if _is_within(log_e) else _integers([max(-LIMIT, min(LIMIT, x)) for x in log_e])
+        if len(fixed) < len(self.wealth):
+            fixed = np.append(fixed, np.zeros(len(self.wealth) - len(fixed), np.int64))
+        parts = _integers((sums.sessions, sums.total, sums.bet_sessions, sums.expected))
+        return fold_bucket(self.wealth, self.peaks, self.starts, self.sums, fixed, parts, weight, bucket)
+
+
+def _is_within(log_e: Sequence[int]) -> bool:
+    return min(log_e) >= -LIMIT and max(log_e) <= LIMIT

@@ -78,11 +78,11 @@ def step_sum(m_row: Floats, sum_log_e_row: Fixed, w: float) -> float:
     2.7183
     """
     total = 0.0
-    for k in range(len(m_row)):
+    for k in range(m_row.shape[0]):
         e = math.exp(min(sum_log_e_row[k] / LOG_E_SCALE, LOG_E_CAP))
         m_row[k] = min((m_row[k] + w) * e, EVIDENCE_CAP)
         total += m_row[k]
-    return float(total / len(m_row))
+    return float(total / m_row.shape[0])
 
 
 @compiled
@@ -109,7 +109,7 @@ def note_starts(peak_row: Floats, start_row: Fixed, e_row: Floats, w: float, now
     >>> start.tolist()
     [3]
     """
-    for k in range(len(peak_row)):
+    for k in range(peak_row.shape[0]):
         if peak_row[k] < w or peak_row[k] == 0.0:
             peak_row[k] = w
             start_row[k] = now
@@ -124,7 +124,7 @@ def carrier(m_row: Floats) -> int:
     1
     """
     best = 0
-    for k in range(1, len(m_row)):
+    for k in range(1, m_row.shape[0]):
         if m_row[k] > m_row[best]:
             best = k
     return best
