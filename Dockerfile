@@ -22,6 +22,6 @@ ENV PATH=/opt/homeostat/bin:$PATH \
 USER homeostat
 WORKDIR /home/homeostat
 # so that a worker does not compile before it joins its group
-RUN python -m homeostat.detectors.leaf.warm_up
+RUN python -m homeostat.detectors.warm_up
 ENTRYPOINT ["homeostat"]
 CMD ["--help"]

@@ -28,7 +28,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --progress-bar off --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@echo "setup: compiling the kernel (half a minute, once)"
-	@$(BIN)/python -m homeostat.detectors.leaf.warm_up
+	@$(BIN)/python -m homeostat.detectors.warm_up
 	@touch $@
 	@echo "setup: done"
 

@@ -49,7 +49,7 @@ def run_role(role: str, settings: Settings) -> None:
 
 def _compile_kernel() -> None:
     """Before the worker joins its group: compiling takes half a minute on a new machine, and no heartbeat runs then."""
-    from homeostat.detectors.leaf.warm_up import compile_kernel
+    from homeostat.detectors.warm_up import compile_kernel
 
     started_s = time.monotonic()
     compile_kernel()

@@ -53,7 +53,8 @@ class WorkerSettings(Section):
     """How a worker process behaves; none of it shows in its state."""
 
     data_folder: Path = Path(".homeostat")
-    checkpoint_interval_s: PositiveSeconds = 1.0
+    checkpoint_interval_s: PositiveSeconds = 3.0
+    """What a worker killed at full load reads again, at most; each second's checkpoint costs it some 8 % of a core."""
     restore_timeout_s: PositiveSeconds = 120.0
     stop_timeout_s: PositiveSeconds = 10.0
     batch_records: Annotated[int, Field(ge=1, le=10_000)] = 500

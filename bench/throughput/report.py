@@ -12,6 +12,7 @@ from rich.table import Table
 from bench.throughput.contest import Outcome
 from bench.throughput.policy import FIRST_SESSIONS
 from bench.throughput.sizes import SHIFTED_SIGNAL, SPECIALTIES
+from homeostat.streams.settings import WorkerSettings
 
 LABELS = {
     "ours": "homeostat worker --role observe",
@@ -140,8 +141,8 @@ def _explain(figures: dict[str, Any]) -> list[str]:
         "CPU: user and system time of the consuming process from its start of consuming to its end, all threads; "
         f"{pinned}; medians of rounds in which the systems take turns. Traces/s a core: for a CPU-second; by the "
         "clock: for a second from the first record on, which other work on the machine slows.\n"
-        "ours authenticates, drops duplicates and checkpoints every second in Kafka transactions; all peers check the "
-        "same MACs and run without checkpoints and without duplicate checks: they have none.\n"
+        f"ours authenticates, drops duplicates and checkpoints every {WorkerSettings().checkpoint_interval_s:g} s in Kafka "
+        "transactions; all peers check the same MACs and run without checkpoints and without duplicate checks: they have none.\n"
         f"ours seals a baseline after {FIRST_SESSIONS} sessions of a cohort (200 by default), a session "
         "being one trace here, and bets from then on; 'found after' counts up to the trace that tipped it, and it says "
         "so when that trace's session closes, 20 s of log time later. The peers' ADWIN has δ = .002 a test and no "

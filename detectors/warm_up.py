@@ -1,4 +1,4 @@
-"""Compiles the kernel before it is needed: half a minute of a core on a new machine, a moment from the cache after."""
+"""Compiles the hot loops before they are needed: half a minute of a core on a new machine, later a moment."""
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from homeostat.detectors.leaf.scan import scan_rows
 from homeostat.detectors.leaf.scan_tables import ScanTables
 from homeostat.detectors.leaf.tables import SEEDS
 from homeostat.detectors.leaf.world import World
+from homeostat.detectors.parents.monitor import fold_bucket
 from homeostat.detectors.statistics.baseline_bound import lower_bound, upper_bound
 from homeostat.schemas.defaults import default_policy
 
@@ -26,6 +27,7 @@ def compile_kernel() -> None:
     values = np.full(30, 0.5)
     upper_bound(values, 0.01)
     lower_bound(values, 0.01)
+    fold_bucket(values, values, ints := np.zeros(30, np.int64), np.zeros((30, 4), np.int64), ints, ints[:4], 0.0, 0)
 
 
 if __name__ == "__main__":
