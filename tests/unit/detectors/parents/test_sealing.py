@@ -158,7 +158,7 @@ def test_the_weight_is_that_of_the_time_since_the_last_step() -> None:
                 *[marker(source, second_bucket) for source in range(SOURCES)],
             ]
         )
-        return stage.cohorts[TENANT.key].signals["edit_ratio"].up.wealth[0]
+        return float(stage.cohorts[TENANT.key].signals["edit_ratio"].up.wealth[0])
 
     assert wealth(9) == pytest.approx(5 * wealth(1))
 
