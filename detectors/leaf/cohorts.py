@@ -126,9 +126,9 @@ class CohortStore:
 
     def derive_collects(self, slot: int) -> None:
         """Whether each lane of the slot still collects a reference."""
-        pending = self.arrays.pending[slot] > 0
-        lanes = self._plan.arrays.lane
-        self.arrays.collects[slot] = [bool(np.any(pending & (lanes == lane))) for lane in (WORK, FEEDBACK)]
+        pending, columns = self.arrays.pending[slot], self._plan.lane_columns
+        for lane in (WORK, FEEDBACK):
+            self.arrays.collects[slot, lane] = pending[columns[lane]].any()
 
     def derive_bets(self, slot: int) -> None:
         """Null means and stakes of a baseline slot's references."""

@@ -49,11 +49,17 @@ class LayerStore:
         self._keys: list[str] = []
         self._heads: list[bytes] = []
         self._rows: dict[str, int] = {}
+        self._found: dict[tuple[str, str], int] = {}
         self._written: set[int] = set()
 
     def rows_of(self, key: LeafKey) -> list[int]:
         """The rows of a leaf's parents."""
-        return [self._row_of(cohort) for cohort in parents_of(key)]
+        wanted = (key.tenant, ""), ("", key.specialty), ("", "")
+        rows = [self._found.get(tags, -1) for tags in wanted]
+        if min(rows) < 0:
+            rows = [self._row_of(cohort) for cohort in parents_of(key)]
+            self._found |= dict(zip(wanted, rows, strict=True))
+        return rows
 
     def summaries(
         self, plan: Plan, cohorts: CohortStore, bucket: int, partition: int, mark: int, log_time_ms: int

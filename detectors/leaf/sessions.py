@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from homeostat.detectors.compiled import compiled
 from homeostat.detectors.frames import frame, unframe
 from homeostat.detectors.leaf.arrays import CHUNK, Ints, SessionArrays
 from homeostat.detectors.leaf.rows import copy_ring, read_rows, take_columns
@@ -182,12 +183,26 @@ class SessionStore:
         sums[...], counts[...] = read_sums, read_counts
 
 
+@compiled
+def number_rows(rows: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """The distinct values of `rows` (−1 or more) in order of appearance, and each row's place among them."""
+    places = np.full(rows.max() + 2 if rows.shape[0] else 0, -1, np.int32)
+    distinct, numbers = np.empty(rows.shape[0], np.int32), np.empty(rows.shape[0], np.int32)
+    count = 0
+    for i in range(rows.shape[0]):
+        if places[rows[i] + 1] < 0:
+            places[rows[i] + 1] = count
+            distinct[count] = rows[i]
+            count += 1
+        numbers[i] = places[rows[i] + 1]
+    return distinct[:count], numbers
+
+
 def _key(chunk: int) -> bytes:
     return b"%b%016d" % (_PREFIX, chunk)
 
 
 def _number(rows: NDArray[np.int32], name: Callable[[int], str]) -> tuple[list[str], list[int]]:
     """Distinct names in order of appearance, and each row's place among them."""
-    places: dict[int, int] = {}
-    numbers = [places.setdefault(row, len(places)) for row in rows.tolist()]
-    return [name(row) for row in places], numbers
+    distinct, numbers = number_rows(rows)
+    return [name(row) for row in distinct.tolist()], numbers.tolist()

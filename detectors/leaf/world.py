@@ -144,7 +144,7 @@ class World:
         return _KEY, encode_partition_record(fields)
 
     def _leaf_text(self, slot: int) -> str:
-        return self.cohorts.keys[slot].text
+        return self.cohorts.names[slot].decode()
 
     def _leaf_slot(self, text: str) -> int:
         return self.cohorts.slots[LeafKey.parse(text)]
