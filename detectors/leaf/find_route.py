@@ -24,10 +24,14 @@ def hash_tags(text: Bytes, spans: Ints, tenant: int) -> int:
 
 @borrowing
 def has_tags(route: int, text: Bytes, spans: Ints, tenant: int, routes: RouteArrays) -> bool:
-    """Whether a route is of this tenant and these tags."""
-    if routes.tenant[route] != tenant:
-        return False
+    """Whether a route is of this tenant and these tags: as long as they all are, so no tag may hold a line's end."""
+    length = len(TAGS)
+    for field in TAGS:
+        if spans[field, 0] >= 0:
+            length += spans[field, 1] - spans[field, 0]
     at = routes.starts[route]
+    if routes.tenant[route] != tenant or routes.starts[route + 1] - at != length:
+        return False
     for field in TAGS:
         if spans[field, 0] >= 0:
             for i in range(spans[field, 0], spans[field, 1]):

@@ -95,9 +95,8 @@ def scan_signals(text: Bytes, at: int, end: int, scan: ScanArrays, raw: Floats) 
     at = skip_space(text, at + 1, end)
     if at < end and text[at] == _CLOSE:
         return at + 1
-    guess = 0
-    while at < end and text[at] == _QUOTE:
-        names = scan.signal_starts
+    guess, names = 0, scan.signal_starts
+    while at < end and text[at] == _QUOTE and names.shape[0] > 1:
         place, stop = guess, at + 1 + names[guess + 1] - names[guess]
         if not match_word(text, at + 1, end, scan.signal_words, names[guess], names[guess + 1]):
             stop = end_string(text, at + 1, end)
@@ -126,6 +125,7 @@ def scan_value(text: Bytes, field: int, at: int, end: int, scan: ScanArrays, raw
 
     A long string (an id, a digest) is first tried with the length that the field had before. What it holds is not
     looked at here: every string is compared or read letter by letter later, and nothing with a quote in it is accepted.
+    So a field that is there twice is left to the contract: the first of its strings would never be looked at.
     """
     if field == SIGNALS:
         return scan_signals(text, at, end, scan, raw)
@@ -133,6 +133,8 @@ def scan_value(text: Bytes, field: int, at: int, end: int, scan: ScanArrays, raw
         scan.spans[field, 0], at = read_count(text, at, end)
         return at
     if field < TEXTS or field == ROLLOUT:
+        if scan.spans[field, 0] >= 0:
+            return -1
         if at < end and text[at] == _QUOTE:
             stop = at + 1 + scan.length[field]
             if scan.length[field] < _LONG or stop >= end or text[stop] != _QUOTE:

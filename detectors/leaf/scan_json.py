@@ -126,10 +126,13 @@ def divide(mantissa: int, power: int) -> float:
 
 @borrowing
 def read_digits(text: Bytes, at: int, end: int, mantissa: int, digits: int) -> tuple[int, int, int]:
-    """Go on with a number's digits: mantissa, how many count (leading zeros do not), the position after them."""
+    """Go on with a number's digits: mantissa, how many count (leading zeros do not), the position after them.
+
+    It stops at the nineteenth that counts, with which the mantissa may have overflowed: then it is negative, never 0.
+    """
     while at < end and _ZERO <= text[at] <= _NINE and digits <= _MOST_DIGITS:
         mantissa = mantissa * 10 + (int(text[at]) - _ZERO)
-        digits += 1 if mantissa > 0 else 0
+        digits += 1 if mantissa != 0 else 0
         at += 1
     return mantissa, digits, at
 

@@ -2,12 +2,10 @@
 
 import json
 import math
-import struct
-from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from homeostat.detectors.leaf.arrays import (
@@ -29,7 +27,7 @@ from homeostat.detectors.leaf.ids import number_id, number_tenant
 from homeostat.detectors.leaf.plan import WORK, Plan
 from homeostat.detectors.leaf.routes import Router
 from homeostat.detectors.leaf.scan import scan_rows
-from homeostat.detectors.leaf.scan_json import read_id, read_number
+from homeostat.detectors.leaf.scan_json import read_number
 from homeostat.detectors.leaf.scan_tables import ScanTables
 from homeostat.detectors.leaf.tables import SEEDS
 from homeostat.detectors.leaf.world import World
@@ -104,58 +102,6 @@ def test_what_needs_care_is_left_to_the_contract() -> None:
     assert scan(b"") is None
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-3, 2**70) | st.floats() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=4,
-)
-_WORDS = st.sampled_from(["scribe", "", "a b", "x" * 65, "1.0", "1.7", "a" * 32, "1e3", "shared", "tenant", "work"])
-
-
-@st.composite
-def changed_bodies(draw: st.DrawFn) -> bytes:
-    body: dict[str, Any] = json.loads(to_json(GOOD))
-    for name in draw(st.lists(st.sampled_from([*body, "strange"]), max_size=2)):
-        body[name] = draw(JSON | _WORDS)
-    if draw(st.booleans()):
-        known = draw(st.sampled_from(("edit_ratio", "acceptance", "latency", "yield", "mood")))
-        body["signals"] = {known: draw(st.floats(allow_nan=True) | st.integers(-2, 70) | st.just("0.5"))}
-    value = json.dumps(body).encode()
-    for _ in range(draw(st.integers(0, 2))):
-        at = draw(st.integers(0, len(value)))
-        value = value[:at] + draw(st.binary(max_size=3)) + value[at + draw(st.integers(0, 3)) :]
-    return value
-
-
-@given(changed_bodies())
-@settings(max_examples=400)
-def test_what_the_scanner_accepts_is_what_the_contract_says(value: bytes) -> None:
-    found = scan(value)
-    if found is None:
-        return
-    line, values = found
-    trace, expected = TraceDecoder(PLAN).decode_slow(WORK, value)
-    assert equal(values, expected)
-    assert trace.trace_id == GOOD.trace_id
-    assert trace.tenant == "tenant-1"
-    assert trace.work_time_ms <= START_MS + PLAN.max_ahead_ms
-    assert tuple(line[SESSION : SESSION + 3].tolist()) == number_id(trace.session)
-    assert bool(line[FLAGS] & KEEPS_PRIVATE) == (trace.consent == Consent.TENANT)
-    assert ROUTER.find(trace, 1, START_MS).slot == line[SLOT]
-
-
-@given(st.floats(allow_nan=False, allow_infinity=False))
-@example(0.1)
-@example(-0.0)
-@example(5e-324)
-def test_numbers_are_read_exactly_or_not_at_all(number: float) -> None:
-    for text in (repr(number), f"{number:.6f}", f"{number:.17f}", f"{number:e}"):
-        value, after = read_number(np.frombuffer(f"{text},".encode(), np.uint8), 0, len(text) + 1)
-        if after >= 0:
-            assert after == len(text)
-            assert struct.pack("d", value) == struct.pack("d", float(text))
-
-
 @given(st.floats(0, 1), st.integers(1, 17))
 def test_ratios_are_always_read(number: float, digits: int) -> None:
     text = f"{number:.{digits}f}".encode()
@@ -166,15 +112,6 @@ def test_ratios_are_always_read(number: float, digits: int) -> None:
 def test_what_is_no_plain_number_is_not_read(text: str) -> None:
     value, after = read_number(np.frombuffer(f"{text},".encode(), np.uint8), 0, len(text))
     assert after != len(text) or (value, after) == (0.0, -1)
-
-
-@given(st.text("0123456789abcdef-", min_size=14, max_size=40))
-@example("0" * 32)
-@example("01234567-89ab-cdef-0123-456789abcdef")
-def test_ids_are_numbered_alike(text: str) -> None:
-    out = np.zeros(3, np.int64)
-    if read_id(np.frombuffer(text.encode(), np.uint8), 0, len(text), out):
-        assert tuple(out.tolist()) == number_id(text)
 
 
 def test_routes_are_found_after_the_table_has_grown() -> None:
