@@ -157,10 +157,12 @@ class PairArrays(NamedTuple):
     `queue` [row, signal, (candidate, control), place] are session values at 2⁻²⁰ that wait for a partner, a ring each
     with `head` and `length`; `sums` [row, signal, (pairs, sum d, candidate n, sum, control n, sum)]; `harmful` and
     `non_inferior` log-e by bet; `ratio` log-e; `tally` see the constants; `block` candidates and controls in a pair;
-    `limits` log-e at which a mixture crosses; `crossed` whether it has.
+    `limits` log-e at which a mixture crosses; `crossed` whether it has. `since` is the offset at which the attempt
+    began: sessions opened before it are in neither its ratio nor its missing work.
     """
 
     active: Bytes
+    since: Ints
     guarded: Bytes
     share: Floats
     block: Ints

@@ -1,5 +1,7 @@
 """What documents and rollout steps change at the leaf: pairings, references to seal, echoes, and what ticks ask for."""
 
+from collections import Counter
+
 from homeostat.detectors.control_log import ControlLog, Folded
 from homeostat.detectors.leaf.arrays import BUCKET_END, URGENT
 from homeostat.detectors.leaf.engine import Engine
@@ -8,7 +10,7 @@ from homeostat.detectors.leaf.outbox import Outbox
 from homeostat.detectors.leaf.plan import Plan
 from homeostat.detectors.leaf.world import World
 from homeostat.schemas.cohort import Layer
-from homeostat.schemas.control import SealBaselineDocument
+from homeostat.schemas.control import RolloutDocument, SealBaseline, SealBaselineDocument
 from homeostat.schemas.rollout import ENDED
 from homeostat.schemas.trace import Arm
 
@@ -16,15 +18,23 @@ from homeostat.schemas.trace import Arm
 class DocumentReader:
     """Reads the control log's documents for one partition. `echoed` is the last step echoed, by rollout."""
 
-    def __init__(self, log: ControlLog, engine: Engine, outbox: Outbox) -> None:
-        self._log, self._engine, self._outbox = log, engine, outbox
+    def __init__(self, log: ControlLog, engine: Engine, outbox: Outbox, counts: Counter[str]) -> None:
+        self._log, self._engine, self._outbox, self._counts = log, engine, outbox, counts
         self.echoed: dict[str, int] = {}
 
     def take_over(self, folded: Folded, world: World | None, offset: int) -> None:
-        """Ask for the reference that a seal document decides on."""
-        if world is None or not isinstance(folded.message, SealBaselineDocument):
+        """Ask for the reference that a seal document decides on; give way to another version of a rollout."""
+        if world is None:
             return
-        body = folded.message.body
+        match folded.message:
+            case SealBaselineDocument():
+                self._ask_seal(folded.message.body, world, offset)
+            case RolloutDocument():
+                self._replace(folded.message.body.rollout, world)
+            case _:
+                pass
+
+    def _ask_seal(self, body: SealBaseline, world: World, offset: int) -> None:
         cohort = body.cohort
         if cohort.layer is not Layer.LEAF or cohort.arm is not Arm.BASELINE:
             return
@@ -32,6 +42,21 @@ class DocumentReader:
         slot = world.cohorts.slots.get(key)
         if slot is not None:
             world.cohorts.ask_seal(slot, offset, body.sessions)
+
+    def _replace(self, rollout_id: str, world: World) -> None:
+        """Let a rollout begin anew by its new version, as the guard does: until it has decided on one."""
+        if rollout_id not in self.echoed:
+            return
+        if self._is_decided_otherwise(rollout_id):
+            self._counts["rollout_documents_too_late"] += 1
+            return
+        world.pairs.release(rollout_id)
+        del self.echoed[rollout_id]
+
+    def _is_decided_otherwise(self, rollout_id: str) -> bool:
+        """Whether the guard has decided on another version of a rollout's document than the newest."""
+        decision = self._log.steps.get(rollout_id)
+        return decision is not None and decision.rollout_digest != self._log.rollout_digests[rollout_id]
 
     def follow(self, world: World, is_tick: bool) -> None:
         """Begin the first bucket, set up what rollouts ask for and echo it, and state evidence."""
@@ -62,8 +87,8 @@ class DocumentReader:
                 continue
             ended = decision is not None and decision.phase in ENDED
             share = rollout.share if decision is None else decision.share
-            if not ended:
-                world.pairs.begin(rollout, step, share or rollout.share)
+            if not ended and not self._is_decided_otherwise(rollout_id):
+                world.pairs.begin(rollout, step, share, self._outbox.mark)
             world.pairs.take_step(rollout_id, step, share, ended)
             self.echoed[rollout_id] = step
             self._engine.teller.echo(rollout_id, step)

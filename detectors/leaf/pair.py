@@ -106,7 +106,7 @@ def close_pair_session(
     side = SIDE_CANDIDATE if cohorts.arm[sessions.slot[row]] == CANDIDATE else SIDE_CONTROL
     pairs.changed[pair] = 1
     pairs.dirty[pair] = 1
-    if sessions.lane[row] == WORK:
+    if sessions.lane[row] == WORK and sessions.mark[row] >= pairs.since[pair]:
         if flags & STARTED and not flags & WORKED:
             pairs.tally[pair, CANDIDATE_MISSING + side] += 1
         if not flags & STARTED and pairs.tally[pair, 0] + pairs.tally[pair, 1] == 0:

@@ -50,7 +50,7 @@ class PairKey(NamedTuple):
 
 @dataclass(slots=True)
 class Attempt:
-    """The rollout that the evidence is for now; `unusable` is what its last evidence said."""
+    """The rollout that the evidence is for now, `since` an offset; `unusable` is what its last evidence said."""
 
     rollout: str
     step: int
@@ -61,6 +61,7 @@ class Attempt:
     cohorts: int
     guardrails: tuple[str, ...]
     unusable: str | None = None
+    since: int = 0
 
 
 def new_arrays(capacity: int, signals: int) -> PairArrays:
@@ -68,6 +69,7 @@ def new_arrays(capacity: int, signals: int) -> PairArrays:
     by_bet = (capacity, signals, GUARD_BETS)
     return PairArrays(
         active=np.zeros(capacity, np.uint8),
+        since=np.zeros(capacity, np.int64),
         guarded=np.zeros((capacity, signals), np.uint8),
         share=np.zeros(capacity),
         block=np.ones((capacity, 2), np.int64),
@@ -109,19 +111,24 @@ class PairStore:
         self._rows: dict[PairKey, int] = {}
         self._live: dict[tuple[str, str, str], dict[str, int]] = {}
 
-    def begin(self, rollout: Rollout, step: int, share: float) -> None:
-        """Set up (or go on with) the pairing of every cohort of a rollout; one that stands already is left alone."""
+    def begin(self, rollout: Rollout, step: int, share: float, since: int) -> None:
+        """Set up the pairing of every cohort of a rollout; one that stands already is left alone.
+
+        A retry goes on with the evidence of the pairs. Its sample ratio, starts and missing work are counted anew from
+        the offset `since`, or what a rollout was held for would hold its retry. A share of 0 is that of a rollout that
+        is held: it takes no pairing from another.
+        """
         guardrails = tuple(n for n in (rollout.guardrails or self._plan.guardrails) if n in self._plan.guardrails)
-        cohorts = rollout.cohorts()
+        cohorts, shown = rollout.cohorts(), share or rollout.share
         for leaf in cohorts:
             row = self._row_of(PairKey(*leaf, rollout.candidate, rollout.control))
             known = self.attempts[row]
-            if known.rollout == rollout.rollout:
+            if known.active and (known.rollout == rollout.rollout or not share):
                 continue
             self._live.get(leaf, {}).pop(known.rollout, None)
-            self.attempts[row] = Attempt(
-                rollout.rollout, step, True, share, rollout.alpha, rollout.beta, len(cohorts), guardrails
-            )
+            limits = rollout.alpha, rollout.beta, len(cohorts), guardrails
+            self.attempts[row] = Attempt(rollout.rollout, step, True, shown, *limits, since=since)
+            self.arrays.ratio[row] = self.arrays.tally[row] = 0
             self._derive(row)
             self.arrays.changed[row] = self.arrays.dirty[row] = 1
 
@@ -130,13 +137,22 @@ class PairStore:
         for row, attempt in enumerate(self.attempts):
             if attempt.rollout != rollout or attempt.step >= step > 1:
                 continue
-            attempt.step, attempt.active = step, not ended
+            attempt.step = step
             if ended:
-                self.arrays.length[row] = 0
+                self._stop(row)
             elif share > 0.0:
                 attempt.share = share
             self._derive(row)
             self.arrays.changed[row] = self.arrays.dirty[row] = 1
+
+    def release(self, rollout: str) -> None:
+        """Stop the pairings of a rollout whose document another version replaces before exposure."""
+        for row, attempt in enumerate(self.attempts):
+            if attempt.rollout == rollout and attempt.active:
+                self._stop(row)
+                self._derive(row)
+                self.arrays.urgent[row] = 0
+                self.arrays.dirty[row] = 1
 
     def find(self, tenant: str, specialty: str, workflow: str, rollout: str | None) -> int:
         """The row of the rollout that a record names, or of the only one there is; −1 for none."""
@@ -212,11 +228,15 @@ class PairStore:
         self.attempts.append(Attempt("", 0, False, 0.5, 0.05, 0.05, 1, ()))
         return row
 
+    def _stop(self, row: int) -> None:
+        self.attempts[row].active = False
+        self.arrays.length[row] = 0
+
     def _derive(self, row: int) -> None:
         """What follows from the attempt and the sums: flags, blocks, limits, and which tests are at their limit."""
         attempt, rows = self.attempts[row], self.arrays
         leaf = self.keys[row][:3]
-        rows.active[row] = attempt.active
+        rows.active[row], rows.since[row] = attempt.active, attempt.since
         rows.guarded[row] = [name in attempt.guardrails for name in self._plan.names]
         rows.share[row] = attempt.share
         rows.block[row] = block_sizes(attempt.share)

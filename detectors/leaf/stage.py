@@ -53,7 +53,7 @@ class LeafStage:
         self._next_offset = 0
         self._world: World | None = None
         self._intake: Intake | None = None
-        self._documents = DocumentReader(self._log, self._engine, self._outbox)
+        self._documents = DocumentReader(self._log, self._engine, self._outbox, self._counts)
         self._reports = ReportReader(trust, self._counts)
 
     @property

@@ -71,7 +71,7 @@ class Readers:
 
     def __init__(self, plan: Plan = PLAN) -> None:
         self.plan, self.world = plan, World(plan, SEEDS)
-        self.world.pairs.begin(rollout(), 1, 0.5)
+        self.world.pairs.begin(rollout(), 1, 0.5, 0)
         releases = set(traces.RELEASE_OF_ARM.values())
         self.router = Router(plan, self.world.cohorts, self.world.pairs, releases)
         self._reader = TraceReader(plan, self.router, Counter(), Counter())
