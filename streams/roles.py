@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import structlog
 from confluent_kafka.admin import AdminClient
@@ -67,15 +68,19 @@ def _settle_garbage() -> None:
     gc.set_threshold(50_000, 20, 100)
 
 
-def run_all(settings: Settings) -> None:
-    """Start one process a role with this process's own settings, and end them all when one ends or TERM comes."""
+def run_all(settings: Settings, config_path: Path | None = None) -> None:
+    """Start one process a role with this process's own settings, and end them all when one ends or TERM comes.
+
+    `config_path` is the settings file that was asked for, if one was.
+    """
     configure_logging(settings.log_format, settings.log_level, role="all")
     asked = threading.Event()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: asked.set())
+    common = ["--log-level", settings.log_level, *([] if config_path is None else ["--config", str(config_path)])]
     options = ["--bootstrap", settings.kafka.bootstrap_servers, "--metrics-port", "0"]
-    command = [sys.executable, "-m", "homeostat", "worker", *options, "--role"]
+    command = [sys.executable, "-m", "homeostat", *common, "worker", *options, "--role"]
     children = {role: subprocess.Popen([*command, role]) for role in ROLES}
     while not asked.wait(0.2) and all(child.poll() is None for child in children.values()):
         continue

@@ -32,8 +32,17 @@ def settings_of(ctx: typer.Context, **command_line: Any) -> "Settings":
     """
     from homeostat.streams.settings import load_settings
 
-    options = ctx.find_object(GlobalOptions) or GlobalOptions()
+    options = _options_of(ctx)
     return load_settings(options.config_path, log_level=options.log_level, **command_line)
+
+
+def config_path_of(ctx: typer.Context) -> Path | None:
+    """The settings file that the command line names, or None."""
+    return _options_of(ctx).config_path
+
+
+def _options_of(ctx: typer.Context) -> GlobalOptions:
+    return ctx.find_object(GlobalOptions) or GlobalOptions()
 
 
 def is_watched() -> bool:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from homeostat.streams.cli.session import err, settings_of
+from homeostat.streams.cli.session import config_path_of, err, settings_of
 
 
 class Role(StrEnum):
@@ -34,6 +34,6 @@ def worker(
     from homeostat.streams import roles
 
     if role is Role.ALL:
-        roles.run_all(settings)
+        roles.run_all(settings, config_path_of(ctx))
     else:
         roles.run_role(role.value, settings)
