@@ -1,5 +1,6 @@
 """Numbers and ids are read exactly or not at all, whatever stands before and after them."""
 
+import re
 import struct
 
 import numpy as np
@@ -100,6 +101,17 @@ def test_ids_are_numbered_alike_or_left(text: str, around: bytes) -> None:
     if read_id(as_bytes(around + text.encode() + around), first, first + len(text), name):
         assert tuple(name.tolist()) == number_id(text)
         assert tuple(name.tolist())[2] == len(text)
+
+
+@given(IDS | st.text("0123456789abcdefg-A", max_size=66), st.sampled_from((b"", b"0", b"-")))
+@example("0" * 15, b"0")
+@example("0" * 65, b"")
+@example("-" + "0" * 16, b"")
+@example("0" * 16 + "-", b"0")
+def test_opaque_ids_are_those_of_the_contract(text: str, around: bytes) -> None:
+    first = len(around)
+    found = is_id(as_bytes(around + text.encode() + around), first, first + len(text))
+    assert found == (re.fullmatch(r"[0-9a-f][0-9a-f-]{14,62}[0-9a-f]", text) is not None)
 
 
 @pytest.mark.parametrize("text", ["a" * 16, "0" * 32, "01234567-89ab-cdef-0123-456789abcdef"])
