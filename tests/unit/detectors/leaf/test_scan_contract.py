@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from homeostat.detectors.leaf.arrays import Bytes, Ints
 from homeostat.detectors.leaf.find_route import TAGS, has_tags
 from homeostat.detectors.leaf.plan import Plan
 from homeostat.detectors.leaf.routes import Router
@@ -107,20 +108,26 @@ def test_a_string_there_twice_is_not_excused_from_being_json() -> None:
     assert scan_after_good(value) is None
 
 
-def test_tags_with_a_line_end_are_not_those_of_two_routes() -> None:
+def lay_out(tags: list[str]) -> tuple[Bytes, Ints]:
+    """Tags as a trace's text holds them, one after another, and their spans."""
+    spans, ends = np.full((FIELDS, 2), -1, np.int64), np.cumsum([len(tag) for tag in tags]).tolist()
+    for field, tag, end in zip(TAGS, tags, ends, strict=True):
+        spans[field] = end - len(tag), end
+    return as_bytes("".join(tags).encode()), spans
+
+
+def test_equal_letters_are_not_equal_tags() -> None:
     """Lines are what ends a tag in the table, so a tag with a line's end might pass for two of them."""
-    lines = ["cardiology", "scribe", "scribe-runtime", "baseline", GOOD.release, "", "cardiology"]
     router = Router(PLAN, READERS.world.cohorts, READERS.world.pairs, set(traces.RELEASE_OF_ARM.values()))
     for specialty in ("cardiology", "urology"):
-        router.find(traces.work(1, {}, specialty=specialty), TENANT_NUMBER, START_MS)
-    lines[6] = "urology"
-    for merged in (0, 2, 4):
-        tags = [*lines[:merged], "\n".join(lines[merged : merged + 2]), *lines[merged + 2 :]]
-        spans, text = np.full((FIELDS, 2), -1, np.int64), "".join(tags).encode()
-        ends = np.cumsum([len(tag) for tag in tags])
-        for field, tag, end in zip(TAGS, tags, ends.tolist(), strict=True):
-            spans[field] = end - len(tag), end
-        assert not has_tags(0, as_bytes(text), spans, TENANT_NUMBER, router.arrays)
+        router.find(traces.work(1, {}, specialty=specialty, rollout="ab" * 8), TENANT_NUMBER, START_MS)
+    own = ["cardiology", "scribe", "scribe-runtime", "baseline", GOOD.release, "ab" * 8]
+    merged = [[*own[:at], "\n".join(own[at : at + 2]), *own[at + 2 :], "urology"] for at in (0, 2, 4)]
+    moved = [["cardiologys", "cribe", *own[2:]], ["cardiolog", "yscribe", *own[2:]]]
+    assert has_tags(0, *lay_out(own), TENANT_NUMBER, router.arrays)
+    for tags in (*merged, *moved, [*own[:5], "cd" * 8]):
+        assert not has_tags(0, *lay_out(tags), TENANT_NUMBER, router.arrays)
+    assert not has_tags(0, *lay_out(own), 0, router.arrays)
 
 
 def test_a_policy_may_let_work_carry_no_signal() -> None:

@@ -70,6 +70,7 @@ class SeenMachine(RuleBasedStateMachine):
         self.added_ms: list[int] = []
         self.first, self.bulk = 0, 0
         self.times: dict[tuple[str, str], tuple[int, int]] = {}
+        self.topic: dict[bytes, bytes] = {}
 
     def see(self, key: tuple[str, str]) -> None:
         number, time_ms = self.times.get(key, (-1, 0))
@@ -108,10 +109,12 @@ class SeenMachine(RuleBasedStateMachine):
 
     @rule(seeds=st.sampled_from(SEED_SETS), room=st.sampled_from((0, 3000)))
     def restart(self, seeds: Ints, room: int) -> None:
+        for key, value in self.window.drain_changes():
+            self.topic.pop(key, None) if value is None else self.topic.update({key: value})
         again = DedupeWindow(self.window_ms, 1024, seeds)
-        again.restore(self.window.state_records())
+        again.restore(self.topic)
         again.make_room(room)
-        assert again.state_records() == self.window.state_records()
+        assert again.state_records() == self.topic == self.window.state_records()
         self.window = again
 
     @invariant()
@@ -181,6 +184,18 @@ TestSeen = SeenMachine.TestCase
 TestSeen.settings = settings(max_examples=20, stateful_step_count=15)
 TestSessions = SessionMachine.TestCase
 TestSessions.settings = settings(max_examples=20, stateful_step_count=15)
+
+
+def test_segments_leave_the_window_one_by_one() -> None:
+    window = DedupeWindow(1000, 1024)
+    for number in range(2 * SEGMENT_IDS + 10):
+        assert window.add(seen_name(many_id(number)), number // SEGMENT_IDS * 100)
+    before = dict(window.drain_changes())
+    window.forget(1099)
+    assert len(window) == SEGMENT_IDS + 10
+    assert list(window.drain_changes()) == [(min(before), None)]
+    assert window.add(seen_name(many_id(0)), 1099)
+    assert not window.add(seen_name(many_id(SEGMENT_IDS)), 1099)
 
 
 @given(IDS, IDS, st.sampled_from(("tenant-1", "tenant-2")), st.sampled_from(("tenant-1", "tenant-2")))
