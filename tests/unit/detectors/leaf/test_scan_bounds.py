@@ -32,7 +32,7 @@ def scan_within(value: bytes, before: bytes, after: bytes, learn: bytes = b"") -
 
 
 @given(hostile_traces(), AROUND, AROUND, st.data())
-@settings(max_examples=150)
+@settings(max_examples=80)
 def test_what_lies_around_a_row_changes_nothing(
     case: tuple[Written, Written], before: bytes, after: bytes, data: st.DataObject
 ) -> None:
@@ -44,7 +44,7 @@ def test_what_lies_around_a_row_changes_nothing(
 
 
 @given(valid_traces(), st.data())
-@settings(max_examples=150)
+@settings(max_examples=80)
 def test_what_is_cut_off_is_never_completed_from_what_follows(trace: Written, data: st.DataObject) -> None:
     end = len(trace.value.rstrip())
     cut = data.draw(st.integers(0, end - 1) | st.integers(max(0, end - 3), end - 1))

@@ -38,7 +38,7 @@ def test_a_valid_trace_is_scanned_to_what_the_contract_says_or_left_to_it(writte
 
 
 @given(st.lists(hostile_traces(), min_size=1, max_size=2))
-@settings(max_examples=400)
+@settings(max_examples=300)
 def test_what_the_contract_refuses_is_never_scanned(cases: list[tuple[Written, Written]]) -> None:
     written = [row for case in cases for row in case]
     for row, found in zip(written, READERS.scan(written), strict=True):
