@@ -76,12 +76,14 @@ class Readers:
         self.router = Router(plan, self.world.cohorts, self.world.pairs, releases)
         self._reader = TraceReader(plan, self.router, Counter(), Counter())
         self._decoder = TraceDecoder(plan)
+        self._batch = Batch(len(plan.specs))
         for arm in Arm:
             self.router.find(traces.work(1, {}, arm=arm), TENANT_NUMBER, START_MS)
 
     def scan(self, rows: Sequence[tuple[bytes, bytes]]) -> list[Read | None]:
         """What the scanner makes of (value, event id), one after another; None for what it leaves to others."""
-        batch = Batch(len(self.plan.specs))
+        batch = self._batch
+        batch.clear()
         for value, event_id in rows:
             record = LogRecord(0, START_MS, TENANT.encode(), value)
             batch.add_text(ROW_TEXT, START_MS, TENANT_NUMBER, ACCEPTED, record, value, event_id)

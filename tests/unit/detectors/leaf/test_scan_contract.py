@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from homeostat.detectors.leaf import scan_words
 from homeostat.detectors.leaf.arrays import Bytes, Ints
 from homeostat.detectors.leaf.find_route import TAGS, has_tags
 from homeostat.detectors.leaf.plan import Plan
@@ -19,7 +20,7 @@ from homeostat.streams.client.trace_writer import TraceWriter
 from tests.builders import traces
 from tests.builders.documents import ROLLOUT_ID, START_MS, policy, signal
 from tests.unit.detectors.leaf.scanning import PLAN, TENANT, TENANT_NUMBER, Read, Readers, as_bytes
-from tests.unit.detectors.leaf.trace_text import Written, hostile_traces, valid_traces
+from tests.unit.detectors.leaf.trace_text import HOSTILE_VALUES, Written, hostile_traces, valid_traces
 from tests.unit.streams.publishing import tenant_key
 
 READERS = Readers()
@@ -114,6 +115,23 @@ def lay_out(tags: list[str]) -> tuple[Bytes, Ints]:
     for field, tag, end in zip(TAGS, tags, ends, strict=True):
         spans[field] = end - len(tag), end
     return as_bytes("".join(tags).encode()), spans
+
+
+@pytest.mark.parametrize("field", scan_words.NAMES)
+def test_no_hostile_value_passes_in_any_field(field: str) -> None:
+    """Each in the place of the good one, beside it as a second, and with the good one after it."""
+    good = json.dumps(json.loads(to_json(GOOD))[field])
+    for text in HOSTILE_VALUES:
+        for given_twice in (text, f'{good},"{field}":{text}', f'{text},"{field}":{good}'):
+            value = rewrite(**{field: given_twice})
+            found = scan_after_good(value)
+            assert found is None or found == READERS.by_contract(value, GOOD_ID), given_twice
+
+
+def test_what_an_earlier_batch_held_is_not_seen_again() -> None:
+    bare = rewrite(signals="")
+    assert READERS.scan([(to_json(GOOD), GOOD_ID)]) != READERS.scan([(bare, GOOD_ID)])
+    assert READERS.scan([(bare, GOOD_ID)]) == [READERS.by_contract(bare, GOOD_ID)]
 
 
 def test_equal_letters_are_not_equal_tags() -> None:

@@ -157,6 +157,7 @@ HOSTILE_VALUES = (
     "17000000000000", "99999999999999", '"0.5"', '{"edit_ratio":1.5}', '{"edit_ratio":null}', '{"edit_ratio":-0.1}',
     '{"mood":0.5}', '{"latency":NaN}', '{"latency":9999999999999999999}', '{"latency":{}}', '{"acceptance":1}',
     '{"edit_ratio":0.1,"edit_ratio":0.2}', '{"edit_ratio":0.5,}', "{,}", '{"a":"b"}', '["sign",]', "\x00",
+    "[1", "{1", "[", "{", '"', quoted("0" * 16 + "-"), quoted("0" * 8 + "g" * 8), str(START_MS + PLAN.max_ahead_ms + 1),
 )  # fmt: skip
 _BYTES = st.sampled_from([bytes([letter]) for letter in b'"\\\x00\n\r\t ,:{}[]-.e0f\x7f\x80\xff']) | st.binary(
     max_size=2
