@@ -1,6 +1,7 @@
 """The tables of numbers behave like dictionaries: whatever is added, forgotten, grown, and whatever ids collide."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -185,6 +186,17 @@ TestSeen = SeenMachine.TestCase
 TestSeen.settings = settings(max_examples=12, stateful_step_count=15)
 TestSessions = SessionMachine.TestCase
 TestSessions.settings = settings(max_examples=12, stateful_step_count=15)
+
+
+@pytest.mark.parametrize("seeds", SEED_SETS)
+def test_names_that_differ_in_one_part_are_found_apart(seeds: Ints) -> None:
+    sessions, window = SessionMachine(), DedupeWindow(10**9, 1024, seeds)
+    sessions.begin(seeds)
+    names = [(slot, kind, text) for slot in (0, 1) for kind in (ROW_WORK, ROW_FEEDBACK) for text in SAME_DIGITS]
+    for name in (*names, *names):
+        sessions.find(*name)
+    assert sessions.store.tail == len(names)
+    assert [window.add(seen_name(text), 0) for text in (*SAME_DIGITS, *SAME_DIGITS)] == [True] * 6 + [False] * 6
 
 
 def test_what_is_forgotten_does_not_fill_the_tables() -> None:
