@@ -66,6 +66,14 @@ class BrokerFolder:
             raise BrokerUnavailable(f"another broker has the folder {self.path}: stop it, or choose another") from None
         return descriptor
 
+    def forget_cluster(self) -> None:
+        """Throws the data of an earlier cluster away. Raises BrokerUnavailable when a broker has the folder."""
+        lock = self.lock()
+        try:
+            shutil.rmtree(self.data_dir, ignore_errors=True)
+        finally:
+            os.close(lock)
+
     def choose_ports(self, wanted: int) -> tuple[int, int]:
         """The ports of broker and controller: those used here before if free, else others, which are remembered.
 

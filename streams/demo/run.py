@@ -36,6 +36,7 @@ from homeostat.streams.keys import load_signers
 from homeostat.streams.settings import KafkaSettings
 from homeostat.streams.simulator.plan import GATEWAY, WARM_UP_SESSIONS, rollout_entries, setup_entries
 
+_ROLES = ("control", "observe", "release")
 _STEP_S = 0.25
 _AFTER_END_S = 3.0
 
@@ -68,6 +69,8 @@ class Demo:
     def run(self) -> dict[str, Any]:
         """Run to the end, or to the limit. Raises `HomeostatError` where something it needs does not come."""
         self.options.folder.mkdir(parents=True, exist_ok=True)
+        for name in (*_ROLES, "gateway", "simulator"):  # of an earlier run in this folder
+            (self.options.folder / f"{name}.log").unlink(missing_ok=True)
         self._started_s = time.monotonic()
         self._screen = Screen(self.console, self.live)
         with contextlib.ExitStack() as stack:
@@ -87,9 +90,11 @@ class Demo:
 
     def _start_broker(self, stack: contextlib.ExitStack) -> KafkaSettings:
         if self.options.real_kafka:
+            from homeostat.infra.broker.folder import BrokerFolder
             from homeostat.infra.broker.local import LocalBroker
 
             self._screen.say("starting Apache Kafka (the first time it is downloaded) …")
+            BrokerFolder(self.options.folder / "kafka").forget_cluster()
             broker = stack.enter_context(LocalBroker(self.options.folder / "kafka"))
             self.facts["broker"] = "Apache Kafka"
             kafka = KafkaSettings(bootstrap_servers=broker.address)
@@ -118,7 +123,7 @@ class Demo:
 
     def _start_homeostat(self, children: Children, kafka: KafkaSettings, keys: DemoKeys, policy: Policy) -> None:
         self._screen.say("starting control, observe, release and the gateway …")
-        for role in ("control", "observe", "release"):
+        for role in _ROLES:
             children.start(role, "homeostat", "worker", "--role", role)
         port_file = self.options.folder / "gateway.port"
         port_file.unlink(missing_ok=True)

@@ -14,6 +14,7 @@ import pytest
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # not re-exported for checkers
 
+from homeostat.infra.broker.folder import BrokerFolder
 from homeostat.infra.broker.local import LocalBroker
 from homeostat.infra.broker.ports import is_answering
 from homeostat.schemas.errors import BrokerUnavailable
@@ -77,6 +78,11 @@ def test_folder_keeps_records_and_its_port_while_that_is_free(tmp_path: Path) ->
     with socket.create_server(("127.0.0.1", int(address.rpartition(":")[2]))), LocalBroker(folder) as third:
         assert third.address != address
         assert read(third.address, 1) == [b"kept"]
+        with pytest.raises(BrokerUnavailable, match="another broker has the folder"):
+            BrokerFolder(folder).forget_cluster()
+    BrokerFolder(folder).forget_cluster()
+    with LocalBroker(folder) as fourth:
+        assert not AdminClient({"bootstrap.servers": fourth.address}).list_topics(timeout=10).topics
 
 
 def test_temporary_folder_goes_logs_are_in_a_file_and_properties_arrive() -> None:
