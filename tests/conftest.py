@@ -16,7 +16,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--fault-trials",
         choices=("small", "full"),
         default="small",
-        help="small: every failpoint once; full: 100 faults, hours rather than minutes",
+        help="small: every failpoint once; full: 100 faults, about half an hour",
+    )
+    parser.addoption(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="only faults whose names contain this text; may be given more than once",
     )
 
 
@@ -31,6 +38,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def fault_trials(request: pytest.FixtureRequest) -> str:
     """`small` or `full`, as the command line says."""
     return str(request.config.getoption("--fault-trials"))
+
+
+@pytest.fixture(scope="session")
+def faults_only(request: pytest.FixtureRequest) -> list[str]:
+    """Texts of which a fault's name must contain one, as the command line says; empty for all."""
+    return list(request.config.getoption("--fault"))
 
 
 @pytest.fixture(scope="session")

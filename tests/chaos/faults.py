@@ -2,89 +2,104 @@
 
 import random
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
 
-from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public names, not re-exported for checkers
-    AdminClient,
-    AlterConfigOpType,
-    ConfigEntry,
-    ConfigResource,
-    ResourceType,
-)
-
-from homeostat.schemas.topics import COMMANDS, LEASES, ROLE_STAGES, state_topic
+from homeostat.schemas.topics import ROLE_STAGES
 from homeostat.streams.demo.children import Child
 from homeostat.streams.failpoints import ALL_FAILPOINTS, GATEWAY_FAILPOINTS
+from tests.chaos.compaction import compact_states
 from tests.chaos.installation import Installation, wait_for
 
-Fault = Callable[["Running"], None]
 ROLES = tuple(ROLE_STAGES)
 _AT_START = frozenset({"claim.before_restore", "restore.during", "restore.after"})
-_TRIES = 8
 _AT_STOP, _AT_REVOKE = "stop.final_checkpoint", "revoke.before_final_checkpoint"
+_TRIES = 8
+_MOST_PASSES = 4
+_IN_A_CHECKPOINT = "txn.all_sent_before_commit:stop:3"
 
 
 class Running:
-    """An installation with the processes that play each part now."""
+    """An installation with the processes that play each part now. A role's own worker keeps the role's seat."""
 
     def __init__(self, trial: Installation, seed: int) -> None:
         self.trial = trial
         self.random = random.Random(seed)
-        self.workers: dict[str, Child] = {role: trial.worker(role) for role in ROLES}
+        self.workers: dict[str, Child] = {role: trial.worker(role, keeps_seat=True) for role in ROLES}
         self.gateway = trial.gateway()
 
-    def restart(self, role: str) -> None:
+    def restart(self, role: str, failpoint: str = "", keeps_seat: bool = True) -> Child:
         """Put a new worker in the place of one that has ended."""
         self.trial.replace(self.workers[role])
-        self.workers[role] = self.trial.worker(role)
+        self.workers[role] = self.trial.worker(role, failpoint, keeps_seat)
+        return self.workers[role]
+
+    def restart_armed(self, role: str, armed: str, keeps_seat: bool = True) -> Child:
+        """Put a worker with a failpoint in the place of one that has ended, and wait for it to serve or to meet it."""
+        worker = self.restart(role, armed, keeps_seat)
+        wait_for(lambda: is_ready(worker) or is_stopped(worker), f"{worker.name} to serve, or to meet its failpoint")
+        return worker
 
     def kill(self, role: str) -> None:
         """Kill a role's worker at this very moment."""
         self.trial.end(self.workers[role], signal.SIGKILL)
 
 
-def all_faults() -> dict[str, Fault]:
-    """Every named fault: failpoints in turn on both roles, then what happens to processes and brokers."""
-    faults: dict[str, Fault] = {
-        name: at_failpoint(name, ROLES[number % len(ROLES)]) for number, name in enumerate(ALL_FAILPOINTS)
-    }
-    faults |= {name: _at_gateway_failpoint(name) for name in GATEWAY_FAILPOINTS}
-    faults |= {f"kill -9 {role}": _kill(role) for role in ROLES}
-    faults |= {f"TERM {role}": _terminate(role) for role in ROLES}
-    return faults | {
-        "second worker": _join_and_leave,
+Fault = Callable[[Running, str], None]
+"""Harm for a role; where the harm is another part's, the role is passed over."""
+
+
+def worker_faults() -> Mapping[str, Fault]:
+    """By name, what happens to a role's worker: every failpoint of the transport, and any moment."""
+    faults: dict[str, Fault] = {name: partial(_at_failpoint, name) for name in ALL_FAILPOINTS}
+    others: dict[str, Fault] = {
+        "kill -9": _kill,
+        "TERM": _terminate,
+        "second worker": _join_and_take_over,
         "stalled worker, compaction": _stall,
+    }
+    return MappingProxyType(faults | others)
+
+
+def platform_faults() -> Mapping[str, Fault]:
+    """By name, what happens to the gateway and the broker: every failpoint of a gateway, and any moment."""
+    faults: dict[str, Fault] = {name: partial(_at_gateway_failpoint, name) for name in GATEWAY_FAILPOINTS}
+    others: dict[str, Fault] = {
+        "kill -9 gateway": _kill_gateway,
         "broker restart": _restart_broker,
         "broker kill": _kill_broker,
-        "kill -9 gateway": _kill_gateway,
     }
+    return MappingProxyType(faults | others)
 
 
-def at_failpoint(name: str, role: str, passes: int = 1) -> Fault:
-    """Killed when a worker of the role passes a point for the n-th time, and started again."""
-
-    def harm(running: Running) -> None:
-        armed = f"{name}:kill:{passes}"
-        if name in _AT_START:
-            running.kill(role)
-            _await_killed(running.trial.worker(role, armed))
-        else:
-            running.trial.end(running.workers[role])
-            _restart_armed(running, role, armed)
-            if name == _AT_STOP:
-                _stop_until_killed(running, role, armed)
-            elif name == _AT_REVOKE:
-                _join_until(running, role)
-            _await_killed(running.workers[role])
-        running.restart(role)
-
-    return harm
+def is_ready(child: Child) -> bool:
+    """Whether a worker serves a partition, or has ended."""
+    return child.process.poll() is not None or _has_logged(child, "partition ready")
 
 
-def _restart_armed(running: Running, role: str, armed: str) -> None:
-    running.trial.replace(running.workers[role])
-    running.workers[role] = running.trial.worker(role, armed)
-    wait_for(lambda: _is_ready(running.workers[role]), f"{role} to serve, or to have met its failpoint")
+def is_stopped(child: Child) -> bool:
+    """Whether a process stands still after SIGSTOP."""
+    return Path(f"/proc/{child.process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
+def _at_failpoint(name: str, running: Running, role: str) -> None:
+    """A role's worker is killed when it passes a point for the n-th time, and started again."""
+    passes = 1 if name in {_AT_STOP, _AT_REVOKE} else running.random.randint(1, _MOST_PASSES)
+    armed = f"{name}:kill:{passes}"
+    if name in _AT_START:
+        running.kill(role)
+        running.restart(role, armed)
+    else:
+        running.trial.end(running.workers[role])
+        running.restart_armed(role, armed)
+    if name == _AT_STOP:
+        _stop_until_killed(running, role, armed)
+    elif name == _AT_REVOKE:
+        _join_until_killed(running, role)
+    _await_killed(running.workers[role])
+    running.restart(role)
 
 
 def _stop_until_killed(running: Running, role: str, armed: str) -> None:
@@ -92,108 +107,93 @@ def _stop_until_killed(running: Running, role: str, armed: str) -> None:
     for _ in range(_TRIES):
         if running.trial.end(running.workers[role]) != 0:
             return
-        _restart_armed(running, role, armed)
+        running.restart_armed(role, armed)
 
 
-def _join_until(running: Running, role: str) -> None:
-    """A second worker joins, so that the first must give partitions up; the second leaves again."""
-    second = running.trial.worker(role)
-    _await_killed(running.workers[role])
+def _join_until_killed(running: Running, role: str) -> None:
+    """A second worker joins, so that the first must give partitions up; again, if it had just saved them all."""
+    for _ in range(_TRIES):
+        if _has_ended(running.workers[role]):
+            return
+        _join_and_leave(running, role)
+
+
+def _join_and_leave(running: Running, role: str) -> None:
+    first, second = running.workers[role], running.trial.worker(role)
+    wait_for(lambda: is_ready(second) or _has_ended(first), f"{second.name} to serve")
     running.trial.end(second)
     running.trial.replace(second)
 
 
-def _at_gateway_failpoint(name: str) -> Fault:
-    def harm(running: Running) -> None:
-        running.trial.end(running.gateway)
-        running.trial.replace(running.gateway)
-        running.gateway = running.trial.gateway(f"{name}:kill")
-        running.trial.apply_new_target()
-        _await_killed(running.gateway)
-        running.trial.replace(running.gateway)
-        running.gateway = running.trial.gateway()
-
-    return harm
+def _at_gateway_failpoint(name: str, running: Running, _: str) -> None:
+    running.trial.end(running.gateway)
+    running.trial.replace(running.gateway)
+    running.gateway = running.trial.gateway(f"{name}:kill")
+    running.trial.apply_new_target()
+    _await_killed(running.gateway)
+    running.trial.replace(running.gateway)
+    running.gateway = running.trial.gateway()
 
 
-def _kill(role: str) -> Fault:
-    def harm(running: Running) -> None:
-        running.kill(role)
-        running.restart(role)
-
-    return harm
+def _kill(running: Running, role: str) -> None:
+    running.kill(role)
+    running.restart(role)
 
 
-def _terminate(role: str) -> Fault:
-    def harm(running: Running) -> None:
-        status = running.trial.end(running.workers[role], limit_s=12.0)
-        assert status == 0, f"{role} ended with {status} on TERM"
-        running.restart(role)
-
-    return harm
+def _terminate(running: Running, role: str) -> None:
+    status = running.trial.end(running.workers[role], limit_s=12.0)
+    assert status == 0, f"{role} ended with {status} on TERM"
+    running.restart(role)
 
 
-def _join_and_leave(running: Running) -> None:
-    second = running.trial.worker("observe")
-    wait_for(lambda: _is_ready(second), "the second worker to serve")
-    running.kill("observe")
-    running.trial.replace(running.workers["observe"])
-    running.workers["observe"] = second
+def _join_and_take_over(running: Running, role: str) -> None:
+    """A second worker joins; when both serve, the first is killed and the second has everything."""
+    second = running.trial.worker(role)
+    wait_for(lambda: is_ready(second), f"{second.name} to serve")
+    running.kill(role)
+    running.trial.replace(running.workers[role])
+    running.workers[role] = second
 
 
-def _stall(running: Running) -> None:
-    """Stop a worker past its session, let another take over and checkpoint, compact, and wake the first."""
-    stalled = running.workers["observe"]
-    stalled.signal(signal.SIGSTOP)
-    running.workers["observe"] = running.trial.worker("observe")
-    wait_for(lambda: _is_ready(running.workers["observe"]), "the second worker to take over")
-    _force_compaction(running.trial)
+def _stall(running: Running, role: str) -> None:
+    """A worker stands still inside a checkpoint, another takes over, the states are compacted, and the first wakes.
+
+    The broker must refuse the checkpoint that it goes on with.
+    """
+    running.trial.end(running.workers[role])
+    stalled = running.restart_armed(role, _IN_A_CHECKPOINT, keeps_seat=False)
+    wait_for(lambda: is_stopped(stalled), f"{stalled.name} to stand still")
+    running.workers[role] = running.trial.worker(role, keeps_seat=True)
+    wait_for(lambda: is_ready(running.workers[role]), "the second worker to take over")
+    compact_states(running.trial, role)
     stalled.signal(signal.SIGCONT)
-    wait_for(lambda: _has_logged(stalled, "state dropped"), "the woken worker to be fenced")
+    wait_for(lambda: _has_logged(stalled, '"fenced": true'), "the woken worker to be fenced")
     running.trial.end(stalled)
     running.trial.replace(stalled)
 
 
-def _restart_broker(running: Running) -> None:
+def _restart_broker(running: Running, _: str) -> None:
     running.trial.broker.restart()
 
 
-def _kill_broker(running: Running) -> None:
+def _kill_broker(running: Running, _: str) -> None:
     running.trial.broker.kill()
     running.trial.broker.start()
 
 
-def _kill_gateway(running: Running) -> None:
+def _kill_gateway(running: Running, _: str) -> None:
     running.trial.end(running.gateway, signal.SIGKILL)
     running.trial.replace(running.gateway)
     running.gateway = running.trial.gateway()
 
 
-def _force_compaction(trial: Installation) -> None:
-    admin = AdminClient({"bootstrap.servers": trial.broker.address, "log_level": 0})
-    names = [*(state_topic(stage) for stages in ROLE_STAGES.values() for stage in stages), COMMANDS, LEASES]
-    settings = {"segment.ms": "200", "min.cleanable.dirty.ratio": "0.001", "max.compaction.lag.ms": "500"}
-    resources = [
-        ConfigResource(
-            ResourceType.TOPIC,
-            name,
-            incremental_configs=[
-                ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET) for key, value in settings.items()
-            ],
-        )
-        for name in names
-    ]
-    for future in admin.incremental_alter_configs(resources).values():
-        future.result(20)
-
-
 def _await_killed(child: Child) -> None:
-    wait_for(lambda: child.process.poll() is not None, f"{child.name} to meet its failpoint")
+    wait_for(lambda: _has_ended(child), f"{child.name} to meet its failpoint")
     assert child.process.returncode == -signal.SIGKILL, f"{child.name} ended with {child.process.returncode}"
 
 
-def _is_ready(child: Child) -> bool:
-    return child.process.poll() is not None or _has_logged(child, "partition ready")
+def _has_ended(child: Child) -> bool:
+    return child.process.poll() is not None
 
 
 def _has_logged(child: Child, text: str) -> bool:

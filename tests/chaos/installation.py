@@ -67,11 +67,12 @@ class Installation:
         self._numbers: dict[str, int] = {}
         self.url, self._port = "", "0"
 
-    def worker(self, role: str, failpoint: str = "") -> Child:
-        """Start one more process of a role."""
-        return self.children.start(
-            self._name(role), "homeostat", "worker", "--role", role, HOMEOSTAT_FAILPOINT=failpoint
-        )
+    def worker(self, role: str, failpoint: str = "", keeps_seat: bool = False) -> Child:
+        """Start one more process of a role; who keeps the role's seat is a static member of its group."""
+        env = {"HOMEOSTAT_FAILPOINT": failpoint}
+        if keeps_seat:
+            env["HOMEOSTAT_KAFKA__STATIC_MEMBERSHIP_ID"] = role
+        return self.children.start(self._name(role), "homeostat", "worker", "--role", role, pipe=False, **env)
 
     def gateway(self, failpoint: str = "") -> Child:
         """Start the gateway over its one durable store."""

@@ -2,11 +2,12 @@
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from homeostat.detectors.backtest.replay import replay_stage
 from homeostat.detectors.stage import Stage
+from homeostat.schemas.canonical import digest_bytes
 from homeostat.schemas.command import DesiredState
 from homeostat.schemas.dsse import read_envelope
 from homeostat.schemas.headers import INDEX, MARK, SOURCE_PARTITION, STAGE, find_header
@@ -52,7 +53,7 @@ def compare(trial: Installation) -> Found:
                 wrong += _compare_state(name, part, factories[name](part, PARTITIONS), scans[part], core.state)
                 expected.update((_coordinates(output.headers), finish(output)) for output in core.outputs)
     found, repeats = _compare_outputs(trial, expected)
-    wrong += found + _compare_commands(trial)
+    wrong += found + _compare_commands(trial) + _compare_obeyed(trial, expected)
     return Found(wrong, inputs, len(expected), repeats, states)
 
 
@@ -92,6 +93,7 @@ def _compare_outputs(trial: Installation, expected: Mapping[Coordinates, Output]
     repeats = 0
     for topic in sorted({output.topic for output in expected.values()}):
         for records in read_partitions(trial, topic).values():
+            highest: dict[tuple[str, int], tuple[int, int]] = defaultdict(lambda: (-1, -1))
             for record in records:
                 at = _coordinates(record.headers)
                 if at[0] == "":
@@ -100,13 +102,26 @@ def _compare_outputs(trial: Installation, expected: Mapping[Coordinates, Output]
                     repeats += 1
                     if _content(seen[at][1]) != _content(record):
                         wrong.append(f"{topic} {at} was repeated with other bytes")
+                elif at[2:] < highest[at[:2]]:
+                    wrong.append(f"{topic} {at} comes first after a higher mark of its source")
                 seen.setdefault(at, (topic, record))
+                highest[at[:2]] = max(highest[at[:2]], at[2:])
     wrong += [f"{topic} {at} should not be there" for at, (topic, _) in seen.items() if at not in expected]
-    wrong += [f"{out.topic} {at} is missing" for at, out in expected.items() if at not in seen and not _is_latest(out)]
+    wrong += [f"{expected[at].topic} {at} is missing" for at in _find_missing(expected, seen.keys())]
     for at, output in expected.items():
         if at in seen and _content(seen[at][1]) != _content_of(output):
             wrong.append(f"{output.topic} {at} differs from the core's")
     return wrong, repeats
+
+
+def _find_missing(expected: Mapping[Coordinates, Output], seen: Container[Coordinates]) -> Iterator[Coordinates]:
+    """What is not there; compaction may have taken a record only where a newer one of its key is."""
+    replaced: set[tuple[str, bytes]] = set()
+    for at, output in reversed(list(expected.items())):
+        if at in seen and TOPICS[output.topic].cleanup is Cleanup.COMPACT:
+            replaced.add((output.topic, output.key))
+        elif at not in seen and (output.topic, output.key) not in replaced:
+            yield at
 
 
 def _compare_commands(trial: Installation) -> list[str]:
@@ -120,13 +135,29 @@ def _compare_commands(trial: Installation) -> list[str]:
                 wrong.append(f"generation {state.generation} of {state.target.key} lies after {newest}")
             newest[state.target.key] = state.generation
     with sqlite3.connect(trial.folder / "gateway.db") as db:
-        rows = db.execute("SELECT target, generation FROM history ORDER BY id").fetchall()
         held = dict(db.execute("SELECT target, generation FROM desired_state").fetchall())
-    obeyed: dict[str, list[int]] = defaultdict(list)
-    for target, generation in rows:
-        obeyed[target].append(generation)
-    wrong += [f"{t} obeyed {found}" for t, found in obeyed.items() if found != sorted(set(found))]
     return wrong + [f"{t} has {held.get(t)} instead of {g}" for t, g in newest.items() if held.get(t) != g]
+
+
+def _compare_obeyed(trial: Installation, expected: Mapping[Coordinates, Output]) -> list[str]:
+    """What the gateway has obeyed: every desired state of the core, in order, each once, byte for byte."""
+    wanted: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    for output in expected.values():
+        if output.topic == COMMANDS:
+            payload = read_envelope(output.value)[1]
+            state, _ = parse_message(DesiredState, payload)
+            wanted[state.target.key].append((state.generation, digest_bytes(payload)))
+    obeyed: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    with sqlite3.connect(trial.folder / "gateway.db") as db:
+        for target, generation, digest in db.execute(
+            "SELECT target, generation, state_digest FROM history ORDER BY id"
+        ):
+            obeyed[target].append((generation, digest))
+    return [
+        f"{target} obeyed {obeyed[target]} instead of {wanted[target]}"
+        for target in sorted(wanted.keys() | obeyed.keys())
+        if obeyed[target] != sorted(wanted[target])
+    ]
 
 
 def read_newest_generations(trial: Installation) -> dict[str, int]:
@@ -137,11 +168,6 @@ def read_newest_generations(trial: Installation) -> dict[str, int]:
         for record in records
     ]
     return {state.target.key: state.generation for state in states}
-
-
-def _is_latest(output: Output) -> bool:
-    """Compaction may have taken an older record of a compacted topic."""
-    return TOPICS[output.topic].cleanup is Cleanup.COMPACT
 
 
 def _coordinates(headers: Sequence[tuple[str, bytes]]) -> Coordinates:

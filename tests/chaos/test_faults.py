@@ -1,11 +1,11 @@
-"""Fault trials on real Kafka: after each fault every stage is exactly what the core makes of its own input.
+"""Fault trials on real Kafka: after each group of faults every stage is exactly what the core makes of its own input.
 
 The negative control, transactions off, stands with the transport (`tests/integration/test_transport_exact.py`).
 """
 
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,62 +13,63 @@ import pytest
 
 from homeostat.infra.broker.local import LocalBroker
 from homeostat.streams.demo.children import Child
-from homeostat.streams.failpoints import ALL_FAILPOINTS
-from tests.chaos.faults import Fault, Running, all_faults
+from tests.chaos.compaction import EAGER_CLEANER
+from tests.chaos.faults import Running
 from tests.chaos.installation import Installation, wait_for
 from tests.chaos.oracle import Found, compare, read_newest_generations
-from tests.integration.conftest import delete_all_topics
+from tests.chaos.plan import Planned, make_plan
+from tests.chaos.progress import Progress
 
 pytestmark = [pytest.mark.kafka, pytest.mark.faults, pytest.mark.timeout(7200)]
 
 SPEED = 0.25
-FULL_FAULTS = 100
-SMALL_AT_ONCE = 5
-"""Small size: every failpoint of the transport once, so many compared together; full size: each by itself."""
 
 
 @contextmanager
-def running_installation(broker: LocalBroker, folder: Path, prefix: str) -> Iterator["Rounds"]:
-    """Everything up and serving, traffic about to begin."""
-    broker.start()
-    delete_all_topics(broker.address)
-    trial = Installation(broker, folder, prefix)
-    try:
-        control = trial.worker("control")
-        running = Running(trial, seed=1)
-        trial.apply_setup()
-        yield Rounds(running, control, trial.simulator(SPEED))
-    finally:
-        trial.close()
+def running_installation(folder: Path) -> Iterator["Rounds"]:
+    """Everything up and serving, traffic about to begin, on a broker of its own."""
+    with LocalBroker(folder / "kafka", properties=EAGER_CLEANER) as broker:
+        trial = Installation(broker, folder / "trial", "exact")
+        try:
+            control = trial.worker("control")
+            running = Running(trial, seed=1)
+            trial.apply_setup()
+            yield Rounds(running, control, trial.simulator(SPEED))
+        finally:
+            trial.close()
 
 
 class Rounds:
-    """Rounds of one installation: traffic, a fault, traffic, quiet, comparison."""
+    """Rounds of one installation: traffic, faults, traffic, quiet, comparison."""
 
     def __init__(self, running: Running, control: Child, simulator: Child) -> None:
         self.running, self._control, self._simulator = running, control, simulator
         self._number = 0
 
-    def play(self, *faults: Fault) -> Found:
+    def play(self, group: Sequence[Planned], progress: Progress) -> Found:
         """One round of faults in turn. Control and clinics are stopped while it is compared, and go on afterwards."""
         trial = self.running.trial
         self._number += 1
         self._resume()
         trial.apply_rollouts(self._number)
         self._await_traffic(100)
-        for fault in faults:
-            fault(self.running)
-            self._await_traffic(60)
+        progress.pass_over()
+        for planned in group:
+            planned.fault(self.running, planned.role)
+            self._await_traffic(self.running.random.randint(20, 80))
+            progress.note_fault(planned)
         self._simulator.signal(signal.SIGSTOP)
         self._control.signal(signal.SIGSTOP)
         trial.settle()
         newest = read_newest_generations(trial)
         wait_for(lambda: trial.targets() == newest, "the gateway to have caught up")
+        trial.children.check()
         return compare(trial)
 
     def _await_traffic(self, sessions: int) -> None:
         begun = self._sessions()
         wait_for(lambda: self._sessions() > begun + sessions, "traffic")
+        self.running.trial.children.check()
 
     def _resume(self) -> None:
         for child in (self._control, self._simulator):
@@ -81,17 +82,23 @@ class Rounds:
         )
 
 
-def test_every_fault_leaves_every_stage_exact(kafka_broker: LocalBroker, tmp_path: Path, fault_trials: str) -> None:
-    faults = all_faults()
-    plan, at_once = [*ALL_FAILPOINTS], SMALL_AT_ONCE
-    if fault_trials == "full":
-        plan = list(faults)
-        plan, at_once = (plan * (FULL_FAULTS // len(plan) + 1))[: max(FULL_FAULTS, 3 * len(plan))], 1
-    with running_installation(kafka_broker, tmp_path, "exact") as rounds:
-        for first in range(0, len(plan), at_once):
-            names = plan[first : first + at_once]
-            found = rounds.play(*(faults[name] for name in names))
-            name = ", ".join(names)
-            compared = f"{found.inputs} read, {found.outputs} outputs, {found.repeats} repeats, {found.states} states"
-            sys.stdout.write(f"{name}: {compared}\n")
-            assert not found.wrong, f"after {name}: {len(found.wrong)} differences, such as {found.wrong[:3]}"
+def test_every_fault_leaves_every_stage_exact(
+    tmp_path: Path, fault_trials: str, faults_only: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    def write(line: str) -> None:
+        with capfd.disabled():
+            sys.stdout.write(f"{line}\n")
+            sys.stdout.flush()
+
+    plan = make_plan(fault_trials, faults_only)
+    progress = Progress(sum(map(len, plan)), write)
+    with running_installation(tmp_path) as rounds:
+        progress.begin()
+        for group in plan:
+            found = rounds.play(group, progress)
+            progress.note_comparison(found)
+            names = ", ".join(planned.name for planned in group)
+            assert not found.wrong, (
+                f"after {names}: {len(found.wrong)} differences, such as {found.wrong[:3]}; logs in {tmp_path}"
+            )
+    progress.end()
