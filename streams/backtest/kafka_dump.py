@@ -12,7 +12,8 @@ from homeostat.streams.kafka_config import client_config
 from homeostat.streams.kafka_message import read_headers
 from homeostat.streams.settings import KafkaSettings
 
-_POLL_S = 0.2
+_POLL_S = 0.02
+"""How long a poll gathers records; a topic that holds few is read in two or three of them."""
 _BATCH_RECORDS = 1_000
 
 
@@ -34,6 +35,7 @@ class TopicReader:
                 "isolation.level": "read_committed",
                 "auto.offset.reset": "earliest",
                 "fetch.queue.backoff.ms": 2,
+                "fetch.wait.max.ms": 20,
             }
         )
         self._topic = topic
