@@ -62,8 +62,8 @@ class Outbox:
         for entry in waiting:
             self._produce(entry, done)
         left = self._producer.flush(_DELIVERY_TIMEOUT_S if not self._stopping.is_set() else 1)
-        failpoints.hit("gateway.acks_sent_before_forget")
         if done:
+            failpoints.hit("gateway.acks_sent_before_forget")
             self._store.delivered(done)
         metrics.GATEWAY_OUTBOX.set(len(waiting) - len(done))
         return len(waiting) == _BATCH and left == 0 and len(done) == len(waiting)
