@@ -16,6 +16,7 @@ class Progress:
         self._done: Counter[str] = Counter()
         self._comparisons = 0
         self._repeats = 0
+        self._quiet_s = 0.0
         self._begun_s = self._last_s = time.monotonic()
 
     def begin(self) -> None:
@@ -35,6 +36,10 @@ class Progress:
         name = f"{planned.name} ({planned.role})" if planned.role else planned.name
         self._write(f"{done:3}/{self._total} {name:52} {self._take_lap():5.1f} s, about {left_s / 60:.0f} min left")
 
+    def note_quiet(self) -> None:
+        """Everything that was sent is read."""
+        self._quiet_s = self._take_lap()
+
     def note_comparison(self, found: Found) -> None:
         """Everything was compared."""
         self._comparisons += 1
@@ -42,7 +47,7 @@ class Progress:
         text = "exact" if not found.wrong else f"{len(found.wrong)} DIFFERENCES"
         self._write(
             f"        {text}: {sum(found.inputs.values())} records read, {found.outputs} outputs, {found.repeats} "
-            f"repeats, {found.states} states; {self._take_lap():.1f} s"
+            f"repeats, {found.states} states; quiet in {self._quiet_s:.1f} s, compared in {self._take_lap():.1f} s"
         )
 
     def end(self) -> None:

@@ -64,6 +64,7 @@ class Rounds:
         newest = read_newest_generations(trial)
         wait_for(lambda: trial.targets() == newest, "the gateway to have caught up")
         trial.children.check()
+        progress.note_quiet()
         return compare(trial)
 
     def _await_traffic(self, sessions: int) -> None:
