@@ -42,6 +42,11 @@ class Running:
         wait_for(lambda: is_ready(worker) or is_stopped(worker), f"{worker.name} to serve, or to meet its failpoint")
         return worker
 
+    def await_serving(self, role: str) -> None:
+        """Wait until a role's worker serves: before that, TERM finds a process that has nothing to stop in order."""
+        worker = self.workers[role]
+        wait_for(lambda: is_ready(worker), f"{worker.name} to serve")
+
     def kill(self, role: str) -> None:
         """Kill a role's worker at this very moment."""
         self.trial.end(self.workers[role], signal.SIGKILL)

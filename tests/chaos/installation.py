@@ -2,9 +2,11 @@
 
 import json
 import signal
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -134,6 +136,11 @@ class Installation:
             return int(httpx.get(f"{self.url}/v1/exposure", timeout=5).json()["exposed"])
         except (httpx.HTTPError, json.JSONDecodeError):
             return -1
+
+    def unsaid(self) -> int:
+        """How many acknowledgements and reports the gateway still has to deliver."""
+        with closing(sqlite3.connect(self.folder / "gateway.db")) as db:
+            return int(db.execute("SELECT count(*) FROM outbox").fetchone()[0])
 
     def settle(self) -> None:
         """Wait until both groups have committed everything that is in their inputs, twice in a row."""

@@ -2,22 +2,29 @@
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from contextlib import closing
+from functools import cache, partial
 from typing import NamedTuple
 
 from homeostat.detectors.backtest.replay import replay_stage
 from homeostat.detectors.stage import Stage
 from homeostat.schemas.canonical import digest_bytes
-from homeostat.schemas.command import DesiredState
+from homeostat.schemas.command import Acknowledgement, AckOutcome, DesiredState
 from homeostat.schemas.dsse import read_envelope
 from homeostat.schemas.headers import INDEX, MARK, SOURCE_PARTITION, STAGE, find_header
 from homeostat.schemas.log import LogRecord, Output
 from homeostat.schemas.parsing import parse_message
-from homeostat.schemas.topics import COMMANDS, ROLE_STAGES, STAGE_INPUTS, TOPICS, Cleanup, state_topic
+from homeostat.schemas.topics import ACKS, COMMANDS, ROLE_STAGES, STAGE_INPUTS, TOPICS, Cleanup, state_topic
 from homeostat.streams.app import build_finisher, load_role_signers, load_sealer, stage_factories
 from homeostat.streams.backtest.kafka_dump import TopicReader
 from homeostat.streams.keys import load_masters, load_trust
 from tests.chaos.installation import PARTITIONS, Installation
+
+Dump = dict[int, list[LogRecord]]
+"""Records of a topic by partition, in order."""
+
+Read = Callable[[str], Dump]
 
 Coordinates = tuple[str, int, int, int]
 """stage, source partition, mark, index."""
@@ -35,6 +42,7 @@ class Found(NamedTuple):
 
 def compare(trial: Installation) -> Found:
     """Every stage's state (read-committed scan, fresh restore) and outputs against the core's over its own input."""
+    read: Read = cache(partial(read_partitions, trial))
     trust = load_trust(trial.keys.trust)
     factories = stage_factories(trust, load_masters(trial.keys.masters))
     wrong: list[str] = []
@@ -44,22 +52,22 @@ def compare(trial: Installation) -> Found:
     for role, names in ROLE_STAGES.items():
         finish = build_finisher(load_role_signers(role, trial.settings), load_sealer(role, trial.settings))
         for name in names:
-            dump = read_partitions(trial, STAGE_INPUTS[name])
-            scans = _scan(read_partitions(trial, state_topic(name)))
+            dump = read(STAGE_INPUTS[name])
+            scans = _scan(read(state_topic(name)))
             inputs[name] = sum(map(len, dump.values()))
             for part in range(PARTITIONS):
                 core = replay_stage(factories[name](part, PARTITIONS), dump[part])
                 states += len(core.state)
                 wrong += _compare_state(name, part, factories[name](part, PARTITIONS), scans[part], core.state)
                 expected.update((_coordinates(output.headers), finish(output)) for output in core.outputs)
-    found, repeats = _compare_outputs(trial, expected)
-    wrong += found + _compare_commands(trial) + _compare_obeyed(trial, expected)
+    found, repeats = _compare_outputs(read, expected)
+    wrong += found + _compare_commands(trial, read(COMMANDS)) + _compare_obeyed(trial, read(ACKS), expected)
     return Found(wrong, inputs, len(expected), repeats, states)
 
 
-def read_partitions(trial: Installation, topic: str) -> dict[int, list[LogRecord]]:
+def read_partitions(trial: Installation, topic: str) -> Dump:
     """Every committed record of a topic, by partition, in order."""
-    records: dict[int, list[LogRecord]] = {part: [] for part in range(PARTITIONS)}
+    records: Dump = {part: [] for part in range(PARTITIONS)}
     with TopicReader(trial.kafka, topic) as reader:
         for row in reader.read():
             records[row.partition].append(row.record)
@@ -87,12 +95,12 @@ def _compare_state(
     ]
 
 
-def _compare_outputs(trial: Installation, expected: Mapping[Coordinates, Output]) -> tuple[list[str], int]:
+def _compare_outputs(read: Read, expected: Mapping[Coordinates, Output]) -> tuple[list[str], int]:
     wrong: list[str] = []
     seen: dict[Coordinates, tuple[str, LogRecord]] = {}
     repeats = 0
     for topic in sorted({output.topic for output in expected.values()}):
-        for records in read_partitions(trial, topic).values():
+        for records in read(topic).values():
             highest: dict[tuple[str, int], tuple[int, int]] = defaultdict(lambda: (-1, -1))
             for record in records:
                 at = _coordinates(record.headers)
@@ -124,23 +132,23 @@ def _find_missing(expected: Mapping[Coordinates, Output], seen: Container[Coordi
             yield at
 
 
-def _compare_commands(trial: Installation) -> list[str]:
+def _compare_commands(trial: Installation, commands: Dump) -> list[str]:
     """No older desired state after a newer one, none twice; the gateway obeyed each once, and has the newest."""
     wrong: list[str] = []
     newest: dict[str, int] = {}
-    for records in read_partitions(trial, COMMANDS).values():
+    for records in commands.values():
         for record in records:
             state, _ = parse_message(DesiredState, read_envelope(record.value)[1])
             if state.generation <= newest.get(state.target.key, 0):
                 wrong.append(f"generation {state.generation} of {state.target.key} lies after {newest}")
             newest[state.target.key] = state.generation
-    with sqlite3.connect(trial.folder / "gateway.db") as db:
+    with closing(sqlite3.connect(trial.folder / "gateway.db")) as db:
         held = dict(db.execute("SELECT target, generation FROM desired_state").fetchall())
     return wrong + [f"{t} has {held.get(t)} instead of {g}" for t, g in newest.items() if held.get(t) != g]
 
 
-def _compare_obeyed(trial: Installation, expected: Mapping[Coordinates, Output]) -> list[str]:
-    """What the gateway has obeyed: every desired state of the core, in order, each once, byte for byte."""
+def _compare_obeyed(trial: Installation, acks: Dump, expected: Mapping[Coordinates, Output]) -> list[str]:
+    """What the gateway has obeyed, and said so: every desired state of the core, in order, each once, byte for byte."""
     wanted: dict[str, list[tuple[int, str]]] = defaultdict(list)
     for output in expected.values():
         if output.topic == COMMANDS:
@@ -148,16 +156,29 @@ def _compare_obeyed(trial: Installation, expected: Mapping[Coordinates, Output])
             state, _ = parse_message(DesiredState, payload)
             wanted[state.target.key].append((state.generation, digest_bytes(payload)))
     obeyed: dict[str, list[tuple[int, str]]] = defaultdict(list)
-    with sqlite3.connect(trial.folder / "gateway.db") as db:
+    with closing(sqlite3.connect(trial.folder / "gateway.db")) as db:
         for target, generation, digest in db.execute(
             "SELECT target, generation, state_digest FROM history ORDER BY id"
         ):
             obeyed[target].append((generation, digest))
+    acknowledged = _find_acknowledged(acks)
     return [
         f"{target} obeyed {obeyed[target]} instead of {wanted[target]}"
         for target in sorted(wanted.keys() | obeyed.keys())
         if obeyed[target] != sorted(wanted[target])
+    ] + [
+        f"{target} obeyed {state} and never said so"
+        for target, states in obeyed.items()
+        for state in states
+        if (target, *state) not in acknowledged
     ]
+
+
+def _find_acknowledged(acks: Dump) -> set[tuple[str, int, str]]:
+    """Target, generation and digest of every state that the gateway says to have applied."""
+    payloads = [read_envelope(row.value)[1] for records in acks.values() for row in records]
+    found = [parse_message(Acknowledgement, payload)[0] for payload in payloads]
+    return {(ack.target.key, ack.generation, ack.state_digest) for ack in found if ack.outcome is AckOutcome.APPLIED}
 
 
 def read_newest_generations(trial: Installation) -> dict[str, int]:

@@ -55,6 +55,8 @@ class Rounds:
         self._await_traffic(100)
         progress.pass_over()
         for planned in group:
+            if planned.role:
+                self.running.await_serving(planned.role)
             planned.fault(self.running, planned.role)
             self._await_traffic(self.running.random.randint(20, 80))
             progress.note_fault(planned)
@@ -63,6 +65,7 @@ class Rounds:
         trial.settle()
         newest = read_newest_generations(trial)
         wait_for(lambda: trial.targets() == newest, "the gateway to have caught up")
+        wait_for(lambda: trial.unsaid() == 0, "the gateway to have said so")
         trial.children.check()
         progress.note_quiet()
         return compare(trial)
