@@ -15,7 +15,7 @@ from tests.chaos.installation import Installation, wait_for
 
 ROLES = tuple(ROLE_STAGES)
 _AT_START = frozenset({"claim.before_restore", "restore.during", "restore.after"})
-_AT_STOP, _AT_REVOKE = "stop.final_checkpoint", "revoke.before_final_checkpoint"
+_AT_STOP, _AT_REVOKE, _AT_OUTPUTS = "stop.final_checkpoint", "revoke.before_final_checkpoint", "outputs.sent_some"
 _TRIES = 8
 _MOST_PASSES = 4
 _IN_A_CHECKPOINT = "txn.all_sent_before_commit:stop:3"
@@ -91,7 +91,7 @@ def is_stopped(child: Child) -> bool:
 
 def _at_failpoint(name: str, running: Running, role: str) -> None:
     """A role's worker is killed when it passes a point for the n-th time, and started again."""
-    passes = 1 if name in {_AT_STOP, _AT_REVOKE} else running.random.randint(1, _MOST_PASSES)
+    passes = 1 if name in {_AT_STOP, _AT_REVOKE, _AT_OUTPUTS} else running.random.randint(1, _MOST_PASSES)
     armed = f"{name}:kill:{passes}"
     if name in _AT_START:
         running.kill(role)
@@ -103,6 +103,8 @@ def _at_failpoint(name: str, running: Running, role: str) -> None:
         _stop_until_killed(running, role, armed)
     elif name == _AT_REVOKE:
         _join_until_killed(running, role)
+    elif name == _AT_OUTPUTS:
+        running.trial.apply_rollouts()  # once its rollouts have ended, the release role appends nothing
     _await_killed(running.workers[role])
     running.restart(role)
 

@@ -114,12 +114,12 @@ class Installation:
         }
         self._publish([*releases, target])
 
-    def apply_rollouts(self, round_number: int) -> None:
-        """Publish the demo's three canaries, as rollouts of their own for each round."""
-        entries = rollout_entries()
+    def apply_rollouts(self) -> None:
+        """Publish the demo's three canaries, each time as rollouts of their own."""
+        entries, series = rollout_entries(), self._name("rollouts")
         for entry in entries:
             if entry["kind"] == "rollout":
-                entry["body"]["rollout"] = derive_id("round", round_number, entry["name"])
+                entry["body"]["rollout"] = derive_id(series, entry["name"])
         self._publish(entries)
 
     def targets(self) -> dict[str, int]:

@@ -7,7 +7,7 @@ from contextlib import closing
 from functools import cache, partial
 from typing import NamedTuple
 
-from homeostat.detectors.backtest.replay import replay_stage
+from homeostat.detectors.backtest.replay import split_batches
 from homeostat.detectors.stage import Stage
 from homeostat.schemas.canonical import digest_bytes
 from homeostat.schemas.command import Acknowledgement, AckOutcome, DesiredState
@@ -40,29 +40,47 @@ class Found(NamedTuple):
     states: int
 
 
-def compare(trial: Installation) -> Found:
-    """Every stage's state (read-committed scan, fresh restore) and outputs against the core's over its own input."""
-    read: Read = cache(partial(read_partitions, trial))
-    trust = load_trust(trial.keys.trust)
-    factories = stage_factories(trust, load_masters(trial.keys.masters))
-    wrong: list[str] = []
-    expected: dict[Coordinates, Output] = {}
-    inputs: dict[str, int] = {}
-    states = 0
-    for role, names in ROLE_STAGES.items():
-        finish = build_finisher(load_role_signers(role, trial.settings), load_sealer(role, trial.settings))
-        for name in names:
-            dump = read(STAGE_INPUTS[name])
-            scans = _scan(read(state_topic(name)))
-            inputs[name] = sum(map(len, dump.values()))
-            for part in range(PARTITIONS):
-                core = replay_stage(factories[name](part, PARTITIONS), dump[part])
-                states += len(core.state)
-                wrong += _compare_state(name, part, factories[name](part, PARTITIONS), scans[part], core.state)
-                expected.update((_coordinates(output.headers), finish(output)) for output in core.outputs)
-    found, repeats = _compare_outputs(read, expected)
-    wrong += found + _compare_commands(trial, read(COMMANDS)) + _compare_obeyed(trial, read(ACKS), expected)
-    return Found(wrong, inputs, len(expected), repeats, states)
+class Oracle:
+    """The core over the dump of each stage's own input; it goes on where its last comparison ended."""
+
+    def __init__(self, trial: Installation) -> None:
+        self._trial = trial
+        trust = load_trust(trial.keys.trust)
+        self._factories = stage_factories(trust, load_masters(trial.keys.masters))
+        self._finishers = {
+            name: build_finisher(load_role_signers(role, trial.settings), load_sealer(role, trial.settings))
+            for role, names in ROLE_STAGES.items()
+            for name in names
+        }
+        self._cores = {(name, part): self._make(name, part) for name in self._finishers for part in range(PARTITIONS)}
+        self._expected: dict[Coordinates, Output] = {}
+
+    def compare(self) -> Found:
+        """Hold every stage's state (read-committed scan, fresh restore) and all outputs so far against the core's."""
+        read: Read = cache(partial(read_partitions, self._trial))
+        wrong: list[str] = []
+        states = 0
+        for (name, part), core in self._cores.items():
+            self._advance(name, core, read(STAGE_INPUTS[name])[part])
+            state = core.state_records()
+            states += len(state)
+            scan = _scan(read(state_topic(name))[part])
+            wrong += _compare_state(name, part, self._make(name, part), scan, state)
+        found, repeats = _compare_outputs(read, self._expected)
+        wrong += found + _compare_commands(self._trial, read(COMMANDS))
+        wrong += _compare_obeyed(self._trial, read(ACKS), self._expected)
+        inputs = {name: sum(map(len, read(STAGE_INPUTS[name]).values())) for name in self._finishers}
+        return Found(wrong, inputs, len(self._expected), repeats, states)
+
+    def _make(self, name: str, part: int) -> Stage:
+        return self._factories[name](part, PARTITIONS)
+
+    def _advance(self, name: str, core: Stage, records: Sequence[LogRecord]) -> None:
+        finish = self._finishers[name]
+        for batch in split_batches((record for record in records if record.offset >= core.next_offset), 500):
+            outputs = core.apply(batch)
+            core.drain_changes()
+            self._expected.update((_coordinates(output.headers), finish(output)) for output in outputs)
 
 
 def read_partitions(trial: Installation, topic: str) -> Dump:
@@ -74,12 +92,9 @@ def read_partitions(trial: Installation, topic: str) -> Dump:
     return {part: sorted(found, key=lambda record: record.offset) for part, found in records.items()}
 
 
-def _scan(records: Mapping[int, Sequence[LogRecord]]) -> dict[int, dict[bytes, bytes]]:
-    scans: dict[int, dict[bytes, bytes]] = {}
-    for part, found in records.items():
-        newest = {record.key or b"": record.value for record in found}
-        scans[part] = {key: value for key, value in newest.items() if value is not None}
-    return scans
+def _scan(records: Sequence[LogRecord]) -> dict[bytes, bytes]:
+    newest = {record.key or b"": record.value for record in records}
+    return {key: value for key, value in newest.items() if value is not None}
 
 
 def _compare_state(

@@ -9,7 +9,7 @@ from homeostat.streams.failpoints import ALL_FAILPOINTS, GATEWAY_FAILPOINTS
 from tests.chaos.faults import ROLES, Fault, platform_faults, worker_faults
 
 FULL_FAULTS, FULL_ROUNDS = 100, 3
-SMALL_AT_ONCE, FULL_AT_ONCE = 6, 4
+SMALL_AT_ONCE, FULL_AT_ONCE = 6, 5
 KNOWN_FAILPOINTS = frozenset({*ALL_FAILPOINTS, *GATEWAY_FAILPOINTS})
 
 

@@ -16,7 +16,7 @@ from homeostat.streams.demo.children import Child
 from tests.chaos.compaction import EAGER_CLEANER
 from tests.chaos.faults import Running
 from tests.chaos.installation import Installation, wait_for
-from tests.chaos.oracle import Found, compare, read_newest_generations
+from tests.chaos.oracle import Found, Oracle, read_newest_generations
 from tests.chaos.plan import Planned, make_plan
 from tests.chaos.progress import Progress
 
@@ -44,14 +44,13 @@ class Rounds:
 
     def __init__(self, running: Running, control: Child, simulator: Child) -> None:
         self.running, self._control, self._simulator = running, control, simulator
-        self._number = 0
+        self._oracle = Oracle(running.trial)
 
     def play(self, group: Sequence[Planned], progress: Progress) -> Found:
         """One round of faults in turn. Control and clinics are stopped while it is compared, and go on afterwards."""
         trial = self.running.trial
-        self._number += 1
         self._resume()
-        trial.apply_rollouts(self._number)
+        trial.apply_rollouts()
         self._await_traffic(100)
         progress.pass_over()
         for planned in group:
@@ -68,7 +67,7 @@ class Rounds:
         wait_for(lambda: trial.unsaid() == 0, "the gateway to have said so")
         trial.children.check()
         progress.note_quiet()
-        return compare(trial)
+        return self._oracle.compare()
 
     def _await_traffic(self, sessions: int) -> None:
         begun = self._sessions()
@@ -105,4 +104,7 @@ def test_every_fault_leaves_every_stage_exact(
             assert not found.wrong, (
                 f"after {names}: {len(found.wrong)} differences, such as {found.wrong[:3]}; logs in {tmp_path}"
             )
+        found = Oracle(rounds.running.trial).compare()
+        progress.note_comparison(found)
+        assert not found.wrong, f"from the beginning: {len(found.wrong)} differences, such as {found.wrong[:3]}"
     progress.end()

@@ -22,7 +22,7 @@ def test_exposure_is_zero_within_the_lease(tmp_path: Path) -> None:
             Running(trial, seed=1)
             trial.apply_setup()
             trial.simulator(0.2)
-            trial.apply_rollouts(1)
+            trial.apply_rollouts()
             everyone = sum(len(canary.tenants) for canary in CANARIES) * len(SPECIALTIES)
             wait_for(lambda: trial.exposed() == everyone, "every cohort to be exposed")
             broker.kill()
