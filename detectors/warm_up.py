@@ -3,13 +3,17 @@
 import numpy as np
 
 from homeostat.detectors.leaf.batch import Batch
+from homeostat.detectors.leaf.close import take_logs
 from homeostat.detectors.leaf.engine import Engine
+from homeostat.detectors.leaf.find_route import find_route
 from homeostat.detectors.leaf.outbox import Outbox
 from homeostat.detectors.leaf.plan import Plan
 from homeostat.detectors.leaf.routes import Router
 from homeostat.detectors.leaf.scan import scan_rows
 from homeostat.detectors.leaf.scan_tables import ScanTables
-from homeostat.detectors.leaf.tables import SEEDS
+from homeostat.detectors.leaf.sessions import number_rows
+from homeostat.detectors.leaf.tables import SEEDS, index_seen, index_sessions
+from homeostat.detectors.leaf.window import slide_window
 from homeostat.detectors.leaf.world import World
 from homeostat.detectors.parents.monitor import fold_bucket
 from homeostat.detectors.statistics.baseline_bound import lower_bound, upper_bound
@@ -21,9 +25,17 @@ def compile_kernel() -> None:
     plan = Plan(default_policy())
     world, batch = World(plan, SEEDS), Batch(len(plan.specs))
     router = Router(plan, world.cohorts, world.pairs, ())
-    scan = ScanTables(plan).arrays_for(())
-    scan_rows(batch.rows, batch.values, batch.join_text(), plan.max_ahead_ms, scan, router.arrays)
+    scan = ScanTables(plan).arrays_for(("tenant",))
+    text = np.frombuffer(b" ", np.uint8)
+    scan_rows(batch.rows, batch.values, text, plan.max_ahead_ms, scan, router.arrays)
+    find_route(text, scan.spans, 0, router.arrays)
     Engine(0, 1, Outbox(0)).run(world, batch, {})
+    world.cohorts.derive_bets(0)
+    take_logs(0, world.layers.arrays)
+    index_sessions(0, SEEDS, world.sessions.arrays)
+    index_seen(SEEDS, world.dedupe.arrays)
+    number_rows(np.zeros(1, np.int32))
+    slide_window(0, 0, plan.arrays, world.window.arrays, world.cursor)
     values = np.full(30, 0.5)
     upper_bound(values, 0.01)
     lower_bound(values, 0.01)

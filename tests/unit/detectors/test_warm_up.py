@@ -1,0 +1,35 @@
+"""Warming up leaves nothing to be compiled, or read from the cache, while records wait."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+_ASKED = """
+import sys
+from homeostat.detectors.warm_up import compile_kernel
+from homeostat.detectors.leaf.stage import LeafStage
+from tests.builders.keys import MASTERS, trust
+from tests.unit.detectors.leaf.test_monitors import LATER, VALUES, log_of
+
+def made():
+    modules = [module for name, module in list(sys.modules.items()) if name.startswith("homeostat.detectors")]
+    functions = [function for module in modules for function in vars(module).values()]
+    return {f"{f.__module__}.{f.__name__}": len(f.signatures) for f in functions if hasattr(f, "py_func")}
+
+log = log_of([*VALUES, *LATER]).log
+compile_kernel()
+before = made()
+stage = LeafStage(0, 1, trust(), MASTERS)
+stage.apply(log)
+stage.drain_changes()
+LeafStage(0, 1, trust(), MASTERS).restore(stage.state_records())
+print({name: number for name, number in made().items() if number != before.get(name)})
+"""
+
+
+@pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="there is nothing to compile")
+def test_a_leaf_at_work_compiles_nothing_more() -> None:
+    done = subprocess.run([sys.executable, "-c", _ASKED], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "{}"
