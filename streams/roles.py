@@ -1,6 +1,5 @@
 """Running a role in this process, or every role in a process of its own."""
 
-import gc
 import signal
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from homeostat.infra.topics.expected import Platform
 from homeostat.schemas.errors import HomeostatError, TopicsUnfit
 from homeostat.schemas.topics import ROLE_STAGES, TRACES
 from homeostat.streams import failpoints
+from homeostat.streams.garbage import settle_garbage
 from homeostat.streams.kafka_config import client_config
 from homeostat.streams.logging_setup import configure_logging
 from homeostat.streams.settings import Settings
@@ -43,7 +43,7 @@ def run_role(role: str, settings: Settings) -> None:
     specs, wiring = build_stages(role, settings)
     if role == "observe":
         _compile_kernel()
-    _settle_garbage()
+    settle_garbage()
     check = (lambda: _check_topics(settings)) if settings.worker.transactions else None
     run_worker(settings, role, specs, wiring, check_topics=check)
 
@@ -55,17 +55,6 @@ def _compile_kernel() -> None:
     started_s = time.monotonic()
     compile_kernel()
     log.info("kernel ready", took_s=round(time.monotonic() - started_s, 1))
-
-
-def _settle_garbage() -> None:
-    """Let the cycle collector pass over what was loaded at start, and look at what is new less often.
-
-    A batch makes some forty tracked objects a record, none of them in a cycle: at the interpreter's own thresholds a
-    quarter of a worker's CPU went into looking.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
 
 
 def run_all(settings: Settings, config_path: Path | None = None) -> None:

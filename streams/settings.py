@@ -54,7 +54,7 @@ class WorkerSettings(Section):
 
     data_folder: Path = Path(".homeostat")
     checkpoint_interval_s: PositiveSeconds = 3.0
-    """What a worker killed at full load reads again, at most; each second's checkpoint costs it some 8 % of a core."""
+    """A worker that is killed reads so much again; saving every second took some 8 % of its CPU in a profile."""
     restore_timeout_s: PositiveSeconds = 120.0
     stop_timeout_s: PositiveSeconds = 10.0
     batch_records: Annotated[int, Field(ge=1, le=10_000)] = 500

@@ -1,12 +1,12 @@
 """One system's turn, in a process of its own: `python -m bench.throughput.turn JOB` prints one line of JSON."""
 
-import gc
 import importlib
 import json
 import os
 import sys
 
 from bench.throughput.job import Job
+from homeostat.streams.garbage import settle_garbage
 
 _SETTLED = frozenset({"tuned_peer", "ceiling"})
 """Who is tuned without mercy has the cycle collector out of the way too, as our worker has it."""
@@ -25,9 +25,7 @@ def main() -> None:
         os.sched_setaffinity(0, {job.core})
     system = importlib.import_module(SYSTEMS[job.system])
     if job.system in _SETTLED:
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 100)
+        settle_garbage()
     result = system.run(job)
     print(json.dumps(result), flush=True)
 

@@ -38,7 +38,7 @@ from homeostat.detectors.leaf.reports import ReportReader
 from homeostat.detectors.leaf.routes import Router
 from homeostat.detectors.leaf.scan import scan_rows
 from homeostat.detectors.leaf.scan_tables import ScanTables
-from homeostat.detectors.leaf.tenants import Gate, Gates
+from homeostat.detectors.leaf.tenants import MOST_EVENT_ID, Gate, Gates
 from homeostat.schemas.control import CONTROL_HEADER
 from homeostat.schemas.errors import PoisonRecord, SignatureRefused
 from homeostat.schemas.exposure import ExposureReport, PublisherReport
@@ -54,8 +54,7 @@ _ROW_OF_TYPE: Final = {
 }
 _EXPOSURE: Final = ExposureReport.ce_type.encode()
 _PUBLISHER: Final = PublisherReport.ce_type.encode()
-_MOST_EVENT_ID: Final = 255
-_LENGTHS: Final = [length.to_bytes(2, "big") for length in range(_MOST_EVENT_ID + 1)]
+_LENGTHS: Final = [length.to_bytes(2, "big") for length in range(MOST_EVENT_ID + 1)]
 _LESSON: Final = 32
 """After as many traces that the scanner left, and routes learned from them, it tries again."""
 _SHARED: Final = Consent.SHARED.value
@@ -118,7 +117,7 @@ class Intake:
                 return at
             master, _, digits = mac.partition(b":")
             keyed = gate.macs.get(master)
-            if keyed is None or len(event_id) > _MOST_EVENT_ID:
+            if keyed is None or len(event_id) > MOST_EVENT_ID:
                 return at
             state = keyed.copy()
             state.update(_LENGTHS[len(event_id)] + event_id)

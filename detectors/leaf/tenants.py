@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from homeostat.detectors.leaf.ids import number_tenant
 from homeostat.schemas.errors import PoisonRecord
-from homeostat.schemas.mac import derive_tenant_key, issue_work_token, same_mac, start_trace_mac
+from homeostat.schemas.mac import authenticate_trace, derive_tenant_key, issue_work_token, same_mac, start_trace_mac
 from homeostat.schemas.partition import partition_of
 from homeostat.schemas.reasons import Refusal
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _KEY = re.compile(rb"([a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?)(?:#[0-9a-z]{1,16})?")
 _LIMIT = 65_536
-_MOST_EVENT_ID = 255
+MOST_EVENT_ID = 255
 
 
 @dataclass(slots=True)
@@ -42,12 +42,9 @@ class Gate:
         keyed = self.macs.get(master)
         if keyed is None:
             raise PoisonRecord(Refusal.MAC_KEY_UNKNOWN)
-        if len(event_id) > _MOST_EVENT_ID:
+        if len(event_id) > MOST_EVENT_ID:
             raise PoisonRecord(Refusal.MAC_BAD, "over-long event id")
-        state = keyed.copy()
-        state.update(len(event_id).to_bytes(2, "big") + event_id)
-        state.update(value)
-        if not compare_digest(state.hexdigest().encode(), mac):
+        if not compare_digest(authenticate_trace(keyed, event_id, value).encode(), mac):
             raise PoisonRecord(Refusal.MAC_BAD)
 
     def check_token(self, token: str, work_id: str, work_time_ms: int, release: str, arm: str, session: str) -> None:
