@@ -227,7 +227,7 @@ class Trial:
         return records
 
     def committed(self) -> dict[int, int]:
-        """What the group has committed; nothing when the broker does not say so soon."""
+        """What the group has committed of the input; nothing when the broker does not say so soon."""
         group = f"{self.name}-trial"
         asked = self.admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)], request_timeout=5)
         try:
@@ -235,7 +235,7 @@ class Trial:
         except (KafkaException, TimeoutError):  # it has just come back, and this client does not look for it again
             self.admin = AdminClient(self._client())
             return {}
-        return {item.partition: item.offset for item in found}
+        return {item.partition: item.offset for item in found if item.topic == self.input}
 
     def wait_processed(self, limit_s: float = 60.0) -> None:
         ends = {partition: records[-1].offset + 1 for partition, records in self.dump().items() if records}
