@@ -13,6 +13,7 @@ from itertools import islice
 from random import Random
 
 from homeostat.detectors.leaf.stage import LeafStage
+from homeostat.detectors.record_block import RecordBlock
 from homeostat.schemas.canonical import derive_id
 from homeostat.schemas.headers import event_headers
 from homeostat.schemas.log import LogRecord
@@ -42,7 +43,7 @@ def bench_policy() -> object:
 def traces(count: int, first_offset: int, start_ms: int, random: Random) -> Iterator[LogRecord]:
     """`count` traces spread evenly over the cohorts, `RATE_PER_S` of them a second of log time.
 
-    Made one by one as they are asked for: a worker's records are fresh from the broker too.
+    Made one by one as they are asked for, and packed as a worker's fetch packs them.
     """
     keyed = {f"tenant-{t:03d}": start_trace_mac(tenant_key(f"tenant-{t:03d}")) for t in range(TENANTS)}
     actor = derive_id("actor")
@@ -89,7 +90,7 @@ def main() -> None:
     warm = TENANTS * SPECIALTIES * (FIRST_SESSIONS + 1) + 21 * RATE_PER_S
     made = traces(warm, len(scenario.log), scenario.now_ms, random)
     spent, last_ms = 0.0, scenario.now_ms
-    while batch := list(islice(made, BATCH)):
+    while batch := RecordBlock.of(islice(made, BATCH)):
         began = time.process_time()
         stage.apply(batch)
         spent += time.process_time() - began
@@ -99,7 +100,7 @@ def main() -> None:
     made = traces(count, stage.next_offset, last_ms + 1, random)
     spent = checkpoint_s = 0.0
     checkpoints = records = size = done = 0
-    while batch := list(islice(made, BATCH)):
+    while batch := RecordBlock.of(islice(made, BATCH)):
         began = time.process_time()
         stage.apply(batch)
         spent += time.process_time() - began

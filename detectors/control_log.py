@@ -93,6 +93,12 @@ class ControlLog:
             self._changed.add(_CLOCK)
         return self.log_time_ms
 
+    def advance_to(self, log_time_ms: int) -> None:
+        """Take over a log time that a kernel has moved as `advance` would."""
+        if log_time_ms > self.log_time_ms:
+            self.log_time_ms = log_time_ms
+            self._changed.add(_CLOCK)
+
     def fold(self, record: Record) -> Folded:
         """Check and take over one control record. Raises `SignatureRefused` or `PoisonRecord`; then nothing changed."""
         kind = self._read_type(record)

@@ -4,9 +4,11 @@ import numpy as np
 
 from homeostat.detectors.leaf.batch import Batch
 from homeostat.detectors.leaf.close import take_logs
+from homeostat.detectors.leaf.doors import Doors
 from homeostat.detectors.leaf.engine import Engine
 from homeostat.detectors.leaf.find_route import find_route
 from homeostat.detectors.leaf.outbox import Outbox
+from homeostat.detectors.leaf.plain import PlainTraces
 from homeostat.detectors.leaf.plan import Plan
 from homeostat.detectors.leaf.routes import Router
 from homeostat.detectors.leaf.scan import scan_rows
@@ -16,8 +18,11 @@ from homeostat.detectors.leaf.tables import SEEDS, index_seen, index_sessions
 from homeostat.detectors.leaf.window import slide_window
 from homeostat.detectors.leaf.world import World
 from homeostat.detectors.parents.monitor import fold_bucket
+from homeostat.detectors.record_block import RecordBlock
 from homeostat.detectors.statistics.baseline_bound import lower_bound, upper_bound
 from homeostat.schemas.defaults import default_policy
+from homeostat.schemas.log import LogRecord
+from homeostat.schemas.mac import start_trace_mac
 
 
 def compile_kernel() -> None:
@@ -26,9 +31,13 @@ def compile_kernel() -> None:
     world, batch = World(plan, SEEDS), Batch(len(plan.specs))
     router = Router(plan, world.cohorts, world.pairs, ())
     scan = ScanTables(plan).arrays_for(("tenant",))
-    text = np.frombuffer(b" ", np.uint8)
-    scan_rows(batch.rows, batch.values, text, plan.max_ahead_ms, scan, router.arrays)
-    find_route(text, scan.spans, 0, router.arrays)
+    scan_rows(batch.rows, batch.values, batch.text, plan.max_ahead_ms, scan, router.arrays)
+    find_route(np.frombuffer(b" ", np.uint8), scan.spans, 0, router.arrays)
+    doors = Doors((b"master",))
+    doors.add(b"tenant", 0, {b"master": start_trace_mac(b"key")})
+    block = RecordBlock.of([LogRecord(0, 0, b"", b"", [("", b"")])])
+    PlainTraces().take(block, 0, doors, batch, 0, 0, 0)
+    list(block)
     Engine(0, 1, Outbox(0)).run(world, batch, {})
     world.cohorts.derive_bets(0)
     take_logs(0, world.layers.arrays)

@@ -4,6 +4,7 @@ HomeostatError
  ├── PoisonRecord           a record that will never be good: dead-lettered under `reason`, the stream goes on
  ├── RetryableError         may succeed later: the caller drops its state and tries again
  ├── StateCorrupt           state bytes that must not be used: the partition is not served
+ ├── LogCorrupt             bytes of a log that are no records although their checksum holds
  ├── SignatureRefused       a signed message that must not be believed, under `reason`
  ├── DocumentInvalid        an operator's document that cannot be applied
  ├── TopicsUnfit            broker and topics table differ in a way that loses data
@@ -33,6 +34,10 @@ class RetryableError(HomeostatError):
 
 class StateCorrupt(HomeostatError):
     """State bytes with a wrong version, length or checksum."""
+
+
+class LogCorrupt(HomeostatError):
+    """A record batch whose records are not what its header says, or of a format that cannot carry traces."""
 
 
 class SignatureRefused(HomeostatError):

@@ -7,7 +7,7 @@ Headers = Sequence[tuple[str, bytes]]
 
 
 class Record(Protocol):
-    """What a stage reads: any object with these attributes (aiokafka's `DefaultRecord` has them).
+    """What a stage reads: any object with these attributes.
 
     `timestamp` is in ms since the epoch, as the broker gives it.
     """

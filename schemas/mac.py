@@ -8,7 +8,7 @@ from homeostat.schemas.errors import PoisonRecord
 from homeostat.schemas.reasons import Refusal
 
 MAC_HEADER = "hs-mac"
-_MAC_BYTES = 16
+MAC_BYTES = 16
 _ENCODED = re.compile(rb"([a-z0-9][a-z0-9.-]{0,63}):([0-9a-f]{32})")
 
 
@@ -19,7 +19,7 @@ def derive_tenant_key(master: bytes, tenant: str) -> bytes:
 
 def start_trace_mac(tenant_key: bytes) -> "hashlib.blake2b":
     """A keyed state to copy for each trace: copying is cheaper than keying again."""
-    return hashlib.blake2b(key=tenant_key, digest_size=_MAC_BYTES, person=b"hs-trace-mac")
+    return hashlib.blake2b(key=tenant_key, digest_size=MAC_BYTES, person=b"hs-trace-mac")
 
 
 def authenticate_trace(keyed: "hashlib.blake2b", event_id: bytes, value: bytes) -> str:
@@ -40,7 +40,7 @@ def issue_work_token(
 ) -> str:
     """The token that lets feedback count for the release, arm and session that did the work."""
     joined = "\x1f".join((work_id, str(work_time_ms), release, arm, session)).encode()
-    mac = hashlib.blake2b(joined, key=tenant_key, digest_size=_MAC_BYTES, person=b"hs-work-token").hexdigest()
+    mac = hashlib.blake2b(joined, key=tenant_key, digest_size=MAC_BYTES, person=b"hs-work-token").hexdigest()
     return f"{key_id}:{mac}"
 
 

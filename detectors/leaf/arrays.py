@@ -75,6 +75,22 @@ class RouteArrays(NamedTuple):
     size: Ints
 
 
+class DoorArrays(NamedTuple):
+    """Kafka keys whose plain traces are let in: door d's key is keys[starts[d]:starts[d + 1]], its tenant `tenant[d]`.
+
+    `table` holds numbers (+ 1, 0 for none) with open addressing; `size` the number of doors. `master_words` are the
+    active masters.
+    """
+
+    table: Ints
+    keys: Bytes
+    starts: Ints
+    tenant: Ints
+    size: Ints
+    master_words: Bytes
+    master_starts: Ints
+
+
 class ScanArrays(NamedTuple):
     """What the scanner knows and where it writes.
 
@@ -218,7 +234,7 @@ class Scratch(NamedTuple):
     numbers: Floats
 
 
-# What a batch's rows say, one int64 a column. The first seven are given; the scanner or the contract's decoder fills in
+# What a batch's rows say, one int64 a column. The first eight are given; the scanner or the contract's decoder fills in
 # the rest of a row that comes as text. ID and SESSION have three columns: high, low, form (with the tenant for ID).
 KIND, TIME, OFFSET, TENANT, CODE, VALUE_BYTES, EVENT_BYTES = range(7)
 TEXT_AT, SLOT, FLAGS, PAIR, RELEASE, REMARK, ID, SESSION = 7, 8, 9, 10, 11, 12, 13, 16

@@ -201,7 +201,7 @@ def check_fields(text: Bytes, line: Ints, scan: ScanArrays, most_ahead_ms: int) 
         if scan.spans[field, 0] < 0:
             return False
     spans = scan.spans
-    event_at = line[TEXT_AT] + line[VALUE_BYTES]
+    event_at = line[TEXT_AT] - line[EVENT_BYTES]
     names = scan.tenant_starts
     tenant = line[TENANT]
     if spans[ROLLOUT, 0] >= 0 and not is_id(text, spans[ROLLOUT, 0], spans[ROLLOUT, 1]):

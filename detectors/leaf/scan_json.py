@@ -15,10 +15,10 @@ _EXACT_DIGITS = 15
 _EXACT_POWER = 22
 _SPLITTER = 134217729.0
 _POWERS = np.array([10.0**k for k in range(_EXACT_POWER + 1)])
-_HEX = np.full(256, -1, np.int64)
+HEX = np.full(256, -1, np.int64)
 _PLAIN = np.array([32 <= letter <= 126 and letter not in (_QUOTE, _BACKSLASH) for letter in range(256)])
 for _digit, _letter in enumerate(b"0123456789abcdef"):
-    _HEX[_letter] = _digit
+    HEX[_letter] = _digit
 
 
 @borrowing
@@ -79,7 +79,7 @@ def read_id(text: Bytes, start: int, stop: int, out: Ints) -> bool:
         if hyphens and (i - start == 8 or i - start == 13 or i - start == 18 or i - start == 23):
             bad |= 0 if text[i] == _MINUS else -1
             continue
-        digit = _HEX[text[i]]
+        digit = HEX[text[i]]
         bad |= digit
         if i < split:
             high = (high << 4) | digit
@@ -95,7 +95,7 @@ def is_id(text: Bytes, start: int, stop: int) -> bool:
     length = stop - start
     if length < 16 or length > 64 or text[start] == _MINUS or text[stop - 1] == _MINUS:
         return False
-    while start < stop and (_HEX[text[start]] >= 0 or text[start] == _MINUS):
+    while start < stop and (HEX[text[start]] >= 0 or text[start] == _MINUS):
         start += 1
     return start == stop
 

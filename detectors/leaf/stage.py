@@ -19,6 +19,7 @@ from homeostat.detectors.leaf.shape import describe_shape
 from homeostat.detectors.leaf.tables import make_seeds
 from homeostat.detectors.leaf.tenants import Gates
 from homeostat.detectors.leaf.world import PARTITION_KEY, World, encode_partition_record, read_partition_record
+from homeostat.detectors.record_block import RecordBlock
 from homeostat.detectors.trust import TrustStore
 from homeostat.schemas.control import CONTROL_HEADER, ControlType
 from homeostat.schemas.errors import PoisonRecord, SignatureRefused
@@ -76,16 +77,16 @@ class LeafStage:
 
     def apply(self, records: Sequence[Record]) -> list[Output]:
         """Fold records in. Raises `BuildRefusesMost`, and nothing else for bad input."""
-        log = self._log
-        at = next((i for i, record in enumerate(records) if record.offset >= self._next_offset), len(records))
-        while at < len(records):
+        log, block = self._log, RecordBlock.of(records)
+        at = block.first_from(self._next_offset)
+        while at < len(block):
             if self._intake is not None and log.evaluated:
-                at = self._intake.take_plain(records, at, log)
-            if at < len(records):
-                self._apply_one(records[at])
+                at = self._intake.take_plain(block, at, log)
+            if at < len(block):
+                self._apply_one(block[at])
                 at += 1
-        if records:
-            self._next_offset = max(self._next_offset, records[-1].offset + 1)
+        if block:
+            self._next_offset = max(self._next_offset, block[-1].offset + 1)
         self._flush()
         if self._world is not None:
             self._world.forget(log.log_time_ms)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from hmac import compare_digest
 from typing import TYPE_CHECKING
 
+from homeostat.detectors.leaf.doors import Doors
 from homeostat.detectors.leaf.ids import number_tenant
 from homeostat.schemas.errors import PoisonRecord
 from homeostat.schemas.mac import authenticate_trace, derive_tenant_key, issue_work_token, same_mac, start_trace_mac
@@ -64,27 +65,36 @@ class Gates:
         self._partition, self._count = partition, partition_count
         self._masters = dict(masters)
         self._active: frozenset[str] = frozenset()
-        self.by_key: dict[bytes | None, Gate] = {}
+        self._by_key: dict[bytes, Gate] = {}
+        self.doors = Doors()
 
     def activate(self, master_ids: frozenset[str]) -> None:
         """Accept MACs under these masters from now on."""
         if master_ids != self._active:
             self._active = master_ids
-            self.by_key.clear()
+            self._forget()
 
     def open(self, key: bytes | None) -> Gate:
         """The gate of a key. Raises `PoisonRecord` (WRONG_TENANT) for a key that names no tenant."""
-        found = self.by_key.get(key)
+        found = self._by_key.get(key or b"")
         if found is not None:
             return found
         match = _KEY.fullmatch(key or b"")
         if match is None or key is None:
             raise PoisonRecord(Refusal.WRONG_TENANT, "the key names no tenant")
         gate = self._build(key, match[1].decode())
-        if len(self.by_key) >= _LIMIT:
-            self.by_key.clear()
-        self.by_key[key] = gate
+        if len(self._by_key) >= _LIMIT:
+            self._forget()
+        self._by_key[key] = gate
         return gate
+
+    def let_in(self, key: bytes, gate: Gate) -> None:
+        """Let the kernel take a key's plain traces; its tenant has a number by now."""
+        self.doors.add(key, gate.number, gate.macs)
+
+    def _forget(self) -> None:
+        self._by_key.clear()
+        self.doors = Doors(tuple(master.encode() for master in sorted(self._active & self._masters.keys())))
 
     def _build(self, key: bytes, tenant: str) -> Gate:
         in_place = partition_of(key, self._count) == self._partition

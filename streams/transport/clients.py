@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.helpers import create_ssl_context
 
 from homeostat.streams.settings import KafkaSettings, Settings
-from homeostat.streams.transport.plain_records import use_plain_records
+from homeostat.streams.transport.raw_batches import use_raw_batches
 
 FETCH_WAIT_MS = 100
 """How long a fetch may wait at the broker: a partition that is not in it waits as long for its next turn."""
@@ -34,7 +34,7 @@ def isolation_level(settings: Settings) -> str:
 
 def make_group_consumer(settings: Settings, role: str) -> AIOKafkaConsumer:
     """Make the consumer of a role's group; it commits only what it is told to."""
-    use_plain_records()
+    use_raw_batches()
     kafka = settings.kafka
     consumer = AIOKafkaConsumer(
         **_client_options(kafka),
@@ -56,6 +56,7 @@ def make_group_consumer(settings: Settings, role: str) -> AIOKafkaConsumer:
 
 def make_reader(settings: Settings) -> AIOKafkaConsumer:
     """Make a consumer without a group, to read a state partition."""
+    use_raw_batches()
     return AIOKafkaConsumer(
         **_client_options(settings.kafka),
         enable_auto_commit=False,

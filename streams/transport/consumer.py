@@ -44,8 +44,7 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        app = cast("RoleApp", self.app)
-        self.desk = FetchDesk(self.thread_loop, 4 * app.settings.worker.batch_records)
+        self.desk = FetchDesk(self.thread_loop)
 
     def _create_worker_consumer(self, _transport: driver.Transport) -> AIOKafkaConsumer:
         self._assignor = RoundRobinPartitionAssignor

@@ -9,21 +9,21 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import ConsumerStoppedError
 from faust.types import TP
 
+from homeostat.detectors.record_block import RecordBlock
 from homeostat.streams.transport.batch import Batch
 
 _REBALANCE_PAUSE_S = 0.05
 
 
 class FetchDesk:
-    """Fetches whole batches of the partitions that are placed and not held, and never of any other.
+    """Fetches what has arrived of the partitions that are placed and not held, and never of any other.
 
     Handing aiokafka an empty set of partitions would mean all of them, and what it hands out is gone: so an empty set
     is never given. `place`, `fetch` run in the consumer's loop; `withdraw`, `hold` may be called from any thread.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, max_records: int) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._max_records = max_records
         self._epochs: dict[TP, int] = {}
         self._held: set[TP] = set()
         self._positions: dict[TP, int] = {}
@@ -98,17 +98,18 @@ class FetchDesk:
         if not epochs:
             return []
         starts = {tp: self._start(tp, assignment.state_value(tp).position) for tp in epochs}
-        drained = await consumer._fetcher.fetched_records(set(epochs), timeout=0, max_records=self._max_records)
+        drained = await consumer._fetcher.fetched_records(set(epochs))
         for tp in epochs:
             self._positions[tp] = assignment.state_value(tp).position
-        return [self._batch(tp, epochs, starts, records, assignment) for tp, records in drained.items()]
+        blocks = {tp: RecordBlock.read(sections) for tp, sections in drained.items()}
+        return [self._batch(tp, epochs, starts, block, assignment) for tp, block in blocks.items() if block]
 
     def _start(self, tp: TP, position: int) -> int:
         # aiokafka moved by itself (its log was cut): the hole must show
         return self._delivered[tp] if position == self._positions[tp] else position
 
     def _batch(
-        self, tp: TP, epochs: dict[TP, int], starts: dict[TP, int], records: list[Any], assignment: Any
+        self, tp: TP, epochs: dict[TP, int], starts: dict[TP, int], records: RecordBlock, assignment: Any
     ) -> Batch:
         state = assignment.state_value(tp)
         self._delivered[tp] = state.position

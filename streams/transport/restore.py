@@ -4,6 +4,7 @@ import time
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from homeostat.detectors.record_block import RecordBlock
 from homeostat.streams import failpoints
 from homeostat.streams.settings import Settings
 from homeostat.streams.transport.clients import make_reader, stop_client
@@ -36,16 +37,16 @@ async def _read_to_end(reader: AIOKafkaConsumer, tp: TopicPartition, limit_s: fl
     while (position := await reader.position(tp)) < end:
         if time.monotonic() > deadline:
             raise NotRestorable(f"{tp.topic}[{tp.partition}] read to {position} of {end} in {limit_s:g} s")
-        for records in (await reader.getmany(tp, timeout_ms=_POLL_MS)).values():
-            _fold(state, records)
+        for sections in (await reader.getmany(tp, timeout_ms=_POLL_MS)).values():
+            _fold(state, RecordBlock.read(sections))
         failpoints.hit("restore.during")
     return state
 
 
-def _fold(state: dict[bytes, bytes], records: list[object]) -> None:
+def _fold(state: dict[bytes, bytes], records: RecordBlock) -> None:
     for record in records:
-        key, value = record.key, record.value  # type: ignore[attr-defined]  # aiokafka has no types
-        if value is None:
+        key = record.key or b""
+        if record.value is None:
             state.pop(key, None)
         else:
-            state[key] = value
+            state[key] = record.value

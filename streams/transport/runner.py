@@ -124,7 +124,8 @@ class PartitionRunner:
             await self._bridge(held, batch)
         outputs = self._applier.apply(held.stage, records)
         appended = held.keep(outputs, self._parts.is_compacted)
-        held.position = batch.end if records[-1] is batch.records[-1] else records[-1].offset + 1
+        last = records[-1].offset
+        held.position = batch.end if last == batch.records[-1].offset else last + 1
         if appended:
             held.under_way += await self._parts.outputs.send(appended, held.generation)
         if held.compacted:

@@ -35,7 +35,6 @@ from homeostat.detectors.leaf.tables import SEEDS
 from homeostat.detectors.leaf.tenants import Gate
 from homeostat.detectors.leaf.world import World
 from homeostat.schemas.errors import PoisonRecord
-from homeostat.schemas.log import LogRecord
 from homeostat.schemas.reasons import Refusal
 from homeostat.schemas.trace import Arm, Consent
 from tests.builders import traces
@@ -85,11 +84,9 @@ class Readers:
         batch = self._batch
         batch.clear()
         for value, event_id in rows:
-            record = LogRecord(0, START_MS, TENANT.encode(), value)
-            batch.add_text(ROW_TEXT, START_MS, TENANT_NUMBER, ACCEPTED, record, value, event_id)
+            batch.add_text(ROW_TEXT, START_MS, 0, TENANT_NUMBER, ACCEPTED, value, event_id)
         tables = ScanTables(self.plan).arrays_for(TENANTS)
-        text = batch.join_text()
-        unread = scan_rows(batch.rows, batch.values, text, self.plan.max_ahead_ms, tables, self.router.arrays)
+        unread = scan_rows(batch.rows, batch.values, batch.text, self.plan.max_ahead_ms, tables, self.router.arrays)
         found = [self._read_row(batch, row) for row in range(batch.size)]
         assert unread == found.count(None)
         return found

@@ -2,7 +2,7 @@
 
 import json
 import math
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -34,15 +34,20 @@ def signed(value: bytes, ce_type: str = WORK, **fields: Any) -> Draft:
     return traces.authenticated(ce_type, traces.work(2, {}).trace_id, "tenant-1", value, **fields)
 
 
-def with_header(draft: Draft, name: str, value: bytes | None) -> Draft:
-    kept = [(key, held) for key, held in draft.headers if key != name]
-    return draft._replace(headers=kept if value is None else [*kept, (name, value)])
+def with_header(draft: Draft, name: str, value: bytes) -> Draft:
+    return draft._replace(headers=[*without(draft, name).headers, (name, value)])
+
+
+def without(draft: Draft, name: str) -> Draft:
+    return draft._replace(headers=[header for header in draft.headers if header[0] != name])
 
 
 def refused_feedback(**fields: Any) -> Draft:
     return traces.trace(traces.feedback(3, {"acceptance": 1.0}, **fields))
 
 
+NO_VALUE = cast("bytes", None)
+"""Kafka allows a header without a value."""
 TOKEN = f"m1:{'0' * 32}"
 CASES: list[tuple[str, Draft, Refusal]] = [
     ("no value", GOOD._replace(value=None), Refusal.NOT_JSON),
@@ -51,12 +56,12 @@ CASES: list[tuple[str, Draft, Refusal]] = [
     ("a list", signed(b"[]"), Refusal.SCHEMA),
     ("a field is missing", signed(b"{}"), Refusal.SCHEMA),
     ("avro", with_header(GOOD, CONTENT_TYPE, b"avro/binary"), Refusal.WRONG_CODEC),
-    ("no content type", with_header(GOOD, CONTENT_TYPE, None), Refusal.WRONG_CODEC),
+    ("no content type", without(GOOD, CONTENT_TYPE), Refusal.WRONG_CODEC),
     ("latin 1", signed(body().replace(b"scribe", b"scr\xefbe")), Refusal.WRONG_CODEC),
     ("cloudevents 0.3", with_header(GOOD, "ce_specversion", b"0.3"), Refusal.WRONG_CODEC),
     ("oversize", signed(body(categories={"a": "b" * 70_000})), Refusal.OVERSIZE),
     ("another type", with_header(GOOD, CE_TYPE, b"other.type"), Refusal.UNKNOWN_TYPE),
-    ("no type", with_header(GOOD, CE_TYPE, None), Refusal.UNKNOWN_TYPE),
+    ("no type", without(GOOD, CE_TYPE), Refusal.UNKNOWN_TYPE),
     ("unknown field", signed(body(patient="x")), Refusal.UNKNOWN_FIELD),
     ("next major", signed(body(version="2.0", more=1)), Refusal.UNSUPPORTED_VERSION),
     ("text in a tag", signed(body(specialty="chest pain since monday")), Refusal.FREE_TEXT),
@@ -72,8 +77,11 @@ CASES: list[tuple[str, Draft, Refusal]] = [
     ("below range", signed(body(signals={"edit_ratio": -0.01})), Refusal.OUT_OF_RANGE),
     ("time of another unit", signed(body(work_time_ms=START_MS * 1000)), Refusal.OUT_OF_RANGE),
     ("too far ahead", signed(body(work_time_ms=START_MS + 301_000)), Refusal.TOO_FAR_AHEAD),
-    ("no mac", with_header(GOOD, MAC_HEADER, None), Refusal.MAC_MISSING),
+    ("no mac", without(GOOD, MAC_HEADER), Refusal.MAC_MISSING),
     ("bad mac", with_header(GOOD, MAC_HEADER, b"m1:" + b"0" * 32), Refusal.MAC_BAD),
+    ("a mac that is not there", with_header(GOOD, MAC_HEADER, NO_VALUE), Refusal.MAC_KEY_UNKNOWN),
+    ("a content type that is not there", with_header(GOOD, CONTENT_TYPE, NO_VALUE), Refusal.WRONG_CODEC),
+    ("a longer mac", with_header(GOOD, MAC_HEADER, b"m1:" + b"0" * 33), Refusal.MAC_BAD),
     ("mac of other letters", with_header(GOOD, MAC_HEADER, b"m1:\xff"), Refusal.MAC_BAD),
     ("altered", GOOD._replace(value=(GOOD.value or b"").replace(b"0.2", b"0.3")), Refusal.MAC_BAD),
     ("another event id", with_header(GOOD, "ce_id", b"f" * 32), Refusal.MAC_BAD),
@@ -97,10 +105,14 @@ CASES: list[tuple[str, Draft, Refusal]] = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize("is_known", [False, True], ids=["first of its key", "of a known key"])
 @pytest.mark.parametrize(("draft", "reason"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
-def test_refused_under_its_one_reason(draft: Draft, reason: Refusal) -> None:
+def test_refused_under_its_one_reason(draft: Draft, reason: Refusal, is_known: bool) -> None:
     scenario = Scenario()
     scenario.begin(quick_policy())
+    if is_known:
+        scenario.add(traces.trace(traces.work(9, {})))
+        scenario.add(traces.trace(traces.work(9, {}, tenant="tenant-2")))
     before = run(scenario.log)[0].state_records()
     scenario.add(draft)
     stage, outputs = run(scenario.log)

@@ -33,7 +33,6 @@ from homeostat.detectors.leaf.tables import SEEDS
 from homeostat.detectors.leaf.world import World
 from homeostat.schemas.canonical import to_json
 from homeostat.schemas.errors import PoisonRecord
-from homeostat.schemas.log import LogRecord
 from homeostat.schemas.trace import Consent
 from tests.builders import traces
 from tests.builders.documents import BASELINE_DIGEST, START_MS, policy
@@ -49,11 +48,10 @@ ROUTE = ROUTER.find(GOOD, 1, START_MS)
 def scan(value: bytes, event_id: bytes | None = None) -> tuple[Ints, tuple[float, ...]] | None:
     """The row and values that the scanner gives for a value of tenant-1; None when it leaves it to others."""
     batch = Batch(len(PLAN.specs))
-    record = LogRecord(0, START_MS, b"tenant-1", value)
     event_id = GOOD.trace_id.encode() if event_id is None else event_id
-    batch.add_text(ROW_TEXT, START_MS, 1, ACCEPTED, record, value, event_id)
+    batch.add_text(ROW_TEXT, START_MS, 0, 1, ACCEPTED, value, event_id)
     tables = ScanTables(PLAN).arrays_for(TENANTS)
-    scan_rows(batch.rows, batch.values, batch.join_text(), PLAN.max_ahead_ms, tables, ROUTER.arrays)
+    scan_rows(batch.rows, batch.values, batch.text, PLAN.max_ahead_ms, tables, ROUTER.arrays)
     line = batch.rows[0]
     return (line, tuple(batch.values[0].tolist())) if line[KIND] == ROW_WORK else None
 

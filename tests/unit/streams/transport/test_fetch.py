@@ -2,12 +2,12 @@
 
 import asyncio
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from aiokafka.errors import ConsumerStoppedError
 from faust.types import TP
 
+from homeostat.detectors.record_block import RecordBlock, Section
 from homeostat.schemas.log import LogRecord
 from homeostat.streams.transport.fetch import FetchDesk
 
@@ -51,13 +51,13 @@ class Client:
             if not waiter.done():
                 waiter.set_result(None)
 
-    async def fetched_records(self, tps: set[TP], timeout: float, max_records: int) -> dict[TP, list[Any]]:
+    async def fetched_records(self, tps: set[TP]) -> dict[TP, list[Section]]:
         self.asked.append(tps)
-        drained = {}
+        drained: dict[TP, list[Section]] = {}
         for tp in tps:
             for first, end in self.arrived[tp]:
                 if first < end:
-                    drained[tp] = [LogRecord(offset, 0, None, b"") for offset in range(first, end)]
+                    drained[tp] = [section(range(first, end))]
                 self.states[tp].position = end
             self.arrived[tp].clear()
         return drained
@@ -65,6 +65,11 @@ class Client:
     def _create_fetch_waiter(self) -> asyncio.Future[None]:
         self.waiters.append(asyncio.get_running_loop().create_future())
         return self.waiters[-1]
+
+
+def section(offsets: range) -> Section:
+    block = RecordBlock.of([LogRecord(offset, 0, None, b"") for offset in offsets])
+    return Section(block.raw, len(block), 0, 0)
 
 
 class _Context:
@@ -79,7 +84,7 @@ def client() -> Client:
 
 @pytest.fixture
 async def desk() -> FetchDesk:
-    return FetchDesk(asyncio.get_running_loop(), 1000)
+    return FetchDesk(asyncio.get_running_loop())
 
 
 async def test_never_asks_for_all_partitions(desk: FetchDesk, client: Client) -> None:
