@@ -17,12 +17,13 @@ from homeostat.detectors.leaf.sessions import number_rows
 from homeostat.detectors.leaf.tables import SEEDS, index_seen, index_sessions
 from homeostat.detectors.leaf.window import slide_window
 from homeostat.detectors.leaf.world import World
-from homeostat.detectors.parents.monitor import fold_bucket
+from homeostat.detectors.parents.monitors import Monitors
 from homeostat.detectors.record_block import RecordBlock
 from homeostat.detectors.statistics.baseline_bound import lower_bound, upper_bound
 from homeostat.schemas.defaults import default_policy
 from homeostat.schemas.log import LogRecord
 from homeostat.schemas.mac import start_trace_mac
+from homeostat.schemas.summary import HISTOGRAM_BINS, SignalSummary
 
 
 def compile_kernel() -> None:
@@ -48,7 +49,11 @@ def compile_kernel() -> None:
     values = np.full(30, 0.5)
     upper_bound(values, 0.01)
     lower_bound(values, 0.01)
-    fold_bucket(values, values, ints := np.zeros(30, np.int64), np.zeros((30, 4), np.int64), ints, ints[:4], 0.0, 0)
+    sums = SignalSummary(
+        sessions=1, total=0, square_high=0, square_low=0, bet_sessions=0, expected=0,
+        histogram=(0,) * HISTOGRAM_BINS, log_e_up=(0,), log_e_down=(),
+    )  # fmt: skip
+    list(Monitors().step({"any": sums}, 0, 1.0, 0.0))
 
 
 if __name__ == "__main__":

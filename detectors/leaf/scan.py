@@ -39,6 +39,7 @@ from homeostat.detectors.leaf.scan_json import (
     find_word,
     is_id,
     is_word,
+    letter,
     match_word,
     read_count,
     read_id,
@@ -90,19 +91,19 @@ _NULL = np.frombuffer(b"null", np.uint8)
 def scan_signals(text: Bytes, at: int, end: int, scan: ScanArrays, raw: Floats) -> int:
     """Read the signals' object into `raw` (nan for none); the position after it, or −1."""
     raw[:] = np.nan
-    if at >= end or text[at] != _OPEN:
+    if at >= end or letter(text, at) != _OPEN:
         return -1
     at = skip_space(text, at + 1, end)
-    if at < end and text[at] == _CLOSE:
+    if at < end and letter(text, at) == _CLOSE:
         return at + 1
     guess, names = 0, scan.signal_starts
-    while at < end and text[at] == _QUOTE and names.shape[0] > 1:
+    while at < end and letter(text, at) == _QUOTE and names.shape[0] > 1:
         place, stop = guess, at + 1 + names[guess + 1] - names[guess]
         if not match_word(text, at + 1, end, scan.signal_words, names[guess], names[guess + 1]):
             stop = end_string(text, at + 1, end)
             place = find_word(text, at + 1, stop, scan.signal_words, names) if stop >= 0 else -1
         at = skip_space(text, stop + 1, end)
-        if place < 0 or at >= end or text[at] != _COLON:
+        if place < 0 or at >= end or letter(text, at) != _COLON:
             return -1
         value, at = read_number(text, skip_space(text, at + 1, end), end)
         column = scan.first_column[0] + place
@@ -111,9 +112,9 @@ def scan_signals(text: Bytes, at: int, end: int, scan: ScanArrays, raw: Floats) 
         raw[column] = value
         guess = place + 1 if place + 2 < scan.signal_starts.shape[0] else 0
         at = skip_space(text, at, end)
-        if at < end and text[at] == _CLOSE:
+        if at < end and letter(text, at) == _CLOSE:
             return at + 1
-        if at >= end or text[at] != _COMMA:
+        if at >= end or letter(text, at) != _COMMA:
             return -1
         at = skip_space(text, at + 1, end)
     return -1
@@ -135,9 +136,9 @@ def scan_value(text: Bytes, field: int, at: int, end: int, scan: ScanArrays, raw
     if field < TEXTS or field == ROLLOUT:
         if scan.spans[field, 0] >= 0:
             return -1
-        if at < end and text[at] == _QUOTE:
+        if at < end and letter(text, at) == _QUOTE:
             stop = at + 1 + scan.length[field]
-            if scan.length[field] < _LONG or stop >= end or text[stop] != _QUOTE:
+            if scan.length[field] < _LONG or stop >= end or letter(text, stop) != _QUOTE:
                 stop = end_string(text, at + 1, end)
                 scan.length[field] = stop - at - 1
             scan.spans[field, 0], scan.spans[field, 1] = at + 1, stop
@@ -147,10 +148,10 @@ def scan_value(text: Bytes, field: int, at: int, end: int, scan: ScanArrays, raw
             return at + 4
         return -1
     opening, closing = (_OPEN, _CLOSE) if field == CATEGORIES else (_OPEN_LIST, _CLOSE_LIST)
-    if at >= end or text[at] != opening:
+    if at >= end or letter(text, at) != opening:
         return -1
     at = skip_space(text, at + 1, end)
-    return at + 1 if at < end and text[at] == closing else -1
+    return at + 1 if at < end and letter(text, at) == closing else -1
 
 
 @inlined
@@ -159,18 +160,18 @@ def scan_object(text: Bytes, at: int, end: int, scan: ScanArrays, raw: Floats) -
     scan.spans[:, 0] = -1
     raw[:] = np.nan
     at = skip_space(text, at, end)
-    if at >= end or text[at] != _OPEN:
+    if at >= end or letter(text, at) != _OPEN:
         return False
     at = skip_space(text, at + 1, end)
     before = FIELD_STARTS.shape[0] - 1
-    while at < end and text[at] == _QUOTE:
+    while at < end and letter(text, at) == _QUOTE:
         field = scan.next_field[before]
         stop = at + 1 + FIELD_STARTS[field + 1] - FIELD_STARTS[field]
         if not match_word(text, at + 1, end, FIELD_WORDS, FIELD_STARTS[field], FIELD_STARTS[field + 1]):
             stop = end_string(text, at + 1, end)
             field = find_word(text, at + 1, stop, FIELD_WORDS, FIELD_STARTS) if stop >= 0 else -1
         at = skip_space(text, stop + 1, end)
-        if field < 0 or at >= end or text[at] != _COLON:
+        if field < 0 or at >= end or letter(text, at) != _COLON:
             return False
         scan.next_field[before] = field
         before = field
@@ -178,9 +179,9 @@ def scan_object(text: Bytes, at: int, end: int, scan: ScanArrays, raw: Floats) -
         if at < 0:
             return False
         at = skip_space(text, at, end)
-        if at < end and text[at] == _CLOSE:
+        if at < end and letter(text, at) == _CLOSE:
             return skip_space(text, at + 1, end) == end
-        if at >= end or text[at] != _COMMA:
+        if at >= end or letter(text, at) != _COMMA:
             return False
         at = skip_space(text, at + 1, end)
     return False

@@ -17,14 +17,23 @@ _SPLITTER = 134217729.0
 _POWERS = np.array([10.0**k for k in range(_EXACT_POWER + 1)])
 HEX = np.full(256, -1, np.int64)
 _PLAIN = np.array([32 <= letter <= 126 and letter not in (_QUOTE, _BACKSLASH) for letter in range(256)])
+_SPACE = np.array([letter in b" \t\r\n" for letter in range(256)])
 for _digit, _letter in enumerate(b"0123456789abcdef"):
     HEX[_letter] = _digit
 
 
 @borrowing
+def letter(text: Bytes, at: int) -> int:
+    """Give the byte at a position ≥ 0: unsigned, so that the compiler makes no provision for counting from the end."""
+    return text[np.uint64(at)]  # type: ignore[no-any-return]  # a number, whichever type holds it
+
+
+@borrowing
 def skip_space(text: Bytes, at: int, end: int) -> int:
     """Give the next position that is no white space."""
-    while at < end and (text[at] == 32 or text[at] == 10 or text[at] == 13 or text[at] == 9):
+    while at < end and (
+        letter(text, at) == 32 or letter(text, at) == 10 or letter(text, at) == 13 or letter(text, at) == 9
+    ):
         at += 1
     return at
 
@@ -33,8 +42,8 @@ def skip_space(text: Bytes, at: int, end: int) -> int:
 def end_string(text: Bytes, at: int, end: int) -> int:
     """Give the position of a string's closing quote, `at` being after its opening one; plain ASCII only."""
     while at < end:
-        if not _PLAIN[text[at]]:
-            return at if text[at] == _QUOTE else -1
+        if not _PLAIN[letter(text, at)]:
+            return at if letter(text, at) == _QUOTE else -1
         at += 1
     return -1
 
@@ -44,7 +53,7 @@ def is_word(text: Bytes, start: int, stop: int, words: Bytes, first: int, last: 
     """Whether text[start:stop] equals words[first:last]."""
     if stop - start != last - first:
         return False
-    while start < stop and text[start] == words[first]:
+    while start < stop and letter(text, start) == letter(words, first):
         start += 1
         first += 1
     return start == stop
@@ -54,7 +63,7 @@ def is_word(text: Bytes, start: int, stop: int, words: Bytes, first: int, last: 
 def match_word(text: Bytes, start: int, end: int, words: Bytes, first: int, last: int) -> bool:
     """Whether the string that begins at `start` is words[first:last], with its closing quote."""
     stop = start + last - first
-    return stop < end and text[stop] == _QUOTE and is_word(text, start, stop, words, first, last)
+    return stop < end and letter(text, stop) == _QUOTE and is_word(text, start, stop, words, first, last)
 
 
 @borrowing
@@ -77,9 +86,9 @@ def read_id(text: Bytes, start: int, stop: int, out: Ints) -> bool:
     split = stop - (18 if hyphens else 16)
     for i in range(start, stop):
         if hyphens and (i - start == 8 or i - start == 13 or i - start == 18 or i - start == 23):
-            bad |= 0 if text[i] == _MINUS else -1
+            bad |= 0 if letter(text, i) == _MINUS else -1
             continue
-        digit = HEX[text[i]]
+        digit = HEX[letter(text, i)]
         bad |= digit
         if i < split:
             high = (high << 4) | digit
@@ -93,9 +102,9 @@ def read_id(text: Bytes, start: int, stop: int, out: Ints) -> bool:
 def is_id(text: Bytes, start: int, stop: int) -> bool:
     """Whether text[start:stop] is an opaque id: 16 to 64 hex digits and hyphens, digits at both ends."""
     length = stop - start
-    if length < 16 or length > 64 or text[start] == _MINUS or text[stop - 1] == _MINUS:
+    if length < 16 or length > 64 or letter(text, start) == _MINUS or letter(text, stop - 1) == _MINUS:
         return False
-    while start < stop and (HEX[text[start]] >= 0 or text[start] == _MINUS):
+    while start < stop and (HEX[letter(text, start)] >= 0 or letter(text, start) == _MINUS):
         start += 1
     return start == stop
 
@@ -130,8 +139,8 @@ def read_digits(text: Bytes, at: int, end: int, mantissa: int, digits: int) -> t
 
     It stops at the nineteenth that counts, with which the mantissa may have overflowed: then it is negative, never 0.
     """
-    while at < end and _ZERO <= text[at] <= _NINE and digits <= _MOST_DIGITS:
-        mantissa = mantissa * 10 + (int(text[at]) - _ZERO)
+    while at < end and _ZERO <= letter(text, at) <= _NINE and digits <= _MOST_DIGITS:
+        mantissa = mantissa * 10 + (int(letter(text, at)) - _ZERO)
         digits += 1 if mantissa != 0 else 0
         at += 1
     return mantissa, digits, at
@@ -141,20 +150,20 @@ def read_digits(text: Bytes, at: int, end: int, mantissa: int, digits: int) -> t
 def read_number(text: Bytes, at: int, end: int) -> tuple[float, int]:
     """Give a number and the position after it; (0, −1) for what is none or needs more care than this."""
     sign = 1.0
-    if at < end and text[at] == _MINUS:
+    if at < end and letter(text, at) == _MINUS:
         sign = -1.0
         at += 1
     first, power = at, 0
     mantissa, digits, at = read_digits(text, at, end, 0, 0)
-    if at == first or (text[first] == _ZERO and at > first + 1):
+    if at == first or (letter(text, first) == _ZERO and at > first + 1):
         return 0.0, -1
-    if at < end and text[at] == _DOT:
+    if at < end and letter(text, at) == _DOT:
         first = at + 1
         mantissa, digits, at = read_digits(text, first, end, mantissa, digits)
         power = at - first
         if power == 0:
             return 0.0, -1
-    if at < end and (text[at] == 101 or text[at] == 69):
+    if at < end and (letter(text, at) == 101 or letter(text, at) == 69):
         exponent, at = read_exponent(text, at + 1, end)
         power -= exponent
     if at < 0 or digits > _MOST_DIGITS or power < 0 or power > _EXACT_POWER:
@@ -166,12 +175,12 @@ def read_number(text: Bytes, at: int, end: int) -> tuple[float, int]:
 def read_exponent(text: Bytes, at: int, end: int) -> tuple[int, int]:
     """Give an exponent (after its letter) and the position after it; (0, −1) for none or more than two digits."""
     sign = 1
-    if at < end and (text[at] == _MINUS or text[at] == 43):
-        sign = -1 if text[at] == _MINUS else 1
+    if at < end and (letter(text, at) == _MINUS or letter(text, at) == 43):
+        sign = -1 if letter(text, at) == _MINUS else 1
         at += 1
     first, exponent = at, 0
-    while at < end and _ZERO <= text[at] <= _NINE and at - first < 3:
-        exponent = exponent * 10 + (int(text[at]) - _ZERO)
+    while at < end and _ZERO <= letter(text, at) <= _NINE and at - first < 3:
+        exponent = exponent * 10 + (int(letter(text, at)) - _ZERO)
         at += 1
     if at == first or at - first > 2:
         return 0, -1
@@ -182,9 +191,9 @@ def read_exponent(text: Bytes, at: int, end: int) -> tuple[int, int]:
 def read_count(text: Bytes, start: int, end: int) -> tuple[int, int]:
     """Give a whole number of at most 13 digits and the position after it; (0, −1) for anything else."""
     at, value = start, 0
-    while at < end and _ZERO <= text[at] <= _NINE and at - start < 14:
-        value = value * 10 + (int(text[at]) - _ZERO)
+    while at < end and _ZERO <= letter(text, at) <= _NINE and at - start < 14:
+        value = value * 10 + (int(letter(text, at)) - _ZERO)
         at += 1
-    if at == start or at - start > 13 or (text[start] == _ZERO and at > start + 1):
+    if at == start or at - start > 13 or (letter(text, start) == _ZERO and at > start + 1):
         return 0, -1
     return value, at

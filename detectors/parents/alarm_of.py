@@ -15,7 +15,7 @@ def state_alarm(judged: Judged, cohort: Cohort, policy: Policy, outbox: Outbox) 
     has no sealed reference of its own, so its bound is that mean and its `baseline_sessions` are those it was bet on.
     The onset reaches from the beginning of the first likely bucket to the end of the last.
     """
-    spec, direction, crossing = judged
+    spec, crossing = judged
     since, bucket_ms = crossing.since, round(policy.times.bucket_s * 1000)
     baseline = _mean(since.expected, since.bet_sessions)
     return Alarm(
@@ -24,8 +24,8 @@ def state_alarm(judged: Judged, cohort: Cohort, policy: Policy, outbox: Outbox) 
         signal=spec.name,
         family=spec.family,
         role=spec.role,
-        direction=direction,
-        harmful=direction is spec.direction,
+        direction=crossing.direction,
+        harmful=crossing.direction is spec.direction,
         evidence=crossing.evidence,
         threshold=policy.budget.alarm_threshold,
         observed=_mean(since.total, since.sessions),

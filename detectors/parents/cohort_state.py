@@ -10,17 +10,17 @@ from river import stats
 
 from homeostat.detectors.fixed_point import merge_squares
 from homeostat.detectors.frames import frame, unframe
-from homeostat.detectors.parents.monitor import Monitor
+from homeostat.detectors.parents.monitors import Monitors
 from homeostat.detectors.statistics.river_bridge import as_variance
 from homeostat.schemas.cohort import Cohort
 from homeostat.schemas.summary import SignalSummary
 
-_STATE_VERSION = 1
+_STATE_VERSION = 2
 
 
 @dataclass
 class SignalState:
-    """Sums over all sealed buckets (scales as in `SignalSummary`) and a monitor for each direction."""
+    """Sums over all sealed buckets (scales as in `SignalSummary`)."""
 
     sessions: int = 0
     total: int = 0
@@ -28,8 +28,6 @@ class SignalState:
     square_low: int = 0
     bet_sessions: int = 0
     expected: int = 0
-    up: Monitor = field(default_factory=Monitor)
-    down: Monitor = field(default_factory=Monitor)
 
     def add(self, sums: SignalSummary) -> None:
         """Add a sealed bucket's sums."""
@@ -55,6 +53,7 @@ class CohortState:
     no_data: int = 0
     last_bucket: int = -1
     signals: dict[str, SignalState] = field(default_factory=dict)
+    monitors: Monitors = field(default_factory=Monitors)
 
     def to_bytes(self) -> bytes:
         """Give framed JSON: equal states give equal bytes."""

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from homeostat.detectors.parents.cohort_state import CohortState, SignalState, add_up
-from homeostat.detectors.parents.monitor import Crossing
+from homeostat.detectors.parents.monitors import Crossing
 from homeostat.schemas.policy import Policy
-from homeostat.schemas.signal import Direction, SignalSpec
+from homeostat.schemas.signal import SignalSpec
 from homeostat.schemas.summary import SignalSummary, Summary
 
 _WEEK_S = 604_800.0
@@ -16,7 +16,6 @@ class Judged(NamedTuple):
     """A monitor that crossed: which signal, which way, with what."""
 
     spec: SignalSpec
-    direction: Direction
     crossing: Crossing
 
 
@@ -29,25 +28,15 @@ def judge_bucket(
     state.records += sum(summary.records for summary in summaries)
     state.last_bucket = bucket
     specs: Mapping[str, SignalSpec] = {spec.name: spec for spec in policy.signals}
+    watched: dict[str, SignalSummary] = {}
     for name in sorted({name for summary in summaries for name in summary.signals}):
         sums = add_up(summary.signals[name] for summary in summaries if name in summary.signals)
-        signal = state.signals.setdefault(name, SignalState())
-        signal.add(sums)
+        state.signals.setdefault(name, SignalState()).add(sums)
         if name in specs:
-            yield from _step_monitors(signal, bucket, sums, specs[name], policy)
-
-
-def _step_monitors(
-    signal: SignalState, bucket: int, sums: SignalSummary, spec: SignalSpec, policy: Policy
-) -> Iterator[Judged]:
-    weight, threshold = weight_per_bucket(policy), policy.budget.alarm_threshold
-    for direction, monitor, log_e in (
-        (Direction.UP, signal.up, sums.log_e_up),
-        (Direction.DOWN, signal.down, sums.log_e_down),
-    ):
-        crossing = monitor.step(log_e, bucket, sums, weight, threshold)
-        if crossing is not None:
-            yield Judged(spec, direction, crossing)
+            watched[name] = sums
+    threshold = policy.budget.alarm_threshold
+    for crossing in state.monitors.step(watched, bucket, weight_per_bucket(policy), threshold):
+        yield Judged(specs[crossing.signal], crossing)
 
 
 def weight_per_bucket(policy: Policy) -> float:

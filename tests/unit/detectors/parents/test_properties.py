@@ -125,5 +125,5 @@ def test_the_same_offset_again_changes_nothing() -> None:
 
 def test_a_state_record_is_framed_json() -> None:
     stage, _ = run([summary(edit_ratio=sums()), *all_markers()])
-    body = json.loads(unframe(stage.state_records()[b"cohort/" + TENANT.key.encode()], 1))
+    body = json.loads(unframe(stage.state_records()[b"cohort/" + TENANT.key.encode()], 2))
     assert body["signals"]["edit_ratio"]["sessions"] == 10

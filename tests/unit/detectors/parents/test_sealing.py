@@ -147,7 +147,7 @@ def test_a_crossing_becomes_an_alarm_with_its_numbers() -> None:
     assert alarm.baseline == 0.25
     assert (alarm.onset_from_ms, alarm.onset_to_ms) == ((BUCKET + 2) * 1000, (BUCKET + 3) * 1000)
     assert outputs[0].timestamp == alarm.log_time_ms
-    assert stage.cohorts[TENANT.key].signals["edit_ratio"].up.wealth.size
+    assert stage.cohorts[TENANT.key].monitors.wealth_of("edit_ratio", Direction.UP).size
 
 
 def test_the_weight_is_that_of_the_time_since_the_last_step() -> None:
@@ -158,7 +158,7 @@ def test_the_weight_is_that_of_the_time_since_the_last_step() -> None:
                 *[marker(source, second_bucket) for source in range(SOURCES)],
             ]
         )
-        return float(stage.cohorts[TENANT.key].signals["edit_ratio"].up.wealth[0])
+        return float(stage.cohorts[TENANT.key].monitors.wealth_of("edit_ratio", Direction.UP)[0])
 
     assert wealth(9) == pytest.approx(5 * wealth(1))
 
