@@ -170,14 +170,15 @@ def _lay_out(
     words: Collection[str | None],
 ) -> "tuple[np.ndarray[tuple[int], np.dtype[np.uint8]], np.ndarray[tuple[int, int], np.dtype[np.int64]]]":
     """The tags' text as the table keeps it, each with a line's end after it, and the spans a scanner would find."""
+    places, parts, end = [], [], 0
+    for word in words:
+        letters = b"" if word is None else word.encode()
+        places.append((-1, -1) if word is None else (end, end + len(letters)))
+        parts.append(letters)
+        end += len(letters) + 1
     spans = np.full((FIELDS, 2), -1, np.int64)
-    text = b""
-    for field, word in zip(TAGS, words, strict=True):
-        if word is not None:
-            spans[field] = (len(text), len(text) + len(word))
-            text += word.encode()
-        text += b"\n"
-    return np.frombuffer(text, np.uint8), spans
+    spans[list(TAGS)] = places
+    return np.frombuffer(b"\n".join(parts) + b"\n", np.uint8), spans
 
 
 def _new_arrays(routes: int) -> RouteArrays:
