@@ -15,7 +15,8 @@ from homeostat.streams.transport.consumer import BatchTransport
 from homeostat.streams.transport.shell import RoleShell
 from homeostat.streams.transport.spec import StageSpec, Wiring
 
-_BUFFERED_BATCHES = 16
+_BUFFERED_BATCHES = 4
+"""Fetches of a partition that wait to be taken, each up to a megabyte before it is uncompressed."""
 
 
 class QuietBoot(BootStrategy):
