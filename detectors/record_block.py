@@ -107,6 +107,16 @@ class RecordBlock(Sequence[Record]):
     def __iter__(self) -> Iterator[Record]:
         return map(self._make, self.spans.tolist())
 
+    @property
+    def first_offset(self) -> int:
+        """The first record's offset. Raises IndexError for no records."""
+        return int(self.spans[0, OFFSET])
+
+    @property
+    def last_offset(self) -> int:
+        """The last record's offset. Raises IndexError for no records."""
+        return int(self.spans[-1, OFFSET])
+
     def first_from(self, offset: int) -> int:
         """The place of the first record at or after an offset; the length when there is none."""
         return int(np.searchsorted(self.spans[:, OFFSET], offset))

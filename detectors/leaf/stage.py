@@ -86,7 +86,7 @@ class LeafStage:
                 self._apply_one(block[at])
                 at += 1
         if block:
-            self._next_offset = max(self._next_offset, block[-1].offset + 1)
+            self._next_offset = max(self._next_offset, block.last_offset + 1)
         self._flush()
         if self._world is not None:
             self._world.forget(log.log_time_ms)

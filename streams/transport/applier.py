@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 
 import structlog
 
+from homeostat.detectors.record_block import RecordBlock
 from homeostat.detectors.stage import Stage
 from homeostat.schemas.errors import BuildRefusesMost
-from homeostat.schemas.log import Output, Record
+from homeostat.schemas.log import Output
 from homeostat.streams import failpoints
 from homeostat.streams.transport.errors import OffsetPoisoned, StageFailed
 from homeostat.streams.transport.meters import Meters
@@ -29,22 +30,21 @@ class Applier:
         self._pace = Pace.starting_at(batch_records)
         self._suspect = Suspect()
 
-    def slices(self, records: Sequence[Record]) -> Iterator[Sequence[Record]]:
+    def slices(self, records: RecordBlock) -> Iterator[RecordBlock]:
         """Cut a batch; the size follows how long the last slices took."""
-        at = 0
-        while at < len(records):
-            size = self._suspect.slice_size(records[at].offset, self._pace.size)
-            yield records[at : at + size]
-            at += size
+        while records:
+            size = self._suspect.slice_size(records.first_offset, self._pace.size)
+            yield records[:size]
+            records = records[size:]
 
-    def apply(self, stage: Stage, records: Sequence[Record]) -> list[Output]:
+    def apply(self, stage: Stage, records: RecordBlock) -> list[Output]:
         """Apply what the stage has not seen yet.
 
         Raises `BuildRefusesMost` as the stage does, `StageFailed` for anything else that it raises, and
         `OffsetPoisoned` when that happened three times at the same offset.
         """
-        if records[0].offset < stage.next_offset:
-            records = [record for record in records if record.offset >= stage.next_offset]
+        if records.first_offset < stage.next_offset:
+            records = records[records.first_from(stage.next_offset) :]
             if not records:
                 return []
         failpoints.hit("apply.before")
@@ -59,8 +59,8 @@ class Applier:
         failpoints.hit("apply.after")
         return outputs
 
-    def _explain(self, records: Sequence[Record], error: Exception) -> StageFailed | OffsetPoisoned:
-        first, last = records[0].offset, records[-1].offset
+    def _explain(self, records: RecordBlock, error: Exception) -> StageFailed | OffsetPoisoned:
+        first, last = records.first_offset, records.last_offset
         times = self._suspect.note(first, last)
         where = f"{self._where.topic}[{self._where.partition}]"
         log.error("stage raised", stage=self._where.stage, where=where, first=first, last=last, times=times)
@@ -71,8 +71,8 @@ class Applier:
             "Nothing is skipped: run a build that can read it"
         )
 
-    def _note(self, records: Sequence[Record], outputs: Sequence[Output], took_s: float) -> None:
-        self._suspect.passed(records[-1].offset)
+    def _note(self, records: RecordBlock, outputs: Sequence[Output], took_s: float) -> None:
+        self._suspect.passed(records.last_offset)
         self._pace.note(len(records), took_s)
         self._meters.apply_s.observe(took_s)
         self._meters.batch_records.observe(len(records))

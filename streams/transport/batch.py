@@ -1,12 +1,13 @@
 """Filling Kafka record batches, and the batch of input records that one Faust event carries."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaProducer
 from faust.types import TP
 
-from homeostat.schemas.log import Headers, Record
+from homeostat.detectors.record_block import RecordBlock
+from homeostat.schemas.log import Headers
 
 
 class Batch(NamedTuple):
@@ -22,7 +23,7 @@ class Batch(NamedTuple):
     start: int
     end: int
     stable_end: int
-    records: Sequence[Record]
+    records: RecordBlock
 
 
 class Row(NamedTuple):

@@ -8,7 +8,7 @@ drops the state, because it may be ahead of what is saved, and the partition is 
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -16,8 +16,8 @@ import structlog
 from aiokafka.errors import KafkaError, ProducerFenced
 from faust.types import TP
 
+from homeostat.detectors.record_block import RecordBlock
 from homeostat.schemas.errors import BuildRefusesMost, HomeostatError, StateCorrupt
-from homeostat.schemas.log import Record
 from homeostat.streams import failpoints
 from homeostat.streams.transport.applier import Applier
 from homeostat.streams.transport.batch import Batch
@@ -119,13 +119,13 @@ class PartitionRunner:
                     return
             await asyncio.sleep(0)
 
-    async def _apply(self, held: Held, batch: Batch, records: Sequence[Record]) -> None:
+    async def _apply(self, held: Held, batch: Batch, records: RecordBlock) -> None:
         if batch.start > held.position:
             await self._bridge(held, batch)
         outputs = self._applier.apply(held.stage, records)
         appended = held.keep(outputs, self._parts.is_compacted)
-        last = records[-1].offset
-        held.position = batch.end if last == batch.records[-1].offset else last + 1
+        last = records.last_offset
+        held.position = batch.end if last == batch.records.last_offset else last + 1
         if appended:
             held.under_way += await self._parts.outputs.send(appended, held.generation)
         if held.compacted:

@@ -7,6 +7,7 @@ from typing import Any
 from aiokafka.errors import ProducerFenced
 from faust.types import TP
 
+from homeostat.detectors.record_block import RecordBlock
 from homeostat.schemas.errors import HomeostatError
 from homeostat.schemas.log import LogRecord, Output, Record
 from homeostat.streams.transport.batch import Batch
@@ -171,7 +172,7 @@ class Bench:
 
     def batch(self, *values: int, start: int, end: int | None = None, epoch: int | None = None) -> Batch:
         """Records from `start` on, one offset after another, of the newest seek unless told otherwise."""
-        records = [LogRecord(start + n, 0, None, b"%d" % value) for n, value in enumerate(values)]
+        records = RecordBlock.of(LogRecord(start + n, 0, None, b"%d" % value) for n, value in enumerate(values))
         last = start + len(values)
         return Batch(TOPIC, epoch or len(self.source.placed), start, end or last, last, records)
 
