@@ -1,5 +1,6 @@
 """A rate of binary observations, or of sessions that are means of them."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -43,6 +44,17 @@ class BinaryMonitor(CellMonitor):
     def __post_init__(self) -> None:
         if not 0.0 <= self._low <= self.rate <= 1.0:
             raise ValueError(f"rates {self._low} and {self.rate} must be ordered and inside [0, 1]")
+
+    @classmethod
+    def fitted(cls, values: Floats, run_length: float, direction: Direction = Direction.BOTH) -> tuple[Self, ...]:
+        """Fit the rate of a sample (one value or more), and a standard error below and above it: plug-ins to be ranked.
+
+        >>> [round(model.rate, 3) for model in BinaryMonitor.fitted(np.array([0.0, 1.0] * 50), 1000.0)]
+        [0.452, 0.5, 0.553]
+        """
+        rate = (float(values.sum()) + 0.5) / (values.size + 1.0)
+        step = math.exp(math.sqrt((1.0 - rate) / (rate * values.size)))
+        return tuple(cls(min(rate * factor, 1.0), run_length, direction) for factor in (1.0 / step, 1.0, step))
 
     @property
     def _low(self) -> float:

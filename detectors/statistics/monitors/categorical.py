@@ -67,13 +67,13 @@ class CategoricalMonitor(CellMonitor):
             raise ValueError(f"{row.size} probabilities sum to {row.sum()}: need two or more above 0 that sum to 1")
 
     @classmethod
-    def fitted(cls, values: Floats, categories: int, run_length: float) -> Self:
+    def fitted(cls, values: Floats, categories: int, run_length: float) -> tuple[Self, ...]:
         """Fit a sample of indices below `categories − 1`, the last being unseen: a plug-in, to be ranked.
 
         Half an observation is added to each category, so that none is impossible.
         """
         counts = np.bincount(values.astype(np.int64), minlength=categories).astype(np.float64) + 0.5
-        return cls(tuple((counts / counts.sum()).tolist()), run_length)
+        return (cls(tuple((counts / counts.sum()).tolist()), run_length),)
 
     @property
     def limits(self) -> tuple[float, float, float]:

@@ -14,6 +14,7 @@ from homeostat.detectors.statistics.effects import effect_grid, find_alternative
 from homeostat.schemas.signal import Direction
 
 _MOST_FACTOR = 20.0
+_FEW = 5.0
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,17 @@ class CountMonitor(CellMonitor):
             raise ValueError(f"mean {self.mean} must be above 0 and dispersion {self.dispersion} at least 0")
 
     @classmethod
-    def fitted(cls, values: Floats, run_length: float, direction: Direction = Direction.BOTH) -> Self:
-        """Fit mean and dispersion to a sample by their moments: a plug-in, to be ranked by `ConformalMonitor`."""
+    def fitted(cls, values: Floats, run_length: float, direction: Direction = Direction.BOTH) -> tuple[Self, ...]:
+        """Fit mean and dispersion to a sample by moments, and a standard error below and above the mean: to be ranked.
+
+        The neighbours only while counts are few (mean below 5): ties are what makes ranks depend on the model.
+        """
         mean = max(float(values.mean()), 0.5 / values.size)
         extra = float(values.var()) - mean
-        return cls(mean, run_length, direction, max(extra, 0.0) / mean**2)
+        dispersion = max(extra, 0.0) / mean**2
+        step = math.exp(math.sqrt((1.0 / mean + dispersion) / values.size))
+        factors = (1.0 / step, 1.0, step) if mean < _FEW else (1.0,)
+        return tuple(cls(mean * factor, run_length, direction, dispersion) for factor in factors)
 
     @property
     def limits(self) -> tuple[float, float, float]:

@@ -51,13 +51,13 @@ class PositiveMonitor(CellMonitor):
         return cls(tuple(median * math.exp(sigma * float(z)) for z in SCORES), run_length, direction)
 
     @classmethod
-    def fitted(cls, values: Floats, run_length: float, direction: Direction = Direction.BOTH) -> Self:
-        """Fit the log-normal shape of a sample above 0 (two values or more): a plug-in, to be ranked by `conformal`.
+    def fitted(cls, values: Floats, run_length: float, direction: Direction = Direction.BOTH) -> tuple[Self, ...]:
+        """Fit the log-normal shape of a sample above 0 (two values or more): a plug-in, to be ranked.
 
         Median and interquartile range of the logarithms, so that single values do not matter.
         """
         low, median, high = np.quantile(np.log(values), (0.25, 0.5, 0.75)).tolist()
-        return cls.log_normal(math.exp(median), max((high - low) / 1.349, 1e-6), run_length, direction)
+        return (cls.log_normal(math.exp(median), max((high - low) / 1.349, 1e-6), run_length, direction),)
 
     @property
     def limits(self) -> tuple[float, float, float]:

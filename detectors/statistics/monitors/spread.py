@@ -7,6 +7,7 @@ from typing import Self
 
 import numpy as np
 
+from homeostat.detectors.fixed_point import Floats
 from homeostat.detectors.statistics.cells import CellMonitor, Cells, equal_weights
 from homeostat.detectors.statistics.effects import effect_grid
 from homeostat.detectors.statistics.normal_cells import SCORES, cut_at, scale_of, score_probabilities
@@ -44,6 +45,12 @@ class SpreadMonitor(CellMonitor):
     def normal(cls, mean: float, deviation: float, run_length: float, direction: Direction = Direction.BOTH) -> Self:
         """Declare a normal baseline."""
         return cls(tuple(mean + deviation * float(z) for z in SCORES), run_length, direction)
+
+    @classmethod
+    def fitted(cls, values: Floats, run_length: float, direction: Direction = Direction.BOTH) -> tuple[Self, ...]:
+        """Fit a normal shape by median and interquartile range (two values or more): a plug-in, to be ranked."""
+        low, median, high = np.quantile(values, (0.25, 0.5, 0.75)).tolist()
+        return (cls.normal(median, max((high - low) / 1.349, 1e-9), run_length, direction),)
 
     @property
     def limits(self) -> tuple[float, float, float]:
