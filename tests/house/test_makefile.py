@@ -6,7 +6,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 TARGETS = {
-    "setup", "demo", "test", "lint", "bench", "bench-guard", "faults", "lock", "wheel", "clean", "coverage", "help",
+    "setup", "demo", "test", "lint", "bench", "bench-guard", "bench-delay", "faults", "lock", "wheel", "clean",
+    "coverage", "help",
 }  # fmt: skip
 
 

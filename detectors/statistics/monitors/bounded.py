@@ -20,8 +20,8 @@ _ROOM = 2.0**-20
 class BoundedMonitor(Monitor):
     """Watch a mean of values in [0, 1]: is it still at most `mean` (up), at least `mean_low` (down), between both?
 
-    e_k = 1 + λ_k(x − m), 0 ≤ λ_k < 1/m (up); 1 − λ_k(m' − x)… mirrored with λ_k < 1/(1 − m') (down). Best for a shift
-    δ at standard deviation σ is about λ = δ/(σ² + δ²), so the six stakes are d/(σ(1 + d²)) for sizes d of .12 to 1.8
+    e_k = 1 + λ_k(x − m), 0 ≤ λ_k < 1/m (up); e_k = 1 − λ_k(x − m'), 0 ≤ λ_k < 1/(1 − m') (down). Best for a shift δ at
+    standard deviation σ is about λ = δ/(σ² + δ²), so the six stakes are d/(σ(1 + d²)) for sizes d of .12 to 1.8
     (`effects`), held to 31/32 of the cap. `spread` is the σ expected: it chooses stakes, the guarantee does not use it.
     Guarantee: mean run length at least `run_length` observations while E[x | past] ≤ `mean` (≥ `mean_low` for down),
     for any distribution on [0, 1] and any dependence. The price of so wide a null: no bet may pass the cap, so a signal

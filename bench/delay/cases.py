@@ -1,0 +1,268 @@
+"""The changes that are raced: what flows before and after, what the oracle knows, how each monitor is declared."""
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import optimize, stats
+
+from bench.delay import focus
+from bench.delay.chains import ROWS, SKIPPED, chain_score, draw_chain
+from bench.delay.oracle import Draw, Floats
+from homeostat.detectors.statistics.baseline_bound import lower_bound, upper_bound
+from homeostat.detectors.statistics.cells import CellMonitor
+from homeostat.detectors.statistics.monitor import Monitor
+from homeostat.detectors.statistics.monitors.binary import BinaryMonitor
+from homeostat.detectors.statistics.monitors.bounded import BoundedMonitor
+from homeostat.detectors.statistics.monitors.categorical import CategoricalMonitor
+from homeostat.detectors.statistics.monitors.count import CountMonitor
+from homeostat.detectors.statistics.monitors.embedding import EmbeddingMonitor
+from homeostat.detectors.statistics.monitors.positive import PositiveMonitor
+from homeostat.detectors.statistics.monitors.spread import SpreadMonitor
+from homeostat.detectors.statistics.monitors.transitions import TransitionMonitor
+from homeostat.schemas.signal import Direction
+
+Score = Callable[[Floats], Floats]
+RUN_LENGTH = 1e4
+_MOST_COUNT = 400
+UP, DOWN, BOTH = Direction.UP, Direction.DOWN, Direction.BOTH
+
+
+class Edge(NamedTuple):
+    """What lies at an edge of the null: the monitor that declares it, the oracle's score from it, a null with it."""
+
+    monitor: Monitor
+    score: Score
+    null: Draw
+
+
+class Case(NamedTuple):
+    """One change. `score`: the oracle's log-likelihood ratios; `known`: the monitor with the true baseline, by name.
+
+    `fit`: models from a sample, to be ranked; `bound`: the edge of the null from a reference, and `at_edge`: monitor,
+    oracle's score and null there;
+    `family`, `as_number`: for FOCuS and River's detectors; `parametric`: scores of an oracle that knows both whole
+    distributions, where `score` is held to the same null as the monitor.
+    """
+
+    kind: str
+    name: str
+    before: Draw
+    after: Draw
+    score: Score
+    known: dict[str, Monitor]
+    fit: Callable[[Floats], tuple[CellMonitor, ...]] | None = None
+    bound: Callable[[Floats], float] | None = None
+    at_edge: Callable[[float], Edge] | None = None
+    family: focus.Family | None = None
+    as_number: Score | None = None
+    parametric: Score | None = None
+
+
+def same(xs: Floats) -> Floats:
+    return xs
+
+
+def rates(before: float, after: float) -> Case:
+    side, sign = (UP, 1) if after > before else (DOWN, -1)
+
+    def from_edge(edge: float) -> Score:
+        hit, miss = math.log(after / edge), math.log((1.0 - after) / (1.0 - edge))
+        return lambda xs: np.where(xs > 0.5, hit, miss)
+
+    def at_edge(edge: float) -> Edge:
+        return Edge(
+            BinaryMonitor(edge, RUN_LENGTH, side), from_edge(edge), lambda rng, n: (rng.random(n) < edge).astype(float)
+        )
+
+    return Case(
+        "binary",
+        f"rate {before:g} → {after:g}",
+        lambda rng, n: (rng.random(n) < before).astype(float),
+        lambda rng, n: (rng.random(n) < after).astype(float),
+        from_edge(before),
+        {"one side": BinaryMonitor(before, RUN_LENGTH, side), "both sides": BinaryMonitor(before, RUN_LENGTH)},
+        lambda values: BinaryMonitor.fitted(values, RUN_LENGTH, side),
+        (lambda values: edge_of(values, sign)) if abs(after - before) > 0.1 else None,
+        at_edge,
+        focus.Family(focus.BERNOULLI, before, sign),
+        same,
+    )
+
+
+def edge_of(values: Floats, sign: int) -> float:
+    """The bound of a baseline's mean on the harmful side, at δ = .01."""
+    return float(upper_bound(values, 0.01) if sign > 0 else lower_bound(values, 0.01))
+
+
+def means(before: float, after: float, deviation: float) -> Case:
+    """A bounded mean: beta distributions of one standard deviation; ranked with the bets of positive values."""
+    laws = [stats.beta(*beta_of(mean, deviation)) for mean in (before, after)]
+    sample = laws[1].rvs(10_000, random_state=1)
+
+    def from_edge(edge: float) -> Score:
+        best = optimize.minimize_scalar(
+            lambda stake: -float(np.log1p(stake * (sample - edge)).mean()),
+            (0.0, 1.0),
+            (0.0, 0.999 / edge),
+            method="bounded",
+        )
+        return lambda xs: np.log1p(float(best.x) * (xs - edge))
+
+    def at_edge(edge: float) -> Edge:
+        law = stats.beta(*beta_of(edge, deviation))
+        monitor = BoundedMonitor(edge, RUN_LENGTH, UP, spread=deviation)
+        return Edge(monitor, from_edge(edge), lambda rng, n: law.rvs(n, random_state=rng))
+
+    return Case(
+        "bounded",
+        f"mean {before:g} → {after:g}, sd {deviation:g}",
+        lambda rng, n: laws[0].rvs(n, random_state=rng),
+        lambda rng, n: laws[1].rvs(n, random_state=rng),
+        from_edge(before),
+        {
+            "one side": BoundedMonitor(before, RUN_LENGTH, UP, spread=deviation),
+            "both sides": BoundedMonitor(before, RUN_LENGTH, spread=deviation),
+        },
+        lambda values: PositiveMonitor.fitted(values, RUN_LENGTH, UP),
+        lambda values: edge_of(values, 1),
+        at_edge,
+        focus.Family(focus.GAUSSIAN, 0.0, 1),
+        lambda xs: (xs - before) / deviation,
+        lambda xs: laws[1].logpdf(xs) - laws[0].logpdf(xs),
+    )
+
+
+def beta_of(mean: float, deviation: float) -> tuple[float, float]:
+    size = mean * (1.0 - mean) / deviation**2 - 1.0
+    return mean * size, (1.0 - mean) * size
+
+
+def medians(sigma: float, factor: float) -> Case:
+    shift = math.log(factor) / sigma
+    return Case(
+        "positive",
+        f"log-normal σ {sigma:g}, × {factor:g}",
+        lambda rng, n: 6.0 * np.exp(sigma * rng.standard_normal(n)),
+        lambda rng, n: 6.0 * factor * np.exp(sigma * rng.standard_normal(n)),
+        lambda xs: shift * np.log(xs / 6.0) / sigma - shift**2 / 2.0,
+        {
+            "one side": PositiveMonitor.log_normal(6.0, sigma, RUN_LENGTH, UP),
+            "both sides": PositiveMonitor.log_normal(6.0, sigma, RUN_LENGTH),
+        },
+        lambda values: PositiveMonitor.fitted(values, RUN_LENGTH, UP),
+        None,
+        None,
+        focus.Family(focus.GAUSSIAN, 0.0, 1),
+        lambda xs: np.log(xs / 6.0) / sigma,
+    )
+
+
+def counts(before: float, after: float, dispersion: float) -> Case:
+    values = np.arange(_MOST_COUNT + 1)
+    ratios = log_mass(values, after, dispersion) - log_mass(values, before, dispersion)
+    return Case(
+        "count",
+        f"mean {before:g} → {after:g}, φ {dispersion:g}",
+        lambda rng, n: draw_counts(rng, n, before, dispersion),
+        lambda rng, n: draw_counts(rng, n, after, dispersion),
+        lambda xs: ratios[np.minimum(xs, _MOST_COUNT).astype(int)],
+        {
+            "one side": CountMonitor(before, RUN_LENGTH, UP, dispersion),
+            "both sides": CountMonitor(before, RUN_LENGTH, BOTH, dispersion),
+        },
+        lambda values: CountMonitor.fitted(values, RUN_LENGTH, UP),
+        None,
+        None,
+        focus.Family(focus.POISSON, before, 1) if dispersion == 0.0 else None,
+        same,
+    )
+
+
+def log_mass(values: NDArray[np.int64], mean: float, dispersion: float) -> Floats:
+    if dispersion == 0.0:
+        return np.asarray(stats.poisson.logpmf(values, mean))
+    return np.asarray(stats.nbinom.logpmf(values, 1.0 / dispersion, 1.0 / (1.0 + dispersion * mean)))
+
+
+def draw_counts(rng: np.random.Generator, n: int, mean: float, dispersion: float) -> Floats:
+    if dispersion == 0.0:
+        return rng.poisson(mean, n).astype(float)
+    return rng.negative_binomial(1.0 / dispersion, 1.0 / (1.0 + dispersion * mean), n).astype(float)
+
+
+def mixes(name: str, before: tuple[float, ...], after: tuple[float, ...]) -> Case:
+    ratios = np.log(np.array(after) / np.array(before))
+    moved = int(np.argmax(np.array(after) - np.array(before)))
+    return Case(
+        "categorical",
+        name,
+        lambda rng, n: rng.choice(len(before), n, p=before).astype(float),
+        lambda rng, n: rng.choice(len(after), n, p=after).astype(float),
+        lambda xs: ratios[xs.astype(int)],
+        {"any category": CategoricalMonitor(before, RUN_LENGTH)},
+        lambda values: CategoricalMonitor.fitted(values, len(before), RUN_LENGTH),
+        as_number=lambda xs: (xs == moved).astype(float),
+    )
+
+
+def spreads(before: float, after: float) -> Case:
+    return Case(
+        "spread",
+        f"sd {before:g} → {after:g}",
+        lambda rng, n: 0.5 + before * rng.standard_normal(n),
+        lambda rng, n: 0.5 + after * rng.standard_normal(n),
+        lambda xs: math.log(before / after) + (xs - 0.5) ** 2 * (1.0 / before**2 - 1.0 / after**2) / 2.0,
+        {
+            "one side": SpreadMonitor.normal(0.5, before, RUN_LENGTH, UP),
+            "both sides": SpreadMonitor.normal(0.5, before, RUN_LENGTH),
+        },
+        lambda values: SpreadMonitor.fitted(values, RUN_LENGTH, UP),
+        as_number=lambda xs: np.abs(xs - 0.5),
+    )
+
+
+def embeddings(length: float, axes: int) -> Case:
+    """A shift of a whitened sketch in a direction that the monitor does not know."""
+    shift = np.full(axes, length / math.sqrt(axes))
+    return Case(
+        "embedding",
+        f"{axes} axes, shift {length:g} sd",
+        lambda rng, n: rng.standard_normal((n, axes)),
+        lambda rng, n: rng.standard_normal((n, axes)) + shift,
+        lambda xs: xs @ shift - length**2 / 2.0,
+        {"any direction": EmbeddingMonitor(np.zeros(axes), np.eye(axes), RUN_LENGTH)},
+    )
+
+
+def transitions() -> Case:
+    return Case(
+        "transitions",
+        f"a step skipped {SKIPPED[0]:g} → {SKIPPED[1]:g}",
+        lambda rng, n: draw_chain(rng, n, SKIPPED[0]),
+        lambda rng, n: draw_chain(rng, n, SKIPPED[1]),
+        chain_score,
+        {"any step": TransitionMonitor(ROWS, RUN_LENGTH)},
+    )
+
+
+def all_cases() -> list[Case]:
+    return [
+        rates(0.1, 0.15),
+        rates(0.1, 0.25),
+        rates(0.02, 0.06),
+        rates(0.9, 0.75),
+        means(0.3, 0.4, 0.15),
+        means(0.15, 0.25, 0.05),
+        medians(0.35, 1.2),
+        medians(1.0, 1.5),
+        counts(2.0, 3.0, 0.0),
+        counts(5.0, 7.5, 0.3),
+        mixes("one of five, .1 → .25", (0.4, 0.3, 0.19, 0.1, 0.01), (0.333, 0.25, 0.158, 0.25, 0.009)),
+        mixes("unseen, .01 → .06", (0.4, 0.3, 0.19, 0.1, 0.01), (0.38, 0.285, 0.18, 0.095, 0.06)),
+        spreads(0.1, 0.15),
+        embeddings(1.0, 16),
+        transitions(),
+    ]

@@ -1,0 +1,149 @@
+"""What single declarations promise beside the common contract: refusals, fits, neighbours, strata, sketches."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from homeostat.detectors.statistics import cells, count_cells, effects, normal_cells
+from homeostat.detectors.statistics.monitor import Monitor, seal
+from homeostat.detectors.statistics.monitors.binary import BinaryMonitor
+from homeostat.detectors.statistics.monitors.bounded import BoundedMonitor
+from homeostat.detectors.statistics.monitors.categorical import CategoricalMonitor
+from homeostat.detectors.statistics.monitors.conformal import ConformalMonitor
+from homeostat.detectors.statistics.monitors.count import CountMonitor
+from homeostat.detectors.statistics.monitors.embedding import EmbeddingMonitor, project
+from homeostat.detectors.statistics.monitors.positive import PositiveMonitor
+from homeostat.detectors.statistics.monitors.spread import SpreadMonitor
+from homeostat.detectors.statistics.monitors.transitions import TransitionMonitor
+from homeostat.schemas.signal import Direction
+
+RATE = (BinaryMonitor(0.3, 100.0),)
+IMPOSSIBLE: dict[str, Callable[[], object]] = {
+    "rate above 1": lambda: BinaryMonitor(1.1, 100.0),
+    "rates out of order": lambda: BinaryMonitor(0.1, 100.0, rate_low=0.2),
+    "mean below 0": lambda: BoundedMonitor(-0.1, 100.0),
+    "no spread": lambda: BoundedMonitor(0.1, 100.0, spread=0.0),
+    "run length": lambda: BinaryMonitor(0.1, 1.0).sealed,
+    "run length is nan": lambda: BinaryMonitor(0.1, math.nan).sealed,
+    "weights": lambda: seal(0, np.ones((1, 2)), 100.0, weights=np.array([0.5, 0.6])),
+    "too few quantiles": lambda: PositiveMonitor((1.0, 2.0), 100.0),
+    "quantiles that fall": lambda: SpreadMonitor(tuple(-float(z) for z in normal_cells.SCORES), 100.0),
+    "count of mean 0": lambda: CountMonitor(0.0, 100.0),
+    "one category": lambda: CategoricalMonitor((1.0,), 100.0),
+    "an impossible category": lambda: CategoricalMonitor((1.0, 0.0), 100.0),
+    "a row too short": lambda: TransitionMonitor(((0.5, 0.5), (1.0,), (0.5, 0.5)), 100.0),
+    "a row that sums to less": lambda: TransitionMonitor(((0.5, 0.4),) * 3, 100.0),
+    "no model": lambda: ConformalMonitor(()),
+    "run lengths differ": lambda: ConformalMonitor((*RATE, BinaryMonitor(0.3, 200.0))),
+    "nine strata": lambda: ConformalMonitor(RATE, ((),) * 9),
+    "a reference outside": lambda: ConformalMonitor(RATE, ((2.0,),)),
+    "axes of another width": lambda: EmbeddingMonitor(np.zeros(3), np.eye(2), 100.0),
+    "1,025 dimensions": lambda: EmbeddingMonitor(np.zeros(1025), np.zeros((1, 1025)), 100.0),
+    "a bound below 0": lambda: EmbeddingMonitor(np.zeros(2), np.eye(2), 100.0, bound=-0.1),
+    "too few references": lambda: EmbeddingMonitor.frozen(np.eye(20), 100.0),
+}
+
+
+@pytest.mark.parametrize("make", IMPOSSIBLE.values(), ids=IMPOSSIBLE)
+def test_what_cannot_be_declared_is_refused(make: Callable[[], object]) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        make()
+
+
+@pytest.mark.parametrize(("rate", "direction"), [(1.0, Direction.UP), (0.0, Direction.DOWN)])
+def test_a_null_that_covers_everything_is_not_bet_against(rate: float, direction: Direction) -> None:
+    for monitor in (BinaryMonitor(rate, 1000.0, direction), BoundedMonitor(rate, 1000.0, direction)):
+        run = monitor.run(monitor.start(), [0.0, 0.5, 1.0] * 20)[1]
+        np.testing.assert_allclose(run.evidence, 10.0 + np.arange(1, 61), rtol=1e-12)
+
+
+@pytest.mark.parametrize("rate", [0.001, 0.1, 0.5, 0.97])
+@pytest.mark.parametrize("up", [True, False])
+def test_alternatives_have_the_size_asked_for(rate: float, up: bool) -> None:
+    found = effects.rate_alternatives(rate, effects.effect_grid(), up=up)
+    assert np.all(np.diff(found) > 0.0) if up else np.all(np.diff(found) < 0.0)
+    null = np.array([1.0 - rate, rate])
+    sizes = [math.sqrt(2.0 * effects.divergence(np.array([1.0 - p, p]), null)) for p in found]
+    np.testing.assert_allclose(sizes[:-1], effects.effect_grid()[: len(sizes) - 1], rtol=1e-6)
+    assert 0.0 < found.min() <= found.max() < 1.0
+
+
+@pytest.mark.parametrize(("mean", "dispersion"), [(0.2, 0.0), (4.0, 0.5), (900.0, 0.1), (1e5, 0.0)])
+def test_count_cells_are_the_negative_binomial(mean: float, dispersion: float) -> None:
+    size = 1.0 / dispersion if dispersion else 0.0
+    law = stats.nbinom(size, 1.0 / (1.0 + dispersion * mean)) if dispersion else stats.poisson(mean)
+    edges = count_cells.cell_edges(mean, dispersion, count_cells.most_count(mean, dispersion))
+    expected = np.diff(np.concatenate(([0.0], law.cdf(edges - 0.5), [1.0])))
+    np.testing.assert_allclose(count_cells.cell_probabilities(mean, dispersion, edges), expected, atol=1e-9)
+    assert edges.size <= 64
+
+
+@pytest.mark.parametrize(
+    "monitor",
+    [CountMonitor(3.0, 100.0, Direction.UP, 0.4), PositiveMonitor.log_normal(6.0, 0.5, 100.0, Direction.UP)],
+    ids=["count", "positive"],
+)
+def test_ratios_rise_with_the_cell_so_that_smaller_values_are_covered(monitor: cells.CellMonitor) -> None:
+    assert np.all(np.diff(monitor.cells().table, axis=0) >= -1e-12)
+
+
+def test_the_last_category_stands_for_all_that_were_not_declared() -> None:
+    monitor = CategoricalMonitor((0.6, 0.39, 0.01), 1000.0)
+    assert [monitor.index_of(c) for c in (0, 1, 2, 17, -1, None)] == [0, 1, 2, 2, 2, 2]
+    (fitted,) = CategoricalMonitor.fitted(np.array([0.0, 1.0, 0.0]), 4, 1000.0)
+    assert fitted.probabilities == pytest.approx((0.5, 0.3, 0.1, 0.1))
+
+
+def test_a_huge_value_is_one_value_beyond_the_last_quantile() -> None:
+    monitor = PositiveMonitor.log_normal(6.0, 0.35, 1000.0, Direction.UP)
+    once = [monitor.run(monitor.start(), [x])[1].evidence[0] for x in (30.0, 1e300)]
+    assert once[0] == once[1] < monitor.sealed.threshold
+
+
+def test_ranks_are_taken_within_strata() -> None:
+    """Night values are half of day values; the mix of day and night changes and nothing else: no alarm."""
+    rng = np.random.default_rng(4)
+    models = PositiveMonitor.fitted(np.exp(rng.normal(0.0, 0.3, 100)), 1000.0)
+    night, day = np.exp(rng.normal(-0.7, 0.3, 200)), np.exp(rng.normal(0.0, 0.3, 200))
+    stratified = ConformalMonitor(models, (tuple(day), tuple(night)))
+    pooled = ConformalMonitor(models, ((*day, *night),))
+    xs = np.exp(rng.normal(-0.7, 0.3, 120))
+    assert not stratified.run(stratified.start(), np.column_stack([xs, np.ones(120)]))[1].alarms.size
+    assert pooled.run(pooled.start(), xs)[1].alarms.size
+    with pytest.raises(ValueError, match="no value"):
+        stratified.update(stratified.start(), (1.0, 2.0))
+
+
+def test_a_wrong_model_costs_no_guarantee() -> None:
+    """A rate of .5 ranked with a model of .05: alarms stay rare."""
+    rng = np.random.default_rng(6)
+    early = 0
+    for key in range(60):
+        reference = tuple((rng.random(50) < 0.5).astype(float))
+        monitor = ConformalMonitor((BinaryMonitor(0.05, 500.0),), (reference,), key)
+        early += bool(monitor.run(monitor.start(), (rng.random(100) < 0.5).astype(float))[1].alarms.size)
+    assert stats.binomtest(early, 60, 105.0 / 505.0, alternative="greater").pvalue > 0.001
+
+
+def test_a_frozen_sketch_keeps_still_and_sees_a_shift() -> None:
+    rng = np.random.default_rng(8)
+    mixing = rng.normal(0.0, 1.0, (24, 48))
+    reference = rng.normal(0.0, 1.0, (600, 24)) @ mixing
+    monitor: Monitor = EmbeddingMonitor.frozen(reference, 1000.0, axes=8)
+    xs = rng.normal(0.0, 1.0, (300, 24)) @ mixing
+    assert not monitor.run(monitor.start(), xs)[1].alarms.size
+    direction = EmbeddingMonitor.frozen(reference, 1000.0, axes=8).axes[0]
+    shift = 2.0 * direction / (direction @ direction)
+    run = monitor.run(monitor.start(), np.concatenate([xs[:100], xs[100:200] + shift]))[1]
+    assert 100 <= run.alarms[0] < 140
+
+
+def test_folding_keeps_inner_products() -> None:
+    rng = np.random.default_rng(9)
+    a, b = rng.normal(0.0, 1.0, (2, 4096))
+    folded = project(a) @ project(b), project(a) @ project(a)
+    assert folded[0] == pytest.approx(float(a @ b), abs=4 * 4096 / 32)
+    assert folded[1] == pytest.approx(float(a @ a), rel=0.15)
