@@ -18,6 +18,7 @@ from rich.table import Table
 from bench.delay.cases import RUN_LENGTH, all_cases
 from bench.delay.picture import draw_lines
 from bench.delay.race import SIZES, Line, Race
+from homeostat.detectors.statistics import monitor
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,7 +28,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=20264, help="of the simulated streams")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures there")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="also draw them: .png or .svg")
+    parser.add_argument("--head-start", type=float, metavar="RATIO", help="r/A of our monitors, to see what it buys")
     options = parser.parse_args(arguments)
+    if options.head_start is not None:
+        monitor.HEAD_START_RATIO = options.head_start
     size, began = SIZES["full" if options.full else "small"], time.perf_counter()
     lines: list[Line] = []
     for number, case in enumerate(all_cases()):
