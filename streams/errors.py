@@ -2,10 +2,11 @@
 
 HomeostatError
  ├── SettingsInvalid      settings that cannot be used
+ ├── ArchiveUnavailable   an archive's folder or object store does not take or give files now (a RetryableError)
  └── CommandUnavailable   a command whose module, or something that it needs, is not installed
 """
 
-from homeostat.schemas.errors import HomeostatError
+from homeostat.schemas.errors import HomeostatError, RetryableError
 
 
 class SettingsInvalid(HomeostatError):
@@ -14,3 +15,7 @@ class SettingsInvalid(HomeostatError):
 
 class CommandUnavailable(HomeostatError):
     """A command whose module, or something that the module needs, is not installed."""
+
+
+class ArchiveUnavailable(RetryableError):
+    """The folder or object store of an archive cannot be read or written now."""

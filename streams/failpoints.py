@@ -30,6 +30,19 @@ ALL_FAILPOINTS: Final = (
 GATEWAY_FAILPOINTS: Final = ("gateway.before_apply", "gateway.applied_before_ack", "gateway.acks_sent_before_forget")
 """Every point of a gateway, in the order in which a desired state passes them."""
 
+ARCHIVE_FAILPOINTS: Final = (
+    "archive.before_position",
+    "archive.before_write",
+    "archive.half_written",
+    "archive.before_rename",
+    "archive.after_rename",
+    "archive.merged_before_delete",
+    "archive.deleted_some",
+)
+"""Every point of the archiver, in the order in which a file's life passes them; the last two are of `compact`."""
+
+_KNOWN: Final = (*ALL_FAILPOINTS, *GATEWAY_FAILPOINTS, *ARCHIVE_FAILPOINTS)
+
 EXIT_STATUS: Final = 86
 """What the process ends with when a point's action is `exit`."""
 
@@ -61,7 +74,7 @@ class _Armed:
 _armed: _Armed | None = None
 
 
-def arm(text: str, known: tuple[str, ...] = (*ALL_FAILPOINTS, *GATEWAY_FAILPOINTS)) -> None:
+def arm(text: str, known: tuple[str, ...] = _KNOWN) -> None:
     """Arm one point from `name:action[:count]`; it acts at the count-th pass (1 by default), once. Empty: disarm.
 
     Raises `FailpointUnknown` when the name is not in `known`, or the action or the count is not one.

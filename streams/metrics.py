@@ -124,3 +124,16 @@ GATEWAY_BROKER_ERRORS = _counter("homeostat_gateway_broker_errors_total", "Error
 # Control: `topic` is one of the stages' five inputs.
 CONTROL_RECORDS = _counter("homeostat_control_records_total", "Control records written.", "topic")
 CONTROL_REFUSED = _counter("homeostat_control_refused_total", "Documents that could not be relayed.", "reason")
+
+# Archive: `topic` is one of those archived, `partition` at most the platform's declared number.
+ARCHIVE_RECORDS = _counter("homeostat_archive_records_total", "Records in files that were written.", "topic")
+ARCHIVE_FILES = _counter("homeostat_archive_files_total", "Files that were written.", "topic")
+ARCHIVE_BYTES = _counter("homeostat_archive_written_bytes_total", "Bytes of files that were written.", "topic")
+ARCHIVE_BUFFER = _gauge("homeostat_archive_buffer_bytes", "Records that no file holds yet, as columns in memory.")
+ARCHIVE_LAG = _gauge(
+    "homeostat_archive_lag_records", "Offsets between the archive's end and the partition's.", "topic", "partition"
+)
+ARCHIVE_LOST = _counter(
+    "homeostat_archive_lost_offsets_total", "Offsets that the broker dropped before they were archived.", "topic"
+)
+ARCHIVE_ERRORS = _counter("homeostat_archive_errors_total", "Times that a file or the broker had to be tried again.")

@@ -15,6 +15,7 @@ from homeostat.infra.topics.expected import Platform
 from homeostat.schemas.errors import HomeostatError, TopicsUnfit
 from homeostat.schemas.topics import ROLE_STAGES, TRACES
 from homeostat.streams import failpoints
+from homeostat.streams.errors import SettingsInvalid
 from homeostat.streams.garbage import settle_garbage
 from homeostat.streams.kafka_config import client_config
 from homeostat.streams.logging_setup import configure_logging
@@ -22,7 +23,7 @@ from homeostat.streams.settings import Settings
 
 log = structlog.get_logger(__name__)
 
-ROLES = (*ROLE_STAGES, "control")
+ROLES = (*ROLE_STAGES, "control", "record")
 _STOP_S = 15.0
 
 
@@ -36,6 +37,9 @@ def run_role(role: str, settings: Settings) -> None:
     failpoints.arm(settings.failpoint)
     if role == "control":
         _run_control(settings)
+        return
+    if role == "record":
+        _run_record(settings)
         return
     from homeostat.streams.app import build_stages
     from homeostat.streams.transport import run_worker
@@ -70,7 +74,8 @@ def run_all(settings: Settings, config_path: Path | None = None) -> None:
     common = ["--log-level", settings.log_level, *([] if config_path is None else ["--config", str(config_path)])]
     options = ["--bootstrap", settings.kafka.bootstrap_servers, "--metrics-port", "0"]
     command = [sys.executable, "-m", "homeostat", *common, "worker", *options, "--role"]
-    children = {role: subprocess.Popen([*command, role]) for role in ROLES}
+    roles = [role for role in ROLES if role != "record" or settings.archive.location is not None]
+    children = {role: subprocess.Popen([*command, role]) for role in roles}
     while not asked.wait(0.2) and all(child.poll() is None for child in children.values()):
         continue
     ended = {role: child.poll() for role, child in children.items() if child.poll() is not None}
@@ -106,6 +111,35 @@ def _run_control(settings: Settings) -> None:
     with HealthServer(http.metrics_host, http.metrics_port, live=heartbeat.probe, ready=ready) as health:
         log.info("control starts", health=health.address)
         process.run()
+
+
+def _run_record(settings: Settings) -> None:
+    from homeostat.streams.archive.position import check_log
+    from homeostat.streams.archive.process import RecordProcess, stop_on_signals
+    from homeostat.streams.archive.store import ArchiveStore
+    from homeostat.streams.archive.topic_log import describe_topic
+    from homeostat.streams.health import HealthServer, Heartbeat, Probe
+
+    store = ArchiveStore(require_location(settings))
+    heads = {topic: describe_topic(settings.kafka, topic) for topic in settings.archive.topics}
+    for head in heads.values():
+        check_log(store, head)
+    heartbeat, http = Heartbeat(), settings.http
+    process = RecordProcess(settings.kafka, store, heads, settings.archive, beat=heartbeat.beat)
+    stop_on_signals(process)
+    ready = lambda: Probe(process.is_writing, {"archive": store.location})  # noqa: E731 a probe is a callable
+    with HealthServer(http.metrics_host, http.metrics_port, live=heartbeat.probe, ready=ready) as health:
+        log.info("record starts", archive=store.location, topics=list(heads), health=health.address)
+        process.run()
+
+
+def require_location(settings: Settings) -> str:
+    """The archive's location. Raises `SettingsInvalid` where none is set."""
+    if settings.archive.location is None:
+        raise SettingsInvalid(
+            "role record writes an archive: set archive.location, a folder or a file://, s3://, gs:// URI"
+        )
+    return settings.archive.location
 
 
 def count_partitions(settings: Settings) -> int:

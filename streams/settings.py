@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from homeostat.schemas.topics import TOPICS, TRACES, Cleanup
 from homeostat.streams.errors import SettingsInvalid
 
 CONFIG_FILE = Path("homeostat.toml")
@@ -70,6 +71,25 @@ class HttpSettings(Section):
     gateway_port: Annotated[int, Field(ge=0, le=65535)] = 8085
 
 
+class ArchiveSettings(Section):
+    """Where the role `record` writes the archive, and how large its files get; none of it shows in what is read."""
+
+    location: str | None = Field(default=None, description="A folder, or file://, s3://, gs://.")
+    topics: Annotated[tuple[str, ...], Field(min_length=1)] = (TRACES,)
+    file_bytes: Annotated[int, Field(ge=4_096)] = 67_108_864
+    """Of records, uncompressed. A reader holds one file of each partition that it reads at the same time."""
+    buffer_bytes: Annotated[int, Field(ge=4_096)] = 268_435_456
+    flush_interval_s: PositiveSeconds = 900.0
+
+    @field_validator("topics", mode="after")
+    @classmethod
+    def _appended(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        kept = [name for name, spec in TOPICS.items() if spec.cleanup is Cleanup.DELETE]
+        if wrong := sorted(set(value) - set(kept)):
+            raise ValueError(f"{', '.join(wrong)}: not among the topics that can be archived: {', '.join(kept)}")
+        return value
+
+
 class Settings(BaseSettings):
     """Everything a Homeostat process is told from outside; built once, in the composition root."""
 
@@ -81,6 +101,7 @@ class Settings(BaseSettings):
     keys: KeySettings = KeySettings()
     worker: WorkerSettings = WorkerSettings()
     http: HttpSettings = HttpSettings()
+    archive: ArchiveSettings = ArchiveSettings()
     metric_tenants: frozenset[str] = frozenset()
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "json", "console"] = "auto"

@@ -1,7 +1,6 @@
 """A dump of `traces.v1` through the topology: its own records, times and control records, as they were."""
 
-import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from homeostat.detectors.control_types import CONTROL_KINDS
 from homeostat.schemas.control import CONTROL_HEADER, ControlType, Tick
@@ -39,8 +38,8 @@ class DumpFeeder:
         self.to_ms = 0
 
     def feed(self, rows: Iterable[DumpRow]) -> None:
-        """Feed all records; they are kept in memory, to bring the partitions into one order of time."""
-        for partition, record in merge_partitions(rows):
+        """Feed all records, which are in one order of time."""
+        for partition, record in rows:
             self._topology.append(TRACES, partition, record)
             self.fed += 1
             self.from_ms = self.from_ms or record.timestamp
@@ -62,17 +61,6 @@ class DumpFeeder:
             at_ms = _read_tick(record)
             if at_ms > self._topology.now_ms:
                 self._topology.tick(at_ms)
-
-
-def merge_partitions(rows: Iterable[DumpRow]) -> Iterator[DumpRow]:
-    """Bring partitions into one order of time without changing the order within any."""
-    partitions: dict[int, list[tuple[int, int, int, LogRecord]]] = {}
-    latest: dict[int, int] = {}
-    for partition, record in rows:
-        time_ms = latest[partition] = max(latest.get(partition, 0), record.timestamp)
-        partitions.setdefault(partition, []).append((time_ms, partition, record.offset, record))
-    for _, partition, _, record in heapq.merge(*partitions.values(), key=lambda entry: entry[:3]):
-        yield DumpRow(partition, record)
 
 
 def _read_kind(record: LogRecord) -> ControlType | None:

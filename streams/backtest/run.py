@@ -1,4 +1,4 @@
-"""The two backtests of a file: everything from traces on, or one stage over the dump of its own input."""
+"""The two backtests of a log: everything from traces on, or one stage over its own input."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,14 +7,15 @@ from typing import Any
 from homeostat.detectors.backtest import LogStore, replay_stage
 from homeostat.detectors.trust import TrustStore
 from homeostat.schemas.errors import DocumentInvalid
-from homeostat.schemas.log import LogRecord, Output
+from homeostat.schemas.log import Output
 from homeostat.schemas.topics import STAGE_INPUTS, SUMMARIES, TOPICS, TRACES
 from homeostat.streams.app import stage_factories
 from homeostat.streams.backtest.assumed_starts import ASSUMPTION
-from homeostat.streams.backtest.dump_file import Advance, DumpHead, DumpRow, read_dump, write_dump
+from homeostat.streams.backtest.dump_file import Advance, DumpHead, DumpRow, write_dump
 from homeostat.streams.backtest.feed_dump import DumpFeeder
 from homeostat.streams.backtest.feed_traces import TraceFeeder
 from homeostat.streams.backtest.findings import collect_findings
+from homeostat.streams.backtest.log_source import Counted, LogSource, merge_partitions
 from homeostat.streams.backtest.platform import REPORTED, Documents, Platform, build_platform
 from homeostat.streams.backtest.trace_rows import read_traces
 
@@ -41,53 +42,40 @@ def run_traces(
     return _conclude(platform, count, feeder, out, {"file": str(path), **read, "assumptions": assumptions})
 
 
-def run_dump(
-    path: Path,
-    head: DumpHead,
-    trust: TrustStore,
-    masters: Mapping[str, bytes],
-    out: Path | None,
-    advance: Advance,
-) -> dict[str, Any]:
-    """Run a dump of `traces.v1` through all stages, with its own control records."""
+def run_log(source: LogSource, trust: TrustStore, masters: Mapping[str, bytes], out: Path | None) -> dict[str, Any]:
+    """Run a log of `traces.v1` through all stages, with its own control records."""
+    head = source.head
     inputs = [topic for topic in STAGE_INPUTS.values() if topic != TRACES]
     platform = build_platform(head.partitions, (), trust, masters, inputs, _retained(out))
     feeder = DumpFeeder(platform)
-    feeder.feed(read_dump(path, advance))
-    assumptions = [AS_RECORDED, NO_TARGETS]
+    feeder.feed(merge_partitions(source.partitions()))
+    assumptions = [AS_RECORDED, NO_TARGETS, *source.notes]
     return _conclude(
-        platform, head.partitions, feeder, out, {"file": str(path), "records": feeder.fed, "assumptions": assumptions}
+        platform, head.partitions, feeder, out, {"file": source.name, "records": feeder.fed, "assumptions": assumptions}
     )
 
 
-def run_stage(
-    path: Path,
-    head: DumpHead,
-    trust: TrustStore,
-    masters: Mapping[str, bytes],
-    out: Path | None,
-    advance: Advance,
-) -> dict[str, Any]:
-    """Run one stage over the dump of its own input, partition by partition; outputs are shown before signing."""
+def run_stage(source: LogSource, trust: TrustStore, masters: Mapping[str, bytes], out: Path | None) -> dict[str, Any]:
+    """Run one stage over the log of its own input, partition by partition; outputs are shown before signing."""
+    head = source.head
     stage = stage_of(head)
-    partitions: dict[int, list[LogRecord]] = {}
-    for partition, record in read_dump(path, advance):
-        partitions.setdefault(partition, []).append(record)
     factory = stage_factories(trust, dict(masters))[stage]
     outputs: list[Output] = []
     rows = []
-    for partition, records in sorted(partitions.items()):
-        replayed = replay_stage(factory(partition, head.partitions), records)
+    for partition, records in source.partitions():
+        counted = Counted(records)
+        replayed = replay_stage(factory(partition, head.partitions), counted)
         outputs += replayed.outputs
         state_bytes = sum(len(key) + len(value) for key, value in replayed.state.items())
-        rows.append({"partition": partition, "records": len(records), "next_offset": replayed.next_offset})
+        rows.append({"partition": partition, "records": counted.count, "next_offset": replayed.next_offset})
         rows[-1] |= {"state_records": len(replayed.state), "state_bytes": state_bytes}
     logs = LogStore(head.partitions)
     for output in outputs:
         logs.send(output)
     if out is not None:
         write_logs(logs, out)
-    return {"file": str(path), "stage": stage, "partitions": rows, "topics": logs.counts()}
+    found = {"stage": stage, "partitions": rows, "topics": logs.counts(), "assumptions": list(source.notes)}
+    return {"file": source.name, **found}
 
 
 def stage_of(head: DumpHead) -> str:

@@ -1,4 +1,4 @@
-"""`homeostat worker`: the stages of a role, or the control relay, as a process."""
+"""`homeostat worker`: the stages of a role, the control relay or the archiver, as a process."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -14,12 +14,15 @@ class Role(StrEnum):
     OBSERVE = "observe"
     RELEASE = "release"
     CONTROL = "control"
+    RECORD = "record"
     ALL = "all"
 
 
 def worker(
     ctx: typer.Context,
-    role: Annotated[Role, typer.Option(help="observe: leaf, parents. release: guard, triage, sequencer.")],
+    role: Annotated[
+        Role, typer.Option(help="observe: leaf, parents. release: guard, triage, sequencer. record: archive.")
+    ],
     bootstrap: Annotated[str | None, typer.Option(help="host:port of the brokers.")] = None,
     metrics_port: Annotated[int | None, typer.Option(min=0, max=65535, help="0 takes a free one.")] = None,
 ) -> None:
@@ -27,6 +30,7 @@ def worker(
 
     observe needs keys.trust_folder and keys.mac_masters_folder; release and control also keys.private_key_path (the
     folder of the private keys, or for control its own file). /live, /ready and /metrics are on the metrics port.
+    record needs archive.location, and nothing else; --role all starts it where that is set.
     State is saved every worker.checkpoint_interval_s; a worker that dies is exact again when it is back.
     """
     settings = settings_of(ctx, kafka={"bootstrap_servers": bootstrap}, http={"metrics_port": metrics_port})

@@ -17,6 +17,7 @@ from homeostat.streams.app import stage_factories
 from homeostat.streams.backtest import run
 from homeostat.streams.backtest.dump_file import DumpHead, DumpRow, read_dump, read_head, write_dump
 from homeostat.streams.backtest.feed_traces import TraceFeeder
+from homeostat.streams.backtest.log_source import DumpSource
 from homeostat.streams.backtest.platform import Documents, Platform, build_platform
 from homeostat.streams.backtest.trace_rows import read_traces
 from homeostat.streams.cli.main import run_with
@@ -98,7 +99,7 @@ def test_a_dump_of_its_traces_comes_to_the_same_verdicts(folder: Path, kept: Pla
     path = dump_of(kept, folder, TRACES, "parquet")
     head = read_head(path)
     assert head == DumpHead(TRACES, PARTITIONS)
-    dumped = run.run_dump(path, head, kept.keys.trust(), kept.keys.masters, None, lambda _: None)
+    dumped = run.run_log(DumpSource(path, head), kept.keys.trust(), kept.keys.masters, None)
     shown = ("rollout", "verdict", "phase", "deciding")
     assert [[d[key] for key in shown] for d in dumped["decisions"]] == [
         [d[key] for key in shown] for d in found["decisions"]
@@ -113,9 +114,8 @@ def test_every_stage_over_its_dump_is_the_stage_that_ran(folder: Path, kept: Pla
         records = [row.record for row in read_dump(path) if row.partition == partition]
         replayed = replay_stage(factories[name](partition, PARTITIONS), records, batch_records=97)
         assert replayed.state == stage.state_records(), name
-        shown = run.run_stage(
-            path, DumpHead(STAGE_INPUTS[name], PARTITIONS), kept.keys.trust(), kept.keys.masters, None, lambda _: None
-        )
+        source = DumpSource(path, DumpHead(STAGE_INPUTS[name], PARTITIONS))
+        shown = run.run_stage(source, kept.keys.trust(), kept.keys.masters, None)
         assert shown["partitions"][partition]["next_offset"] == stage.next_offset
 
 
