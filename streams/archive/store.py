@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from homeostat.streams.archive.layout import ArchiveFile
 from homeostat.streams.errors import ArchiveUnavailable, SettingsInvalid
 
 _TEMPORARY = ".tmp"
+_LISTINGS = 9
+"""How often a listing is tried again in which a folder appeared, or a file went, between two looks at it."""
 
 
 class ArchiveStore:
@@ -107,6 +110,9 @@ class ArchiveStore:
     def _list(self, folder: str) -> list[Any]:
         selector = pafs.FileSelector(self._path(folder), allow_not_found=True)
         try:
+            for _ in range(_LISTINGS):
+                with suppress(FileNotFoundError):
+                    return list(self._files.get_file_info(selector))
             return list(self._files.get_file_info(selector))
         except OSError as error:
             raise ArchiveUnavailable(f"{self.location} cannot be listed ({error}): is it there, may we read?") from None
