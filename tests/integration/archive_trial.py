@@ -47,7 +47,7 @@ class ArchiveTrial:
         self._sent += count
         assert self._producer.flush(LIMIT_S) == 0
 
-    def start_worker(self, failpoint: str = "", **settings: object) -> subprocess.Popen[bytes]:
+    def start_worker(self, failpoint: str = "", /, **settings: object) -> subprocess.Popen[bytes]:
         """Start `homeostat worker --role record`, which writes a file for every few records.
 
         It keeps its seat in the group: one that is killed and started again does not wait for its own session to end.
