@@ -1,8 +1,8 @@
 """Topics in memory: partitions by murmur2, offsets by row, as Kafka would number them."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
-from homeostat.schemas.log import LogRecord, Output
+from homeostat.schemas.log import LogRecord, Output, Record
 from homeostat.schemas.partition import partition_of
 from homeostat.schemas.topics import TOPICS, Spread
 
@@ -30,6 +30,13 @@ class PartitionLog:
             raise ValueError(f"offset {record.offset} < {self._next}: a log only grows")
         self._records.append(record)
         self._next = record.offset + 1
+
+    def pass_by(self, records: Sequence[Record]) -> None:
+        """Count records that are handed to their one reader and not kept. Raises ValueError as `append` does."""
+        if self._records or records[0].offset < self._next:
+            raise ValueError(f"offset {records[0].offset} < {self._next}, or others are kept: a log only grows")
+        self._first += len(records)
+        self._next = records[-1].offset + 1
 
     def read(self, position: int) -> list[LogRecord]:
         """What is kept beyond the first `position` records."""

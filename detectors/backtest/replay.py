@@ -18,10 +18,19 @@ class Replayed(NamedTuple):
 
 def replay_stage(stage: Stage, records: Iterable[Record], batch_records: int = 500) -> Replayed:
     """Run an empty stage over its partition's log, in batches whose size does not show."""
+    return replay_batches(stage, split_batches(records, batch_records))
+
+
+def replay_batches(stage: Stage, batches: Iterable[Sequence[Record]], drain_records: int = 0) -> Replayed:
+    """Run an empty stage over batches; what changed is forgotten each time that so many records were applied."""
     outputs: list[Output] = []
-    for batch in split_batches(records, batch_records):
+    since = 0
+    for batch in batches:
         outputs += stage.apply(batch)
-        stage.drain_changes()
+        since += len(batch)
+        if since >= drain_records:
+            stage.drain_changes()
+            since = 0
     return Replayed(outputs, stage.state_records(), stage.next_offset)
 
 

@@ -1,13 +1,13 @@
 """The whole topology in one process: the five stages and the control relay over logs in memory, on a manual clock."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from homeostat.detectors.backtest.log_store import LogStore, Place
 from homeostat.detectors.control_relay import ControlRelay
 from homeostat.detectors.stage import Stage
 from homeostat.schemas.errors import PoisonRecord, SignatureRefused
 from homeostat.schemas.headers import CE_TYPE, find_header
-from homeostat.schemas.log import LogRecord, Output
+from homeostat.schemas.log import LogRecord, Output, Record
 from homeostat.schemas.parsing import parse_message
 from homeostat.schemas.summary import Marker
 from homeostat.schemas.topics import (
@@ -64,6 +64,7 @@ class Topology:
         relayed = [(topic, part) for topic in RELAYED for part in range(self.logs.partitions(topic))]
         self._relay_places = (*relayed, (SUMMARIES, _MARKER_PARTITION))
         self._read: dict[Place, int] = {}
+        self._handed: dict[tuple[str, int], list[Sequence[Record]]] = {}
         self._since_forgotten = 0
 
     def stage(self, name: str, partition: int) -> Stage:
@@ -78,9 +79,10 @@ class Topology:
         """Finish an output and append it; gives (partition, offset). Nothing reads it before `run`."""
         return self.logs.send(self._finish(output))
 
-    def append(self, topic: str, partition: int, record: LogRecord) -> None:
-        """Append a record as it is, under its own offset: of a dump, which may have gaps."""
-        self.logs.log(topic, partition).append(record)
+    def hand_over(self, topic: str, partition: int, records: Sequence[Record]) -> None:
+        """Give records as they are, under their own offsets, to the one stage that reads them; they are not kept."""
+        self.logs.log(topic, partition).pass_by(records)
+        self._handed.setdefault((topic, partition), []).append(records)
 
     def tick(self, now_ms: int) -> None:
         """Let it be `now_ms`: control ticks, and everything runs."""
@@ -113,11 +115,12 @@ class Topology:
                 self.send(output)
 
     def _run_stage(self, name: str, partition: int) -> int:
-        records = self._take_new(name, STAGE_INPUTS[name], partition)
-        if records:
+        topic = STAGE_INPUTS[name]
+        parts = [*self._handed.pop((topic, partition), ()), self._take_new(name, topic, partition)]
+        for records in filter(len, parts):
             for output in self._stages[name, partition].apply(records):
                 self.send(output)
-        return len(records)
+        return sum(map(len, parts))
 
     def _run_relay(self) -> int:
         read = 0

@@ -1,19 +1,28 @@
 """Reads an archive: the records of a partition in order of their offsets, each once, whatever its files' overlaps."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
+from homeostat.detectors.record_block import RecordBlock
+from homeostat.schemas.control import CONTROL_HEADER
 from homeostat.schemas.errors import DocumentInvalid
-from homeostat.schemas.log import LogRecord
 from homeostat.streams.archive.columns import RECORD_COLUMNS, FileHead, read_file_head
 from homeostat.streams.archive.layout import ArchiveFile, Gap, Span, cover
 from homeostat.streams.archive.record_columns import RecordColumns
 from homeostat.streams.archive.store import ArchiveStore
 
 Advance = Callable[[int], None]
-_RECORDS_AT_ONCE = 2_048
+
+
+class Part(NamedTuple):
+    """Consecutive records of a partition, and where among them control records are."""
+
+    block: RecordBlock
+    controls: NDArray[np.int64]
 
 
 class ArchiveReader:
@@ -64,15 +73,14 @@ class ArchiveReader:
         about = {"archive": self._store.location, "topic": self.topic, "partition_count": self.head.partitions}
         return {**about, "from_day": days[0], "to_day": days[-1], "files": len(self.files), "partitions": rows}
 
-    def read(self, partition: int, advance: Advance = lambda _: None) -> Iterator[LogRecord]:
-        """The records of a partition; `advance` is told how many offsets were passed since it was told before.
+    def read(self, partition: int, advance: Advance = lambda _: None) -> Iterator[Part]:
+        """The records of a partition, a part a file; `advance` is told how many offsets were passed since before.
 
         One file is held at a time. Raises `DocumentInvalid` for a file of another log.
         """
         for span in self._covers[partition].spans:
             columns = self.read_columns(span)
-            for first in range(0, len(columns), _RECORDS_AT_ONCE):
-                yield from columns.records(first, first + _RECORDS_AT_ONCE)
+            yield Part(columns.block(), columns.places_with(CONTROL_HEADER))
             advance(span.file.next - span.first)
 
     def read_columns(self, span: Span) -> RecordColumns:

@@ -1,80 +1,101 @@
 """Records of a file as contiguous columns; objects are made when they are asked for."""
 
-from itertools import pairwise
-from typing import Any
+from itertools import accumulate
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from homeostat.schemas.log import LogRecord
+from homeostat.detectors.record_block import RecordBlock
+from homeostat.detectors.record_index import (
+    HEADERS,
+    HEADERS_AT,
+    KEY_AT,
+    KEY_BYTES,
+    OFFSET,
+    SPAN_COLUMNS,
+    TIMESTAMP,
+    VALUE_AT,
+    VALUE_BYTES,
+)
+from homeostat.streams.archive.header_bytes import MOST_LENGTHS, write_headers
+
+Bytes = NDArray[np.uint8]
+Ints = NDArray[np.int64]
 
 
 class RecordColumns:
-    """Records as contiguous columns (keys, values, headers) and the order of their offsets; objects only when asked."""
+    """The rows of a file's table from offset `first` on: offsets, times, keys, values, headers."""
 
     def __init__(self, table: pa.Table, first: int) -> None:
-        """Take the rows of a file's table from offset `first` on."""
         table = table.combine_chunks()
-        self.offsets = _numbers(table["offset"])
-        self.timestamps = _numbers(table["timestamp"].cast(pa.int64()))
-        order = np.argsort(self.offsets, kind="stable")
-        self.order: NDArray[np.int64] = order[np.searchsorted(self.offsets[order], first) :]
-        self._keys, self._values = _Bytes(_only(table["key"])), _Bytes(_only(table["value"]))
-        lists = _only(table["headers"])
-        pairs = lists.values
-        self._header_ends: NDArray[np.int32] = lists.offsets.to_numpy()
-        names = pairs.field(0).dictionary_encode()
-        self._names: list[str] = names.dictionary.to_pylist()
-        self._name_of: NDArray[np.int32] = names.indices.to_numpy()
-        self._header_values = _Bytes(pairs.field(1))
+        self._offsets = _numbers(table["offset"])
+        self._timestamps = _numbers(table["timestamp"].cast(pa.int64()))
+        order = np.argsort(self._offsets, kind="stable")
+        self._order: Ints = order[np.searchsorted(self._offsets[order], first) :]
+        self._key, self._value, self._headers = _only(table["key"]), _only(table["value"]), _only(table["headers"])
 
     def __len__(self) -> int:
-        return len(self.order)
+        return len(self._order)
 
-    def records(self, first: int, end: int) -> list[LogRecord]:
-        """The records at these places of the order; headers without a value are left out, as by every reader here."""
-        rows = self.order[first:end]
-        offsets, times = self.offsets[rows].tolist(), self.timestamps[rows].tolist()
-        keys, values = self._keys.take(rows), self._values.take(rows)
-        return list(map(LogRecord, offsets, times, keys, values, self._headers(rows)))
+    def block(self) -> RecordBlock:
+        """The records in order of their offsets, over one text: keys, values, headers.
 
-    def _headers(self, rows: NDArray[np.int64]) -> list[list[tuple[str, bytes]]]:
-        begins, ends = self._header_ends[rows].astype(np.int64), self._header_ends[rows + 1].astype(np.int64)
-        counts = ends - begins
-        last = np.cumsum(counts)
-        places = np.arange(last[-1] if len(last) else 0) + np.repeat(begins - (last - counts), counts)
-        known = self._names
-        names = [known[number] for number in self._name_of[places].tolist()]
-        pairs: list[Any] = list(zip(names, self._header_values.take(places), strict=True))
-        if self._header_values.has_nulls:
-            return [[pair for pair in pairs[a:b] if pair[1] is not None] for a, b in pairwise([0, *last.tolist()])]
-        return [pairs[a:b] for a, b in pairwise([0, *last.tolist()])]
+        A header without a value has an empty one, as it has for a worker.
+        """
+        header_bytes, begins, counts = self._encode_headers()
+        keys, values = _Bytes(self._key), _Bytes(self._value)
+        value_at, headers_at = len(keys.text), len(keys.text) + len(values.text)
+        spans = np.empty((len(self._offsets), SPAN_COLUMNS), np.int64)
+        spans[:, OFFSET], spans[:, TIMESTAMP] = self._offsets, self._timestamps
+        spans[:, KEY_AT], spans[:, KEY_BYTES] = keys.places[:, 0], keys.sizes
+        spans[:, VALUE_AT], spans[:, VALUE_BYTES] = value_at + values.places[:, 0], values.sizes
+        spans[:, HEADERS_AT], spans[:, HEADERS] = headers_at + begins, counts
+        return RecordBlock(b"".join((keys.text, values.text, header_bytes)), spans[self._order])
+
+    def places_with(self, name: str) -> Ints:
+        """Where in that order the records are that have a header of this name."""
+        found = np.flatnonzero(pc.equal(self._headers.values.field(0), name).to_numpy(zero_copy_only=False))
+        rows = np.searchsorted(self._headers.offsets.to_numpy(), found, side="right") - 1
+        return np.flatnonzero(np.isin(self._order, rows))
+
+    def _encode_headers(self) -> tuple[memoryview, Ints, Ints]:
+        """Their bytes, where each row's begin, and how many each row has."""
+        ends = self._headers.offsets.to_numpy().astype(np.int64)
+        pairs = self._headers.values
+        names, values = pairs.field(0).dictionary_encode(), _Bytes(pairs.field(1))
+        known = [name.encode() for name in names.dictionary.to_pylist()]
+        name_ends = np.array([0, *accumulate(map(len, known))], np.int64)
+        numbers = names.indices.to_numpy().astype(np.int64)
+        most = int(np.diff(name_ends)[numbers].sum()) + len(values.text) + MOST_LENGTHS * len(numbers)
+        out, begins = np.empty(most, np.uint8), np.empty(len(ends) - 1, np.int64)
+        size = write_headers(
+            ends, numbers, _as_array(b"".join(known)), name_ends, _as_array(values.text), values.places, begins, out
+        )
+        return out[:size].data, begins, np.diff(ends)
 
 
 class _Bytes:
-    """A binary column as one text and the places in it."""
+    """A binary column as one text; `places` [row, (from, to)], where `to` is before `from` for none; `sizes`, −1 so."""
 
     def __init__(self, column: pa.Array) -> None:
-        _, places, data = column.buffers()
-        ends = np.frombuffer(places, np.int32)[column.offset : column.offset + len(column) + 1]
-        self._text = b"" if data is None else data.to_pybytes()
-        self._begins, self._ends = ends[:-1], ends[1:]
-        self.has_nulls = column.null_count > 0
-        self._null: NDArray[np.bool_] | None = (
-            column.is_null().to_numpy(zero_copy_only=False) if self.has_nulls else None
-        )
-
-    def take(self, rows: NDArray[np.int64]) -> list[bytes | None]:
-        """The entries of these rows."""
-        text = self._text
-        places = zip(self._begins[rows].tolist(), self._ends[rows].tolist(), strict=True)
-        if self._null is None:
-            return [text[a:b] for a, b in places]
-        return [None if gone else text[a:b] for gone, (a, b) in zip(self._null[rows].tolist(), places, strict=True)]
+        _, ends, data = column.buffers()
+        self.text = memoryview(b"") if data is None else memoryview(data)
+        bounds = np.frombuffer(ends, np.int32)[column.offset : column.offset + len(column) + 1].astype(np.int64)
+        self.places = np.stack((bounds[:-1], bounds[1:]), axis=1)
+        self.sizes: Ints = self.places[:, 1] - self.places[:, 0]
+        if column.null_count:
+            gone = column.is_null().to_numpy(zero_copy_only=False)
+            self.sizes[gone] = -1
+            self.places[gone, 1] = self.places[gone, 0] - 1
 
 
-def _numbers(column: pa.ChunkedArray) -> NDArray[np.int64]:
+def _as_array(text: bytes | memoryview) -> Bytes:
+    return np.frombuffer(text, np.uint8) if len(text) else np.zeros(1, np.uint8)
+
+
+def _numbers(column: pa.ChunkedArray) -> Ints:
     return np.asarray(_only(column).to_numpy(), np.int64)
 
 

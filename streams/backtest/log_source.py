@@ -1,14 +1,19 @@
 """Where a backtest's log comes from: a dump of a topic in one file, or an archive in a folder or an object store."""
 
-import heapq
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from operator import itemgetter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+
+from homeostat.detectors.record_block import RecordBlock
+from homeostat.schemas.control import CONTROL_HEADER
+from homeostat.schemas.headers import find_header
 from homeostat.schemas.log import LogRecord
-from homeostat.streams.archive.reader import ArchiveReader
-from homeostat.streams.backtest.dump_file import Advance, DumpHead, DumpRow, read_dump
+from homeostat.streams.archive.reader import ArchiveReader, Part
+from homeostat.streams.backtest.dump_file import Advance, DumpHead, read_dump
+
+_PART_RECORDS = 20_000
 
 
 class LogSource(Protocol):
@@ -23,7 +28,7 @@ class LogSource(Protocol):
         """What a reader of findings has to know: offsets that are missing."""
         ...
 
-    def partitions(self) -> Sequence[tuple[int, Iterable[LogRecord]]]:
+    def partitions(self) -> Sequence[tuple[int, Iterable[Part]]]:
         """Every partition that has records, and its records, to be read once."""
         ...
 
@@ -36,12 +41,17 @@ class DumpSource:
         self.notes: Sequence[str] = ()
         self._path, self._advance = path, advance
 
-    def partitions(self) -> Sequence[tuple[int, Iterable[LogRecord]]]:
+    def partitions(self) -> Sequence[tuple[int, Iterable[Part]]]:
         """The partitions, read whole."""
-        partitions: dict[int, list[LogRecord]] = {}
+        parts: dict[int, list[Part]] = {}
+        loose: dict[int, list[LogRecord]] = {}
         for partition, record in read_dump(self._path, self._advance):
-            partitions.setdefault(partition, []).append(record)
-        return sorted(partitions.items())
+            records = loose.setdefault(partition, [])
+            records.append(record)
+            if len(records) == _PART_RECORDS:
+                parts.setdefault(partition, []).append(pack_part(records))
+                records.clear()
+        return [(number, [*parts.get(number, []), pack_part(records)]) for number, records in sorted(loose.items())]
 
 
 class ArchiveSource:
@@ -55,7 +65,7 @@ class ArchiveSource:
         ]
         self._reader, self._advance, self._passed = reader, advance, 0
 
-    def partitions(self) -> Sequence[tuple[int, Iterable[LogRecord]]]:
+    def partitions(self) -> Sequence[tuple[int, Iterable[Part]]]:
         """The partitions, each read file by file as it is asked for."""
         return [(number, self._reader.read(number, self._pass)) for number in self._reader.partitions]
 
@@ -64,31 +74,7 @@ class ArchiveSource:
         self._advance(self._passed)
 
 
-class Counted:
-    """Records that are counted as they are read."""
-
-    def __init__(self, records: Iterable[LogRecord]) -> None:
-        self._records = records
-        self.count = 0
-
-    def __iter__(self) -> Iterator[LogRecord]:
-        for record in self._records:
-            self.count += 1
-            yield record
-
-
-def merge_partitions(partitions: Iterable[tuple[int, Iterable[LogRecord]]]) -> Iterator[DumpRow]:
-    """Bring partitions into one order of time without changing the order within any."""
-    timed = [_time(partition, records) for partition, records in partitions]
-    for _, partition, _, record in heapq.merge(*timed, key=_PLACE):
-        yield DumpRow(partition, record)
-
-
-_PLACE: Callable[[tuple[int, int, int, LogRecord]], tuple[int, int, int]] = itemgetter(0, 1, 2)
-
-
-def _time(partition: int, records: Iterable[LogRecord]) -> Iterator[tuple[int, int, int, LogRecord]]:
-    time_ms = 0
-    for record in records:
-        time_ms = max(time_ms, record.timestamp)
-        yield time_ms, partition, record.offset, record
+def pack_part(records: Sequence[LogRecord]) -> Part:
+    """Pack records as a part."""
+    controls = [at for at, record in enumerate(records) if find_header(record.headers, CONTROL_HEADER) is not None]
+    return Part(RecordBlock.of(records), np.array(controls, np.int64))

@@ -93,7 +93,7 @@ def build_platform(
     keys = KeySet.from_seed(_SEED, gateways=gateways or ("gateway-1",))
     own = keys.trust()
     believed = MappingProxyType({**({} if trust is None else trust.keys), **own.keys})
-    factories = stage_factories(BacktestTrust(believed, frozenset(own.keys)), {**(masters or {}), **keys.masters})
+    factories = stage_factories(BacktestTrust(believed, frozenset(own.keys)), {**keys.masters, **(masters or {})})
     roles = (SignerRole.CONTROL, SignerRole.GUARD, SignerRole.SEQUENCER)
     finish = build_finisher(keys.signers(roles), Sealer(keys.seal_secret))
     return Platform(Topology(partitions, factories, finish, retained, controlled), keys)

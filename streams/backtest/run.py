@@ -1,28 +1,34 @@
 """The two backtests of a log: everything from traces on, or one stage over its own input."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from homeostat.detectors.backtest import LogStore, replay_stage
+from homeostat.detectors.backtest import LogStore, replay_batches
+from homeostat.detectors.record_block import RecordBlock
 from homeostat.detectors.trust import TrustStore
 from homeostat.schemas.errors import DocumentInvalid
 from homeostat.schemas.log import Output
 from homeostat.schemas.topics import STAGE_INPUTS, SUMMARIES, TOPICS, TRACES
 from homeostat.streams.app import stage_factories
+from homeostat.streams.archive.reader import Part
 from homeostat.streams.backtest.assumed_starts import ASSUMPTION
 from homeostat.streams.backtest.dump_file import Advance, DumpHead, DumpRow, write_dump
-from homeostat.streams.backtest.feed_dump import DumpFeeder
+from homeostat.streams.backtest.feed_log import LogFeeder
 from homeostat.streams.backtest.feed_traces import TraceFeeder
 from homeostat.streams.backtest.findings import collect_findings
-from homeostat.streams.backtest.log_source import Counted, LogSource, merge_partitions
+from homeostat.streams.backtest.log_source import LogSource
 from homeostat.streams.backtest.platform import REPORTED, Documents, Platform, build_platform
 from homeostat.streams.backtest.trace_rows import read_traces
 
 OWN_KEYS = "traces were authenticated and decisions signed with keys of the backtest, not of an installation"
 
-AS_RECORDED = "the leaves follow the decisions in the dump; the guard judges anew, with a key of the backtest"
-NO_TARGETS = "what targets serve is not in a dump of traces.v1: the sequencer refuses what the guard intends"
+AS_RECORDED = "the leaves follow the decisions in the log; the guard judges anew, with a key of the backtest"
+NO_TARGETS = "what targets serve is not in a log of traces.v1: the sequencer refuses what the guard intends"
+
+
+_BATCH_RECORDS = 1_000
+_DRAIN_RECORDS = 100_000
 
 
 def run_traces(
@@ -47,8 +53,8 @@ def run_log(source: LogSource, trust: TrustStore, masters: Mapping[str, bytes], 
     head = source.head
     inputs = [topic for topic in STAGE_INPUTS.values() if topic != TRACES]
     platform = build_platform(head.partitions, (), trust, masters, inputs, _retained(out))
-    feeder = DumpFeeder(platform)
-    feeder.feed(merge_partitions(source.partitions()))
+    feeder = LogFeeder(platform)
+    feeder.feed(source.partitions())
     assumptions = [AS_RECORDED, NO_TARGETS, *source.notes]
     return _conclude(
         platform, head.partitions, feeder, out, {"file": source.name, "records": feeder.fed, "assumptions": assumptions}
@@ -62,12 +68,12 @@ def run_stage(source: LogSource, trust: TrustStore, masters: Mapping[str, bytes]
     factory = stage_factories(trust, dict(masters))[stage]
     outputs: list[Output] = []
     rows = []
-    for partition, records in source.partitions():
-        counted = Counted(records)
-        replayed = replay_stage(factory(partition, head.partitions), counted)
+    for partition, parts in source.partitions():
+        batches = Batches(parts)
+        replayed = replay_batches(factory(partition, head.partitions), batches, _DRAIN_RECORDS)
         outputs += replayed.outputs
         state_bytes = sum(len(key) + len(value) for key, value in replayed.state.items())
-        rows.append({"partition": partition, "records": counted.count, "next_offset": replayed.next_offset})
+        rows.append({"partition": partition, "records": batches.records, "next_offset": replayed.next_offset})
         rows[-1] |= {"state_records": len(replayed.state), "state_bytes": state_bytes}
     logs = LogStore(head.partitions)
     for output in outputs:
@@ -76,6 +82,20 @@ def run_stage(source: LogSource, trust: TrustStore, masters: Mapping[str, bytes]
         write_logs(logs, out)
     found = {"stage": stage, "partitions": rows, "topics": logs.counts(), "assumptions": list(source.notes)}
     return {"file": source.name, **found}
+
+
+class Batches:
+    """The records of parts, cut for a stage's `apply`, and counted as they are read."""
+
+    def __init__(self, parts: Iterable[Part]) -> None:
+        self._parts = parts
+        self.records = 0
+
+    def __iter__(self) -> Iterator[RecordBlock]:
+        for block, _ in self._parts:
+            for first in range(0, len(block), _BATCH_RECORDS):
+                yield block[first : first + _BATCH_RECORDS]
+            self.records += len(block)
 
 
 def stage_of(head: DumpHead) -> str:
@@ -100,7 +120,7 @@ def _retained(out: Path | None) -> tuple[str, ...] | None:
 
 
 def _conclude(
-    platform: Platform, partitions: int, feeder: TraceFeeder | DumpFeeder, out: Path | None, read: dict[str, Any]
+    platform: Platform, partitions: int, feeder: TraceFeeder | LogFeeder, out: Path | None, read: dict[str, Any]
 ) -> dict[str, Any]:
     if out is not None:
         write_logs(platform.topology.logs, out)

@@ -21,6 +21,7 @@ from homeostat.streams.archive.store import ArchiveStore
 from homeostat.streams.backtest.kafka_dump import TopicReader
 from homeostat.streams.settings import KafkaSettings
 from tests.integration.gateway_trial import wait_for
+from tests.unit.streams.archive.logs import list_records
 
 PARTITIONS = 2
 LIMIT_S = 60.0
@@ -96,7 +97,9 @@ class ArchiveTrial:
         """The archive as its reader gives it, by partition."""
         reader = self.reader()
         empty: dict[int, list[LogRecord]] = {part: [] for part in range(PARTITIONS)}
-        return empty if reader is None else empty | {part: list(reader.read(part)) for part in reader.partitions}
+        return (
+            empty if reader is None else empty | {part: list_records(reader.read(part)) for part in reader.partitions}
+        )
 
     def page(self, name: str = "metrics") -> str:
         """A page of the worker that was started last; empty while there is none."""

@@ -1,6 +1,6 @@
 """Records of every sort, and archives made of them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from hypothesis import strategies as st
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from homeostat.schemas.log import LogRecord
 from homeostat.streams.archive.columns import FileHead, to_batch, to_parquet
 from homeostat.streams.archive.layout import ArchiveFile, day_of
-from homeostat.streams.archive.reader import ArchiveReader
+from homeostat.streams.archive.reader import ArchiveReader, Part
 from homeostat.streams.archive.store import ArchiveStore
 
 TOPIC = "traces.v1"
@@ -45,4 +45,10 @@ def write_range(store: ArchiveStore, log: Sequence[LogRecord], first: int, end: 
 
 def read_all(folder: Path, partition: int = 0) -> list[LogRecord]:
     """A partition as the reader gives it."""
-    return list(ArchiveReader(ArchiveStore(str(folder)), TOPIC).read(partition))
+    return list_records(ArchiveReader(ArchiveStore(str(folder)), TOPIC).read(partition))
+
+
+def list_records(parts: Iterable[Part]) -> list[LogRecord]:
+    """The records of parts as tuples, with lists of headers."""
+    found = (record for block, _ in parts for record in block)
+    return [LogRecord(each.offset, each.timestamp, each.key, each.value, list(each.headers)) for each in found]

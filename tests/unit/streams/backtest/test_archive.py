@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from homeostat.detectors.backtest import replay_stage
+from homeostat.detectors.backtest import replay_batches
 from homeostat.schemas.log import LogRecord
 from homeostat.schemas.topics import STAGE_INPUTS, TRACES
 from homeostat.streams.app import stage_factories
@@ -19,6 +19,7 @@ from homeostat.streams.backtest.dump_file import DumpHead, DumpRow, write_dump
 from homeostat.streams.backtest.log_source import ArchiveSource, DumpSource
 from homeostat.streams.backtest.platform import Platform
 from homeostat.streams.cli.main import run_with
+from tests.unit.streams.archive.logs import list_records
 from tests.unit.streams.backtest.conftest import PARTITIONS
 
 FILE_RECORDS, OVERLAP = 40, 9
@@ -69,9 +70,9 @@ def test_findings_equal_those_of_the_dump(kept: Platform, archive: Path, dump: P
 def test_every_stage_over_its_archive_is_the_stage_that_ran(kept: Platform, tmp_path: Path, stage: str) -> None:
     source = open_archive(archive_of(kept, tmp_path, STAGE_INPUTS[stage]), STAGE_INPUTS[stage])
     factory = stage_factories(kept.keys.trust(), kept.keys.masters)[stage]
-    for partition, records in source.partitions():
+    for partition, parts in source.partitions():
         live = kept.topology.stage(stage, partition)
-        replayed = replay_stage(factory(partition, PARTITIONS), records, batch_records=97)
+        replayed = replay_batches(factory(partition, PARTITIONS), (part.block for part in parts))
         assert replayed.state == live.state_records()
         assert replayed.next_offset == live.next_offset
 
@@ -114,10 +115,10 @@ def test_the_archive_commands_on_an_archive(kept: Platform, tmp_path: Path, caps
     archive = str(archive_of(kept, tmp_path, TRACES))
     checked = run_json(["archive", "check", archive], capsys)
     assert [row["next"] for row in checked["partitions"]] == [len(log_of(kept, TRACES, part)) for part in range(2)]
-    before = list(open_archive(Path(archive)).partitions()[0][1])
+    before = list_records(open_archive(Path(archive)).partitions()[0][1])
     done = run_json(["archive", "compact", archive], capsys)
     assert done["days"][0]["merged"] > done["days"][0]["into"] == PARTITIONS
     assert run_json(["archive", "check", archive], capsys)["files"] == PARTITIONS
-    assert list(open_archive(Path(archive)).partitions()[0][1]) == before
+    assert list_records(open_archive(Path(archive)).partitions()[0][1]) == before
     assert run_with(["archive", "check", archive]) == 0
     assert "complete" in capsys.readouterr().out

@@ -1,0 +1,53 @@
+"""Headers of columns in the bytes that Kafka's message format 2 has for them: what a `RecordBlock` finds them in."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from homeostat.detectors.compiled import borrowing
+
+Bytes = NDArray[np.uint8]
+Ints = NDArray[np.int64]
+MOST_LENGTHS = 10
+"""Bytes that the two lengths of one header take at most."""
+
+
+@borrowing
+def write_varint(out: Bytes, at: int, number: int) -> int:
+    """Write a number from −1 to 2³¹ in zigzag; the position after it."""
+    left = number << 1 if number >= 0 else 1
+    while left > 127:
+        out[at] = left & 127 | 128
+        left >>= 7
+        at += 1
+    out[at] = left
+    return at + 1
+
+
+@borrowing
+def copy_bytes(out: Bytes, at: int, text: Bytes, first: int, end: int) -> int:
+    """Copy bytes; the position after them."""
+    for i in range(first, end):
+        out[at + i - first] = text[i]
+    return at + end - first
+
+
+@borrowing
+def write_headers(
+    ends: Ints, names: Ints, name_text: Bytes, name_ends: Ints, text: Bytes, places: Ints, begins: Ints, out: Bytes
+) -> int:
+    """Write the headers of all rows one after the other; `begins` is filled with where each row's are; gives the size.
+
+    Row i has the headers from `ends[i]` on; header h has the name `names[h]` of those in `name_text`, and the value
+    in `text` from `places[h, 0]` to `places[h, 1]`, none where that is before it.
+    """
+    at = 0
+    for row in range(begins.shape[0]):
+        begins[row] = at
+        for header in range(ends[row], ends[row + 1]):
+            first, end = name_ends[names[header]], name_ends[names[header] + 1]
+            at = copy_bytes(out, write_varint(out, at, end - first), name_text, first, end)
+            first, end = places[header, 0], places[header, 1]
+            at = write_varint(out, at, max(end - first, -1))
+            if end > first:
+                at = copy_bytes(out, at, text, first, end)
+    return at
