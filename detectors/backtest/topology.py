@@ -30,6 +30,8 @@ Finish = Callable[[Output], Output]
 RELAYED = (POLICIES, RELEASES, ROLLOUTS, BASELINES, CONTROLS, DECISIONS, ACKS)
 _MARKER_PARTITION = 0
 _FORGET_EVERY = 5_000
+_DRAIN_EVERY = 100_000
+"""Stages note what changed for a checkpoint that nobody takes here; making one costs more than holding the notes."""
 
 
 class Topology:
@@ -65,7 +67,7 @@ class Topology:
         self._relay_places = (*relayed, (SUMMARIES, _MARKER_PARTITION))
         self._read: dict[Place, int] = {}
         self._handed: dict[tuple[str, int], list[Sequence[Record]]] = {}
-        self._since_forgotten = 0
+        self._since_forgotten = self._since_drained = 0
 
     def stage(self, name: str, partition: int) -> Stage:
         """One running stage."""
@@ -103,8 +105,11 @@ class Topology:
             total += read
         self._since_forgotten += total
         if self._since_forgotten >= _FORGET_EVERY:
+            self._since_drained += self._since_forgotten
             self._since_forgotten = 0
             self.logs.forget_read(self._read)
+        if self._since_drained >= _DRAIN_EVERY:
+            self._since_drained = 0
             for stage in self._stages.values():
                 stage.drain_changes()
         return total

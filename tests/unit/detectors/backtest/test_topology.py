@@ -151,6 +151,22 @@ def test_a_log_only_grows_and_keeps_gaps() -> None:
         logs.log(POLICIES, 1)
 
 
+def test_records_that_are_handed_over_are_counted_and_not_kept(topology: Topology) -> None:
+    other = Topology(PARTITIONS, FACTORIES, finish, controlled=[])
+    for part in range(PARTITIONS):
+        log = topology.logs.log(SUMMARIES, part).read(0)
+        other.hand_over(SUMMARIES, part, log[:10])
+        other.hand_over(SUMMARIES, part, log[10:])
+        assert other.run() == len(log)
+        stage = other.stage("parents", part)
+        assert stage.next_offset == log[-1].offset + 1
+        assert stage.state_records() == topology.stage("parents", part).state_records()
+        with pytest.raises(ValueError, match="a log only grows"):
+            other.hand_over(SUMMARIES, part, log[-1:])
+    assert other.logs.counts()[SUMMARIES] == topology.logs.counts()[SUMMARIES]
+    assert other.logs.records(SUMMARIES) == []
+
+
 def test_batches_have_at_least_one_record() -> None:
     with pytest.raises(ValueError, match="at least 1"):
         next(iter(split_batches([], 0)))

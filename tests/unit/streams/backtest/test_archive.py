@@ -19,6 +19,9 @@ from homeostat.streams.backtest.dump_file import DumpHead, DumpRow, write_dump
 from homeostat.streams.backtest.log_source import ArchiveSource, DumpSource
 from homeostat.streams.backtest.platform import Platform
 from homeostat.streams.cli.main import run_with
+from tests.builders.keys import MASTERS, trust
+from tests.builders.scenario import Scenario
+from tests.builders.traces import trace, work
 from tests.unit.streams.archive.logs import list_records
 from tests.unit.streams.backtest.conftest import PARTITIONS
 
@@ -87,6 +90,22 @@ def test_missing_offsets_are_said_with_the_findings(kept: Platform, archive: Pat
     found = run.run_stage(ArchiveSource("", ArchiveReader(store, TRACES)), *keys, None)
     missing = f"partition 0: offsets {FILE_RECORDS + OVERLAP} to {2 * FILE_RECORDS - 1} are not in the archive"
     assert found["assumptions"] == [missing]
+
+
+def test_traces_are_authenticated_with_the_installations_masters(tmp_path: Path) -> None:
+    """Its first master has the name that a backtest gives to its own."""
+    scenario = Scenario()
+    scenario.begin()
+    for number in range(5):
+        scenario.add(trace(work(number, {"edit_ratio": 0.2})))
+        scenario.tick(1.0)
+    store = ArchiveStore(str(tmp_path))
+    file = ArchiveFile(TRACES, day_of(scenario.now_ms), 0, 0, len(scenario.log))
+    store.write(file, to_parquet(FileHead(TRACES, 1, ""), [to_batch(TRACES, 0, scenario.log)]))
+    found = run.run_log(open_archive(tmp_path), trust(), MASTERS, None)
+    assert found["records"] == len(scenario.log)
+    assert found["refused"] == {}
+    assert found["topics"]["evidence.v1"] > 0
 
 
 def run_json(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
