@@ -41,7 +41,7 @@ def catch_up(
     try:
         begins = shelves.open(consumer, [(topic, part) for part in range(head.partitions)])
         ends = {place: read_ends(consumer, *place)[1] for place in begins}
-        _Run(consumer, shelves, begins, ends, clock or SystemClock()).read(advance)
+        _Run(kafka, consumer, shelves, begins, ends, clock or SystemClock()).read(advance)
         shelves.write_all()
     finally:
         consumer.close()
@@ -56,8 +56,15 @@ class _Run:
     """One reading of partitions from where the archive ends to where the topic ended when it was made."""
 
     def __init__(
-        self, consumer: Consumer, shelves: Shelves, begins: dict[Place, int], ends: dict[Place, int], clock: Clock
+        self,
+        kafka: KafkaSettings,
+        consumer: Consumer,
+        shelves: Shelves,
+        begins: dict[Place, int],
+        ends: dict[Place, int],
+        clock: Clock,
     ) -> None:
+        self._kafka = kafka
         self._consumer, self._shelves, self._clock = consumer, shelves, clock
         self._begins, self._ends = begins, ends
         self._open = {place for place, begin in begins.items() if begin < ends[place]}
@@ -76,7 +83,7 @@ class _Run:
                 self._watch(message.error(), (str(message.topic()), int(message.partition() or 0)))
             good = [message for message in messages if message.error() is None]
             while good:
-                place, records, taken = gather_records(good)
+                place, records, taken = gather_records(good, self._kafka)
                 del good[:taken]
                 if place in self._open:
                     self._take(place, records)

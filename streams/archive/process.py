@@ -41,7 +41,7 @@ class RecordProcess:
         beat: Callable[[], None] = lambda: None,
     ) -> None:
         self._clock, self._beat = clock or SystemClock(), beat
-        self._topics = list(heads)
+        self._kafka, self._topics = kafka, list(heads)
         self._shelves = Shelves(store, heads, limits)
         self._consumer = Consumer(
             {
@@ -99,7 +99,7 @@ class RecordProcess:
             self._place()
         now_ms = self._clock.wall_ms()
         while self._waiting:
-            place, records, taken = gather_records(self._waiting)
+            place, records, taken = gather_records(self._waiting, self._kafka)
             if place in self._shelves:
                 self._shelves.add(place, records, now_ms)
             del self._waiting[:taken]

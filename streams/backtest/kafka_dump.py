@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterator
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka import Message as KafkaMessage
 
-from homeostat.schemas.errors import BrokerUnavailable, TopicsUnfit
+from homeostat.schemas.errors import BrokerUnavailable, PoisonRecord, TopicsUnfit
 from homeostat.schemas.log import LogRecord
 from homeostat.streams.backtest.dump_file import DumpHead, DumpRow
 from homeostat.streams.kafka_config import client_config
 from homeostat.streams.kafka_message import read_headers
+from homeostat.streams.raw_record import read_raw_record
 from homeostat.streams.settings import KafkaSettings
 
 _POLL_S = 0.02
@@ -25,7 +26,7 @@ class TopicReader:
 
     def __init__(self, kafka: KafkaSettings, topic: str, limit_s: float = 30.0) -> None:
         """Raises `BrokerUnavailable` where no broker answers, `TopicsUnfit` where there is no such topic."""
-        self._limit_s = limit_s
+        self._kafka, self._limit_s = kafka, limit_s
         self._consumer = Consumer(
             {
                 **client_config(kafka),
@@ -66,12 +67,20 @@ class TopicReader:
                     continue
                 begin, end = open_[part]
                 if message.error() is None and offset < end:
-                    yield DumpRow(part, _record_of(message))
+                    yield DumpRow(part, self._record_of(message))
                 passed[part] = min(offset + 1, end) - begin
                 if offset + 1 >= end or message.error() is not None:
                     passed[part] = end - begin
                     del open_[part]
             advance(sum(passed.values()))
+
+    def _record_of(self, message: KafkaMessage) -> LogRecord:
+        offset, (_, timestamp_ms) = message.offset() or 0, message.timestamp()
+        try:
+            headers = read_headers(message)
+        except PoisonRecord:
+            return read_raw_record(self._kafka, self._topic, message.partition() or 0, offset)
+        return LogRecord(offset, timestamp_ms, _as_bytes(message.key()), _as_bytes(message.value()), headers)
 
     def _poll(self) -> list[KafkaMessage]:
         waited_s = 0.0
@@ -99,12 +108,6 @@ class TopicReader:
     def _watermarks(self, partition: int) -> tuple[int, int]:
         low, high = self._consumer.get_watermark_offsets(TopicPartition(self._topic, partition), timeout=self._limit_s)
         return int(low), int(high)
-
-
-def _record_of(message: KafkaMessage) -> LogRecord:
-    _, timestamp_ms = message.timestamp()
-    key, value = message.key(), message.value()
-    return LogRecord(message.offset() or 0, timestamp_ms, _as_bytes(key), _as_bytes(value), read_headers(message))
 
 
 def _as_bytes(data: str | bytes | None) -> bytes | None:

@@ -181,10 +181,9 @@ class _Session:
         return outputs
 
     def _take(self, message: KafkaMessage) -> list[Output]:
-        headers = read_headers(message)
-        ce_type = (find_header(headers, CE_TYPE) or b"").decode("ascii", "replace")
         value, now_ms = message.value(), self._owner.clock.wall_ms()
         try:
+            ce_type = (find_header(read_headers(message), CE_TYPE) or b"").decode("ascii", "replace")
             if message.topic() == SUMMARIES:
                 if ce_type == Marker.ce_type:
                     marker, _ = parse_message(Marker, value)

@@ -26,6 +26,23 @@ from tests.unit.streams.archive.logs import list_records
 PARTITIONS = 2
 LIMIT_S = 60.0
 
+_ODD = """
+import asyncio, sys
+from aiokafka import AIOKafkaProducer
+
+class NoText(str):
+    def encode(self, *_):
+        return b"\\xff"
+
+async def main(address, topic):
+    async with AIOKafkaProducer(bootstrap_servers=address) as producer:
+        headers = [("ce_id", b"1"), (NoText("x"), b"2"), ("none", None)]
+        await producer.send_and_wait(topic, b"odd", b"k", partition=0, headers=headers)
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+"""aiokafka's own encoder, in Python, takes what the name gives as its bytes."""
+
 
 class ArchiveTrial:
     """A topic that is written to, archivers that are killed, and the comparison of both."""
@@ -47,6 +64,11 @@ class ArchiveTrial:
             self._producer.produce(TRACES, value, tenant, partition=number % PARTITIONS, headers=headers)
         self._sent += count
         assert self._producer.flush(LIMIT_S) == 0
+
+    def produce_odd_headers(self) -> None:
+        """Write a record with a header whose name is no text, and one without a value, as any producer may."""
+        env = {**os.environ, "AIOKAFKA_NO_EXTENSIONS": "1"}
+        subprocess.run([sys.executable, "-c", _ODD, self.address, TRACES], env=env, check=True)
 
     def start_worker(self, failpoint: str = "", /, **settings: object) -> subprocess.Popen[bytes]:
         """Start `homeostat worker --role record`, which writes a file for every few records.

@@ -115,6 +115,16 @@ def test_what_was_not_committed_is_not_archived(trial: ArchiveTrial) -> None:
     assert trial.archive_log() == trial.topic_log()
 
 
+def test_headers_that_are_no_text_or_have_no_value_stop_nothing(trial: ArchiveTrial) -> None:
+    trial.produce(10)
+    trial.produce_odd_headers()
+    trial.produce(10)
+    assert trial.start_write().wait(LIMIT_S) == 0
+    assert trial.archive_log() == trial.topic_log()
+    (odd,) = [record for record in trial.archive_log()[0] if record.value == b"odd"]
+    assert odd.headers == [("ce_id", b"1"), ("\ufffd", b"2"), ("none", b"")]
+
+
 def test_what_the_broker_dropped_before_is_a_gap_that_is_shown(
     trial: ArchiveTrial, capsys: pytest.CaptureFixture[str]
 ) -> None:
