@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, TopicPartition
+from confluent_kafka import Message as KafkaMessage
 
 from homeostat.schemas.errors import BrokerUnavailable
 from homeostat.streams.archive.messages import gather_records
@@ -79,14 +80,14 @@ class _Run:
             waited_s = 0.0 if messages else waited_s + _POLL_S
             if waited_s >= _LIMIT_S:
                 raise BrokerUnavailable(f"no record came for {_LIMIT_S:.0f} s: is the broker up?")
-            for message in messages:
-                self._watch(message.error(), (str(message.topic()), int(message.partition() or 0)))
             good = [message for message in messages if message.error() is None]
             while good:
                 place, records, taken = gather_records(good, self._kafka)
                 del good[:taken]
                 if place in self._open:
                     self._take(place, records)
+            for message in messages:  # an end comes with the last records: it counts after them
+                self._watch(message)
             advance(
                 self._total - sum(self._ends[place] - self._shelves.next(place) for place in self._open), self._total
             )
@@ -97,9 +98,11 @@ class _Run:
         if records[-1].offset + 1 >= end:
             self._open.discard(place)
 
-    def _watch(self, error: KafkaError | None, place: Place) -> None:
+    def _watch(self, message: KafkaMessage) -> None:
+        error, place = message.error(), (str(message.topic()), int(message.partition() or 0))
         if error is None:
             return
         if error.code() != KafkaError._PARTITION_EOF:
             raise BrokerUnavailable(f"reading {place[0]}/{place[1]} failed: {error.str()}")
-        self._open.discard(place)
+        if (message.offset() or 0) >= self._ends[place]:
+            self._open.discard(place)

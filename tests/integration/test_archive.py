@@ -87,6 +87,14 @@ def test_one_run_that_is_killed_goes_on_where_the_archive_ends(trial: ArchiveTri
     assert trial.archive_log() == trial.topic_log()
 
 
+def test_one_run_reads_to_the_very_ends(trial: ArchiveTrial) -> None:
+    trial.produce(10_001)
+    for _ in range(3):
+        assert trial.start_write().wait(LIMIT_S) == 0
+        assert trial.archive_log() == trial.topic_log()
+        trial.produce(4_001)
+
+
 @pytest.mark.parametrize("failpoint", COMPACTING)
 def test_compaction_beside_a_writer_changes_nothing(trial: ArchiveTrial, failpoint: str) -> None:
     trial.start_worker()
