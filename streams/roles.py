@@ -74,14 +74,18 @@ def run_all(settings: Settings, config_path: Path | None = None) -> None:
     common = ["--log-level", settings.log_level, *([] if config_path is None else ["--config", str(config_path)])]
     options = ["--bootstrap", settings.kafka.bootstrap_servers, "--metrics-port", "0"]
     command = [sys.executable, "-m", "homeostat", *common, "worker", *options, "--role"]
-    roles = [role for role in ROLES if role != "record" or settings.archive.location is not None]
-    children = {role: subprocess.Popen([*command, role]) for role in roles}
+    children = {role: subprocess.Popen([*command, role]) for role in all_roles(settings)}
     while not asked.wait(0.2) and all(child.poll() is None for child in children.values()):
         continue
     ended = {role: child.poll() for role, child in children.items() if child.poll() is not None}
     _stop_all(list(children.values()))
     if ended and not asked.is_set():
         raise RoleEnded("; ".join(f"role {role} ended with status {status}" for role, status in ended.items()))
+
+
+def all_roles(settings: Settings) -> list[str]:
+    """The roles that `--role all` starts: record only where it is said where to."""
+    return [role for role in ROLES if role != "record" or settings.archive.location is not None]
 
 
 def _stop_all(children: list[subprocess.Popen[bytes]]) -> None:
@@ -137,7 +141,7 @@ def require_location(settings: Settings) -> str:
     """The archive's location. Raises `SettingsInvalid` where none is set."""
     if settings.archive.location is None:
         raise SettingsInvalid(
-            "role record writes an archive: set archive.location, a folder or a file://, s3://, gs:// URI"
+            "role record writes an archive: set archive.location, a folder or a file://, s3:// or gs:// URI"
         )
     return settings.archive.location
 

@@ -8,7 +8,11 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from homeostat.streams.cli.session import err, is_watched, out, print_json, settings_of
 
-HELP = "Keep topics as Parquet, for backtests that outlive their retention."
+HELP = """Keep topics as Parquet, for backtests that outlive their retention.
+
+`homeostat worker --role record` archives all along; `write` does it once. `homeostat backtest ARCHIVE` reads it.
+An archive is as sensitive as its topics, and MAC masters are needed as long as backtests are to read it.
+"""
 Location = Annotated[str, typer.Argument(help="The archive: a folder, or file://, s3://, gs://.")]
 Topic = Annotated[str, typer.Option(help="The archived topic.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
@@ -18,11 +22,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help=HELP)
 
 @app.callback()
 def archive() -> None:
-    """Keep topics as Parquet, for backtests that outlive their retention.
-
-    `homeostat worker --role record` archives all along; `write` does it once. `homeostat backtest ARCHIVE` reads it.
-    An archive is as sensitive as its topics, and MAC masters are needed as long as it is to be read by backtests.
-    """
+    """Keep topics as Parquet; `HELP` is what is shown."""
 
 
 @app.command()
@@ -41,8 +41,10 @@ def write(
     from homeostat.streams import failpoints
     from homeostat.streams.archive.catch_up import catch_up
     from homeostat.streams.archive.store import ArchiveStore
+    from homeostat.streams.logging_setup import configure_logging
 
     settings = settings_of(ctx, kafka={"bootstrap_servers": bootstrap}, archive={"topics": (topic,)})
+    configure_logging(settings.log_format, settings.log_level)
     failpoints.arm(settings.failpoint)
     columns = (TextColumn("archiving"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=err, disable=not is_watched(), transient=True) as progress:

@@ -123,9 +123,13 @@ class ArchiveTrial:
             empty if reader is None else empty | {part: list_records(reader.read(part)) for part in reader.partitions}
         )
 
+    def said(self) -> str:
+        """What all processes wrote to standard error."""
+        return (self.folder / "log").read_text()
+
     def page(self, name: str = "metrics") -> str:
         """A page of the worker that was started last; empty while there is none."""
-        found = re.findall(r"(?<=\"health\": \")[^\"]+", (self.folder / "log").read_text())
+        found = re.findall(r"(?<=\"health\": \")[^\"]+", self.said())
         return httpx.get(f"http://{found[-1]}/{name}").text if found else ""
 
     def wait_archived(self) -> None:
