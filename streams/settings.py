@@ -76,7 +76,7 @@ class ArchiveSettings(Section):
 
     location: str | None = Field(default=None, description="A folder, or file://, s3://, gs://.")
     topics: Annotated[tuple[str, ...], Field(min_length=1)] = (TRACES,)
-    file_bytes: Annotated[int, Field(ge=4_096)] = 67_108_864
+    file_bytes: Annotated[int, Field(ge=4_096, le=1 << 30)] = 67_108_864
     """Of records, uncompressed. A reader holds one file of each partition that it reads at the same time."""
     buffer_bytes: Annotated[int, Field(ge=4_096)] = 268_435_456
     flush_interval_s: PositiveSeconds = 900.0
