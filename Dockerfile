@@ -11,7 +11,7 @@ RUN python -m venv /opt/build \
     && /opt/homeostat/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps --no-index /dist/*.whl
 
 FROM python:3.11.13-slim-bookworm
-RUN useradd --create-home --uid 10001 homeostat && install -d -o homeostat -g homeostat /data /keys
+RUN useradd --create-home --uid 10001 homeostat && install -d -o homeostat -g homeostat /data /keys /archive
 COPY --from=build /opt/homeostat /opt/homeostat
 ENV PATH=/opt/homeostat/bin:$PATH \
     PYTHONUNBUFFERED=1 \

@@ -36,7 +36,7 @@ def test_images_are_pinned() -> None:
 
 
 def test_roles_are_there() -> None:
-    assert set(SERVICES) - ONE_SHOT == {"kafka", "observe", "release", "control", "gateway"}
+    assert set(SERVICES) - ONE_SHOT == {"kafka", "observe", "release", "control", "record", "gateway"}
     assert all("healthcheck" in SERVICES[name] for name in set(SERVICES) - ONE_SHOT)
 
 
