@@ -7,9 +7,12 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class BrokerSettings(BaseSettings):
-    """Environment of the local broker; `HOMEOSTAT_CACHE` goes before `XDG_CACHE_HOME`, that before `~/.cache`."""
+    """Environment of the local broker; `HOMEOSTAT_CACHE` goes before `XDG_CACHE_HOME`, that before `~/.cache`.
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+    A variable that is empty counts as not set.
+    """
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
     homeostat_cache: Path | None = Field(default=None, validation_alias="HOMEOSTAT_CACHE")
     xdg_cache_home: Path | None = Field(default=None, validation_alias="XDG_CACHE_HOME")
