@@ -83,6 +83,8 @@ def test_cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HOMEOSTAT_CACHE", raising=False)
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     assert BrokerSettings().cache_dir == tmp_path / ".cache" / "homeostat"
+    monkeypatch.setenv("XDG_CACHE_HOME", "")
+    assert BrokerSettings().cache_dir == tmp_path / ".cache" / "homeostat"
     monkeypatch.setenv("XDG_CACHE_HOME", "/x")
     assert BrokerSettings().cache_dir == Path("/x/homeostat")
     monkeypatch.setenv("HOMEOSTAT_CACHE", "/y")
