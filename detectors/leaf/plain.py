@@ -208,7 +208,7 @@ class PlainTraces:
         return taken, log_time_ms
 
     def _pick(self, part: RecordBlock, doors: Doors, batch: Batch, most_bytes: int) -> Ints:
-        values = int(np.maximum(part.spans[:, span.VALUE_BYTES], 0).sum())
+        values = int(np.clip(part.spans[:, span.VALUE_BYTES], 0, most_bytes).sum())
         at = batch.make_room(values + len(part) * (2 + MOST_EVENT_ID))
         rows = batch.room(len(part))
         count = pick_plain(
