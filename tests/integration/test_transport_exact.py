@@ -15,6 +15,9 @@ pytestmark = [pytest.mark.kafka, pytest.mark.faults, pytest.mark.timeout(300)]
 EXACT = Found([], [])
 AT_START = ("claim.before_restore", "restore.during", "restore.after")
 AT_END = ("revoke.before_final_checkpoint", "stop.final_checkpoint")
+READMITTED_S = 120.0
+"""After its broker died a worker may have to wait for its former membership's end (20 s), for the open transaction's
+(30 s, looked at every 10 s), and for the pauses between its tries."""
 WHILE_RUNNING = tuple(name for name in ALL_FAILPOINTS if name not in AT_START + AT_END)
 
 
@@ -116,7 +119,7 @@ def test_broker_stops_dies_and_comes_back(fresh_kafka: LocalBroker) -> None:
             end()
             fresh_kafka.start()
             trial.produce(400)
-            trial.wait_processed()
+            trial.wait_processed(READMITTED_S)
         assert worker.end() == 0
         assert compare(trial) == EXACT
 
