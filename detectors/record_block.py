@@ -99,9 +99,7 @@ class RecordBlock(Sequence[Record]):
     def __getitem__(self, at: slice) -> "RecordBlock": ...
     def __getitem__(self, at: int | slice) -> "Record | RecordBlock":
         if isinstance(at, slice):
-            part = RecordBlock.__new__(RecordBlock)
-            part.raw, part.text, part.spans = self.raw, self.text, self.spans[at]
-            return part
+            return RecordBlock(self.raw, self.spans[at])
         return self._make(self.spans[at].tolist())
 
     def __iter__(self) -> Iterator[Record]:

@@ -25,6 +25,13 @@ _MOST_SHIFT = 63
 
 
 @borrowing
+def copy_bytes(source: Bytes, target: Bytes) -> None:
+    """Copy an array into one as long: of slices, because the compiler then moves many bytes at a time."""
+    for i in range(target.shape[0]):
+        target[i] = source[i]
+
+
+@borrowing
 def read_varint(text: Bytes, at: int, end: int) -> tuple[int, int]:
     """Give a zigzag number and the position after it; position −1 where it does not end, or where `at` is −1."""
     value = np.int64(0)

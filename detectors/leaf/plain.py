@@ -91,21 +91,14 @@ def find_state(text: Bytes, record: Ints, found: Ints, doors: DoorArrays) -> int
 
 
 @borrowing
-def copy_bytes(source: Bytes, target: Bytes) -> None:
-    """Copy an array into one as long: of slices, because the compiler then moves many bytes at a time."""
-    for i in range(target.shape[0]):
-        target[i] = source[i]
-
-
-@borrowing
 def lay_out(text: Bytes, record: Ints, found: Ints, out: Bytes, at: int) -> int:
     """Copy what the MAC is over; the position after it."""
     event_bytes = found[_ID, 1] - found[_ID, 0]
     out[at], out[at + 1] = event_bytes >> 8, event_bytes & 255
-    copy_bytes(text[found[_ID, 0] : found[_ID, 1]], out[at + 2 : at + 2 + event_bytes])
+    span.copy_bytes(text[found[_ID, 0] : found[_ID, 1]], out[at + 2 : at + 2 + event_bytes])
     at += 2 + event_bytes
     stop = at + record[span.VALUE_BYTES]
-    copy_bytes(text[record[span.VALUE_AT] : record[span.VALUE_AT] + record[span.VALUE_BYTES]], out[at:stop])
+    span.copy_bytes(text[record[span.VALUE_AT] : record[span.VALUE_AT] + record[span.VALUE_BYTES]], out[at:stop])
     return int(stop)
 
 

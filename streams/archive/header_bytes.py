@@ -1,12 +1,8 @@
 """Headers of columns in the bytes that Kafka's message format 2 has for them: what a `RecordBlock` finds them in."""
 
-import numpy as np
-from numpy.typing import NDArray
-
 from homeostat.detectors.compiled import borrowing
+from homeostat.detectors.record_index import Bytes, Ints, copy_bytes
 
-Bytes = NDArray[np.uint8]
-Ints = NDArray[np.int64]
 MOST_LENGTHS = 10
 """Bytes that the two lengths of one header take at most."""
 
@@ -24,11 +20,11 @@ def write_varint(out: Bytes, at: int, number: int) -> int:
 
 
 @borrowing
-def copy_bytes(out: Bytes, at: int, text: Bytes, first: int, end: int) -> int:
-    """Copy bytes; the position after them."""
-    for i in range(first, end):
-        out[at + i - first] = text[i]
-    return at + end - first
+def append_bytes(out: Bytes, at: int, content: Bytes) -> int:
+    """Write bytes; the position after them."""
+    end = int(at + content.shape[0])
+    copy_bytes(content, out[at:end])
+    return end
 
 
 @borrowing
@@ -45,9 +41,9 @@ def write_headers(
         begins[row] = at
         for header in range(ends[row], ends[row + 1]):
             first, end = name_ends[names[header]], name_ends[names[header] + 1]
-            at = copy_bytes(out, write_varint(out, at, end - first), name_text, first, end)
+            at = append_bytes(out, write_varint(out, at, end - first), name_text[first:end])
             first, end = places[header, 0], places[header, 1]
             at = write_varint(out, at, max(end - first, -1))
             if end > first:
-                at = copy_bytes(out, at, text, first, end)
+                at = append_bytes(out, at, text[first:end])
     return at

@@ -5,7 +5,6 @@ from itertools import accumulate
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from homeostat.detectors.record_block import RecordBlock
 from homeostat.detectors.record_index import (
@@ -18,11 +17,10 @@ from homeostat.detectors.record_index import (
     TIMESTAMP,
     VALUE_AT,
     VALUE_BYTES,
+    Bytes,
+    Ints,
 )
 from homeostat.streams.archive.header_bytes import MOST_LENGTHS, write_headers
-
-Bytes = NDArray[np.uint8]
-Ints = NDArray[np.int64]
 
 
 class RecordColumns:
