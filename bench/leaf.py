@@ -14,6 +14,7 @@ from random import Random
 
 from homeostat.detectors.leaf.stage import LeafStage
 from homeostat.detectors.record_block import RecordBlock
+from homeostat.schemas.base import VERSION
 from homeostat.schemas.canonical import derive_id
 from homeostat.schemas.headers import event_headers
 from homeostat.schemas.log import LogRecord
@@ -51,7 +52,7 @@ def traces(count: int, first_offset: int, start_ms: int, random: Random) -> Iter
         tenant = f"tenant-{i % TENANTS:03d}"
         trace_id = f"{random.getrandbits(128):032x}"
         body = {
-            "version": "1.0",
+            "version": VERSION,
             "trace_id": trace_id,
             "tenant": tenant,
             "specialty": f"specialty-{i // TENANTS % SPECIALTIES}",

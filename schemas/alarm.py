@@ -6,7 +6,7 @@ from pydantic import Field
 
 from homeostat.schemas.base import Count, Digest, EpochMs, Message, Offset, OpaqueId, Part, Partition, Slug, Unit
 from homeostat.schemas.cohort import Cohort
-from homeostat.schemas.signal import Direction, Family, Role
+from homeostat.schemas.signal import Carrier, Direction, Family, Role
 
 
 class Corroboration(Part):
@@ -17,11 +17,35 @@ class Corroboration(Part):
     onset_ms: EpochMs | None = None
 
 
+class Companion(Part):
+    """What another column of the same cohort did since the alarm's onset: its mean with an interval of that time.
+
+    `low` and `high` bound the mean at 99 % (an empirical Bernstein interval, not corrected for the choice of time).
+    """
+
+    signal: Slug
+    family: Family
+    role: Role
+    carrier: Carrier
+    direction: Direction
+    tolerance: Unit
+    observed: Unit
+    low: Unit
+    high: Unit
+    sessions: Count
+    baseline: Unit
+    bound_low: Unit
+    bound_high: Unit
+
+
 class Alarm(Message):
-    """A crossing, with its numbers on the signal's scaled range [0, 1].
+    """A crossing, with its numbers on the column's scaled range [0, 1]; `signal` is the column (`signal_columns`).
 
     `evidence` is the monitor's mixture at the crossing and `threshold` the A it crossed; `bound` is the sealed
-    baseline's confidence bound in the direction of the alarm, to which `tolerance` is added.
+    baseline's confidence bound in the direction of the alarm, to which `tolerance` is added; for a declared `limit`
+    the limit itself, without tolerance. `explained` is what the inputs' own change explains of observed − baseline, by
+    the regression sealed with the baseline; None where it cannot be said. `release_since_ms` is when the newest of
+    `releases` was first seen in the cohort, None where it is as old as the cohort.
     """
 
     ce_type: ClassVar[str] = "homeostat.alarm"
@@ -50,3 +74,10 @@ class Alarm(Message):
     mark: Offset
     log_time_ms: EpochMs
     plug_in: bool = False
+    carrier: Carrier = Carrier.WORK
+    limit: Unit | None = None
+    explained: Annotated[float, Field(ge=-1, le=1)] | None = None
+    release_since_ms: EpochMs | None = None
+    companions: Annotated[tuple[Companion, ...], Field(max_length=128)] = ()
+    affected: Annotated[tuple[OpaqueId, ...], Field(max_length=16)] = ()
+    unaffected: Annotated[tuple[OpaqueId, ...], Field(max_length=16)] = ()

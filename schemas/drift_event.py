@@ -1,7 +1,7 @@
 """Drift events: alarms of one cause, classified, with the next step and its owner."""
 
 from enum import StrEnum
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -19,6 +19,7 @@ from homeostat.schemas.base import (
     Unit,
 )
 from homeostat.schemas.cohort import Cohort
+from homeostat.schemas.release import ArtifactKind
 from homeostat.schemas.signal import Direction, Family, Role
 
 
@@ -50,9 +51,23 @@ class NextStep(StrEnum):
     ROLL_BACK = "roll_back"
     HOLD_ROLLOUT = "hold_rollout"
     CHECK_INPUTS = "check_inputs"
+    CHECK_CONFIGURATION = "check_configuration"
     REVIEW_SAMPLE = "review_sample"
+    ENFORCE_POLICY = "enforce_policy"
+    REVIEW_WORKFLOW = "review_workflow"
+    ASK_USERS = "ask_users"
+    ACCEPT_BASELINE = "accept_baseline"
     WATCH = "watch"
     OPEN_INCIDENT = "open_incident"
+
+
+class Disposition(StrEnum):
+    """Who moves first: a fix drafted for approval, a queue for people, an incident, or nobody."""
+
+    DRAFT_FIX = "draft_fix"
+    REVIEW_QUEUE = "review_queue"
+    INCIDENT = "incident"
+    NONE = "none"
 
 
 class EventStatus(StrEnum):
@@ -92,6 +107,32 @@ class ClassEvidence(Part):
     reason: Sentence
 
 
+class ArtifactChange(Part):
+    """An artifact that differs between two manifests; an absent side is None."""
+
+    kind: ArtifactKind
+    name: Slug
+    before: Annotated[str, Field(max_length=32)] | None = None
+    after: Annotated[str, Field(max_length=32)] | None = None
+
+
+class DraftFix(Part):
+    """A fix that people may approve: the release to go back to, and the artifacts that this reverts."""
+
+    action: Literal["revert_release", "restore_served_configuration"]
+    release: Digest | None = None
+    reverts: Annotated[tuple[ArtifactChange, ...], Field(max_length=64)] = ()
+
+
+class ReviewSample(Part):
+    """Ids of works for people to read, a bottom-k of a keyed hash; `weight` is how many works each stands for."""
+
+    affected: Annotated[tuple[OpaqueId, ...], Field(max_length=32)] = ()
+    unaffected: Annotated[tuple[OpaqueId, ...], Field(max_length=32)] = ()
+    affected_weight: Annotated[float, Field(ge=0)] = 0.0
+    unaffected_weight: Annotated[float, Field(ge=0)] = 0.0
+
+
 class DriftEvent(Message):
     """One cause, as triage sees it now; a later `revision` replaces an earlier one."""
 
@@ -112,6 +153,13 @@ class DriftEvent(Message):
     next_step: NextStep
     owner: Slug
     sentence: Sentence
+    also: Annotated[tuple[DriftClass, ...], Field(max_length=8)] = ()
+    confidence: Unit = 0.0
+    disposition: Disposition = Disposition.REVIEW_QUEUE
+    artifacts: Annotated[tuple[ArtifactChange, ...], Field(max_length=64)] = ()
+    draft: DraftFix | None = None
+    sample: ReviewSample = ReviewSample()
+    closed_because: Sentence = ""
     source_partition: Partition
     mark: Offset
     log_time_ms: EpochMs

@@ -1,12 +1,15 @@
 """The policy: everything that may change a state's bytes, in one signed document."""
 
 from enum import StrEnum
-from typing import Annotated, ClassVar, Self
+from functools import cached_property
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from homeostat.schemas.base import Message, Part, Slug
 from homeostat.schemas.signal import SignalSpec
+from homeostat.schemas.signal_columns import expand_signals
+from homeostat.schemas.trace import MAX_SIGNALS
 
 
 class OnUnknown(StrEnum):
@@ -58,6 +61,25 @@ class BaselineRule(Part):
     first_sessions: Annotated[int, Field(ge=30, le=512)] = 200
 
 
+class PartOfWeek(Part):
+    """Hours that have baselines of their own: from `from_hour` up to `to_hour`, over midnight where it is less."""
+
+    name: Slug
+    days: Literal["all", "weekdays", "weekend"] = "all"
+    from_hour: Annotated[int, Field(ge=0, le=23)] = 0
+    to_hour: Annotated[int, Field(ge=1, le=24)] = 24
+
+
+class Calendar(Part):
+    """Parts of the week, by the time of the work in hours after UTC; the first that matches counts.
+
+    Hours that none matches are a part of their own. Without parts all hours are alike.
+    """
+
+    utc_offset_h: Annotated[float, Field(ge=-14, le=14)] = 0.0
+    parts: Annotated[tuple[PartOfWeek, ...], Field(max_length=7)] = ()
+
+
 class Dedupe(Part):
     """How long, and for how many traces, a repeated trace id is recognised."""
 
@@ -86,10 +108,11 @@ class Policy(Message):
 
     ce_type: ClassVar[str] = "homeostat.document.policy"
     name: Slug = "default"
-    signals: Annotated[tuple[SignalSpec, ...], Field(min_length=1, max_length=128)]
+    signals: Annotated[tuple[SignalSpec, ...], Field(min_length=1, max_length=MAX_SIGNALS)]
     times: Times = Times()
     budget: Budget = Budget()
     baseline: BaselineRule = BaselineRule()
+    calendar: Calendar = Calendar()
     dedupe: Dedupe = Dedupe()
     refusals: Refusals = Refusals()
     unknown_signal: OnUnknown = OnUnknown.REFUSE
@@ -106,4 +129,11 @@ class Policy(Message):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"signals declared twice: {', '.join(twice)}")
+        if len(self.columns) > MAX_SIGNALS:
+            raise ValueError(f"the signals make {len(self.columns)} columns: at most {MAX_SIGNALS}")
         return self
+
+    @cached_property
+    def columns(self) -> tuple[SignalSpec, ...]:
+        """What is watched: the signals, those of several columns expanded."""
+        return expand_signals(self.signals)

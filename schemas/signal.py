@@ -58,12 +58,41 @@ class Carrier(StrEnum):
     EXPOSURE = "exposure"
 
 
+class Source(StrEnum):
+    """Where in a trace the value stands; all but the first need no entry in `signals`, a work trace has them."""
+
+    SIGNAL = "signal"
+    MISSING_STEPS = "missing_steps"
+    STEP_ORDER = "step_order"
+    TOOL_FAILURES = "tool_failures"
+    RETRIEVAL_HITS = "retrieval_hits"
+    AGE_BAND = "age_band"
+    SEX_BAND = "sex_band"
+
+
+MAX_CATEGORIES = 16
+LOG_DECADES = 99.0
+"""The log scale of positive values and counts: ln(1 + 99·u)/ln(100) of the linear u, two decades below `high`."""
+_LOGARITHMIC = frozenset({Kind.POSITIVE, Kind.COUNT})
+_BANDS = frozenset({Source.AGE_BAND, Source.SEX_BAND})
+_SHARES = frozenset({Source.MISSING_STEPS, Source.STEP_ORDER, Source.TOOL_FAILURES})
+
+
 class SignalSpec(Part):
     """One declared signal.
 
     A value x is clipped to [low, high] and scaled to [0, 1]; `tolerance` is on that scale. A value outside
     [low, high] is refused, unless `clip` says that it counts as the nearer end. Feedback counts when it is at
-    most `max_age_s` old (time of feedback − time of work).
+    most `max_age_s` old (time of feedback − time of work). Positive values and counts are scaled by their logarithm
+    (`LOG_DECADES`) and always clipped at `high`.
+
+    A categorical signal is the trace's `categories[name]`, one of the declared `categories`; any other is 'unseen'.
+    An embedding is the trace's `embedding` of `dimensions` numbers. `source` names values that the trace has in its
+    steps (`steps` declares them in order), tool calls, retrieval and bands. `spread` watches the distance from the
+    baseline's mean as well: less consistent work with the same mean. `limit` is an absolute safety limit on the scale
+    of x: beyond it, in the harmful direction, is harm whatever the baseline was.
+
+    The statistics work on columns (`expand_signals`): a signal of several columns names them `name--part`.
     """
 
     name: Slug
@@ -77,6 +106,12 @@ class SignalSpec(Part):
     high: float = 1.0
     clip: bool = False
     max_age_s: Annotated[float, Field(gt=0)] | None = None
+    source: Source = Source.SIGNAL
+    categories: Annotated[tuple[Slug, ...], Field(max_length=MAX_CATEGORIES)] = ()
+    steps: Annotated[tuple[Slug, ...], Field(max_length=32)] = ()
+    dimensions: Annotated[int, Field(ge=1, le=1024)] | None = None
+    limit: float | None = None
+    spread: bool = False
     owner: Slug = "platform"
     why: Sentence = ""
 
@@ -88,9 +123,45 @@ class SignalSpec(Part):
             raise ValueError(f"signal {self.name}: a binary value is 0 or 1, with no other range and no clipping")
         if self.max_age_s is not None and self.carrier is not Carrier.FEEDBACK:
             raise ValueError(f"signal {self.name}: only feedback has an age")
-        if self.role is Role.GUARDRAIL and self.direction is Direction.BOTH:
-            raise ValueError(f"guardrail {self.name} needs one harmful direction, up or down")
+        if self.role in {Role.GUARDRAIL, Role.NEVER} and self.direction is Direction.BOTH:
+            raise ValueError(f"{self.role} {self.name} needs one harmful direction, up or down")
         return self
+
+    @model_validator(mode="after")
+    def _check_kind(self) -> Self:
+        ordered = self.kind not in {Kind.CATEGORICAL, Kind.EMBEDDING}
+        if not ordered and (self.role in {Role.GUARDRAIL, Role.NEVER} or self.spread or self.limit is not None):
+            raise ValueError(
+                f"signal {self.name}: a {self.kind} value has no harmful side: no guardrail, spread or limit"
+            )
+        if (self.kind is Kind.EMBEDDING) != (self.dimensions is not None):
+            raise ValueError(f"signal {self.name}: an embedding, and nothing else, declares its dimensions")
+        wants = self.kind is Kind.CATEGORICAL and self.source is Source.SIGNAL
+        if wants != bool(self.categories):
+            raise ValueError(f"signal {self.name}: a categorical signal, and nothing else, declares its categories")
+        if len(set(self.categories)) != len(self.categories) or "unseen" in self.categories:
+            raise ValueError(f"signal {self.name}: categories must differ, and 'unseen' is none")
+        if self.role is Role.NEVER and self.kind is not Kind.BINARY:
+            raise ValueError(f"signal {self.name}: what must never happen is binary")
+        if self.limit is not None and not (self.low < self.limit < self.high and self.direction is not Direction.BOTH):
+            raise ValueError(f"signal {self.name}: a limit lies between low and high and needs one harmful direction")
+        return self
+
+    @model_validator(mode="after")
+    def _check_source(self) -> Self:
+        if (self.source in {Source.MISSING_STEPS, Source.STEP_ORDER}) != bool(self.steps):
+            raise ValueError(f"signal {self.name}: missing steps and their order, and nothing else, declare steps")
+        if self.source is not Source.SIGNAL and self.carrier is not Carrier.WORK:
+            raise ValueError(f"signal {self.name}: only work has {self.source}")
+        kinds = {Kind.CATEGORICAL} if self.source in _BANDS else {Kind.BOUNDED} if self.source in _SHARES else None
+        if kinds is not None and self.kind not in kinds:
+            raise ValueError(f"signal {self.name}: {self.source} is {' or '.join(kinds)}")
+        return self
+
+    @property
+    def is_logarithmic(self) -> bool:
+        """Whether the scale to [0, 1] is logarithmic."""
+        return self.kind in _LOGARITHMIC
 
     def scale(self, value: float) -> float:
         """A value on [0, 1]. Raises `PoisonRecord`: NOT_FINITE, OUT_OF_RANGE.
@@ -103,6 +174,8 @@ class SignalSpec(Part):
             raise PoisonRecord(Refusal.NOT_FINITE, self.name)
         if self.kind is Kind.BINARY and value not in (0.0, 1.0):
             raise PoisonRecord(Refusal.OUT_OF_RANGE, f"{self.name} is neither 0 nor 1")
-        if not self.clip and not self.low <= value <= self.high:
+        over = value > self.high and not self.is_logarithmic
+        if not self.clip and (over or value < self.low):
             raise PoisonRecord(Refusal.OUT_OF_RANGE, f"{self.name} is outside [{self.low:g}, {self.high:g}]")
-        return (min(max(value, self.low), self.high) - self.low) / (self.high - self.low)
+        unit = (min(max(value, self.low), self.high) - self.low) / (self.high - self.low)
+        return math.log1p(LOG_DECADES * unit) / math.log1p(LOG_DECADES) if self.is_logarithmic else unit
