@@ -59,9 +59,7 @@ def _expand(spec: SignalSpec) -> Iterator[SignalSpec]:
     elif spec.kind is Kind.EMBEDDING:
         assert spec.dimensions is not None
         for axis in range(min(spec.dimensions, SKETCH_AXES)):
-            yield _column(
-                spec, f"axis-{axis}", kind=Kind.BOUNDED, direction=Direction.BOTH, dimensions=None, low=0.0, high=1.0
-            )
+            yield _column(spec, f"axis-{axis}", kind=Kind.BOUNDED, direction=Direction.BOTH, low=0.0, high=1.0)
     else:
         yield spec.model_copy(update={"spread": False})
         if spec.spread:

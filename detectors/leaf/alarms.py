@@ -1,22 +1,28 @@
 """From a monitor's crossing to an alarm with its numbers: onset and size from the ring, River's view."""
 
 import math
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 import numpy as np
 from river.drift import ADWIN
 
-from homeostat.detectors.fixed_point import VALUE_SCALE, Floats
+from homeostat.detectors.fixed_point import Floats
 from homeostat.detectors.leaf.arrays import Ints
 from homeostat.detectors.leaf.cohorts import CohortStore
+from homeostat.detectors.leaf.companions import explain_change, find_companions
 from homeostat.detectors.leaf.outbox import STAGE
 from homeostat.detectors.leaf.plan import FEEDBACK, WORK, Plan
+from homeostat.detectors.leaf.recent import Recent, read_recent
 from homeostat.schemas.alarm import Alarm, Corroboration
 from homeostat.schemas.canonical import derive_id
 from homeostat.schemas.signal import Direction
 
 ONSET_NATS: Final = 2.0
 """Starts whose log-likelihood is within this of the best belong to the onset's interval."""
+
+
+SAMPLED: Final = 8
 
 
 class Crossing(NamedTuple):
@@ -50,11 +56,17 @@ class Onset(NamedTuple):
 def state_alarm(crossing: Crossing, cohorts: CohortStore, plan: Plan, rollout: str | None, at: Place) -> Alarm:
     """Give the alarm of one crossing."""
     spec, key = plan.specs[crossing.column], cohorts.keys[crossing.slot]
-    home = int(cohorts.arrays.home[crossing.slot])
-    sealed, mean, lower, upper = cohorts.arrays.reference[home, crossing.column].tolist()
+    rows, owner = cohorts.arrays, int(cohorts.arrays.owner[crossing.slot])
     direction = Direction.UP if crossing.side == 0 else Direction.DOWN
-    values, times_ms = _recent(cohorts, plan, crossing)
-    onset = date_onset(values, times_ms, _log_e(cohorts, crossing, values))
+    lanes = [read_recent(cohorts, crossing.slot, lane, plan.session_ms) for lane in (WORK, FEEDBACK)]
+    lane = FEEDBACK if crossing.column >= plan.lane_columns[FEEDBACK].start else WORK
+    recent = lanes[lane].among(~np.isnan(lanes[lane].values[:, crossing.column]))
+    values = recent.values[:, crossing.column]
+    onset = date_onset(values, recent.began_ms, _log_e(cohorts, plan, crossing, recent))
+    since = (lanes[WORK].since(onset.to_ms), lanes[FEEDBACK].since(onset.to_ms))
+    reference = _reference(cohorts, crossing, recent.since(onset.to_ms))
+    limit = float(plan.arrays.limit[crossing.column])
+    limited = not math.isnan(limit) and direction is spec.direction
     return Alarm(
         alarm=derive_id(STAGE, at.partition, at.mark, at.number),
         cohort=key.cohort,
@@ -67,20 +79,54 @@ def state_alarm(crossing: Crossing, cohorts: CohortStore, plan: Plan, rollout: s
         threshold=plan.policy.budget.alarm_threshold,
         observed=onset.observed,
         observed_sessions=onset.sessions,
-        baseline=mean,
-        bound=upper if direction is Direction.UP else lower,
-        baseline_sessions=int(sealed),
+        baseline=reference.mean,
+        bound=limit if limited else reference.upper if direction is Direction.UP else reference.lower,
+        baseline_sessions=reference.sessions,
         tolerance=spec.tolerance,
         onset_from_ms=onset.from_ms,
         onset_to_ms=onset.to_ms,
-        releases=cohorts.releases_of(crossing.slot),
+        releases=cohorts.releases_of(owner),
         rollout=rollout,
-        corroboration=corroborate(values, times_ms),
+        corroboration=corroborate(values, recent.began_ms),
         stage=STAGE,
         source_partition=at.partition,
         mark=at.mark,
         log_time_ms=at.log_time_ms,
+        carrier=spec.carrier,
+        limit=limit if limited else None,
+        explained=explain_change(cohorts, plan, crossing.column, since[WORK]),
+        release_since_ms=_release_since(int(rows.release_ms[owner])),
+        companions=tuple(find_companions(cohorts, plan, since, crossing.column)),
+        affected=draw_sample(since[lane].names()),
+        unaffected=draw_sample(recent.among(recent.began_ms < onset.from_ms).names()),
     )
+
+
+def draw_sample(ids: Iterable[str]) -> tuple[str, ...]:
+    """The few ids with the smallest hashes: a random sample that every partition draws alike, and that merges.
+
+    Source: Cohen and Kaplan, 'Summarizing data using bottom-k sketches' (2007).
+    """
+    return tuple(sorted(set(ids), key=lambda name: derive_id("sample", name))[:SAMPLED])
+
+
+class _Reference(NamedTuple):
+    sessions: int
+    mean: float
+    lower: float
+    upper: float
+
+
+def _reference(cohorts: CohortStore, crossing: Crossing, recent: Recent) -> _Reference:
+    """The baseline that the sessions since the onset are compared with: the mean of that of their parts."""
+    homes = cohorts.arrays.home[recent.slots if len(recent.slots) else [crossing.slot]]
+    rows = cohorts.arrays.reference[homes, crossing.column]
+    sessions, mean, lower, upper = rows.mean(axis=0).tolist()
+    return _Reference(int(sessions), mean, lower, upper)
+
+
+def _release_since(time_ms: int) -> int | None:
+    return None if time_ms < 0 else time_ms
 
 
 def date_onset(values: Floats, times_ms: Ints, log_e: Floats) -> Onset:
@@ -106,19 +152,13 @@ def corroborate(values: Floats, times_ms: Ints) -> Corroboration:
     return Corroboration(detector="adwin", agrees=begins is not None, onset_ms=onset_ms)
 
 
-def _recent(cohorts: CohortStore, plan: Plan, crossing: Crossing) -> tuple[Floats, Ints]:
-    slot, s = crossing.slot, crossing.column
-    lane = FEEDBACK if s >= plan.lane_columns[FEEDBACK].start else WORK
-    count, rows = int(cohorts.arrays.ring_count[slot, lane]), cohorts.arrays.ring.shape[1]
-    places = np.arange(max(0, count - rows), count) % rows
-    fixed = cohorts.arrays.ring[slot, places, s]
-    began_ms = cohorts.arrays.ring_ms[slot, lane, places] - plan.session_ms
-    return fixed[fixed >= 0] / VALUE_SCALE, began_ms[fixed >= 0]
-
-
-def _log_e(cohorts: CohortStore, crossing: Crossing, values: Floats) -> Floats:
-    home = int(cohorts.arrays.home[crossing.slot])
-    null = cohorts.arrays.null[home, crossing.column, crossing.side]
-    stake = cohorts.arrays.stakes[home, crossing.column, crossing.side, crossing.bet]
+def _log_e(cohorts: CohortStore, plan: Plan, crossing: Crossing, recent: Recent) -> Floats:
+    """Log e of each session by the bet that carried the alarm; 1 a session of what must never happen."""
+    values = recent.values[:, crossing.column]
+    if plan.arrays.never[crossing.column]:
+        return np.where(values == (0.0 if crossing.side == 0 else 1.0), -1.0, 1.0)
+    homes = cohorts.arrays.home[recent.slots]
+    null = cohorts.arrays.null[homes, crossing.column, crossing.side]
+    stakes = cohorts.arrays.stakes[homes, crossing.column, crossing.side, crossing.bet]
     gains = values - null if crossing.side == 0 else null - values
-    return np.array([math.log(1.0 + stake * gain) for gain in gains.tolist()])
+    return np.array([math.log(1.0 + stake * gain) for stake, gain in zip(stakes.tolist(), gains.tolist(), strict=True)])

@@ -26,13 +26,15 @@ SEGMENT: Final = 16
 class SessionArrays(NamedTuple):
     """Sessions in order of opening; the row of position p is p modulo the capacity, a power of two.
 
-    `sums` (int64 [row, signal], 2⁻²⁰) and `counts` add up the records' values; `mark` is the offset that opened it;
+    `slot` is that of its leaf, `part` the part of the week. `sums` (int64 [row, signal], 2⁻²⁰) and `counts` add up the
+    records' values; `mark` is the offset that opened it;
     `name` is the numbered session id [row, (high, low, form)].
     Derived: `table` finds positions (+ 1, 0 for none) by slot, lane and name, with open addressing; `marks` are the
     first position kept and the places used in the table.
     """
 
     slot: Shorts
+    part: Bytes
     lane: Bytes
     flags: Bytes
     pair: Shorts
@@ -95,7 +97,9 @@ class ScanArrays(NamedTuple):
     """What the scanner knows and where it writes.
 
     `signal_words` are the names of the work signals, which fill the columns from `first_column` on; `checked` columns
-    must lie in [low, high]. `tenant_words` are the tenants by number, `tenant_numbers` stand for them beside ids.
+    must lie in [low, high]; `absent` are the values of a trace that names none; `bands` [n, (first column, sex rather
+    than age)] are columns of age and sex bands. `part_of_hour` is the part of each hour of the week. `tenant_words` are
+    the tenants by number, `tenant_numbers` stand for them beside ids.
     Scratch: `spans` [field, (start, stop)]; guesses: `next_field`, the one that last followed each, and `length`.
     """
 
@@ -105,6 +109,9 @@ class ScanArrays(NamedTuple):
     checked: Bytes
     low: Floats
     high: Floats
+    absent: Floats
+    bands: Ints
+    part_of_hour: Ints
     tenant_words: Bytes
     tenant_starts: Ints
     tenant_numbers: Ints
@@ -114,17 +121,21 @@ class ScanArrays(NamedTuple):
 
 
 class CohortArrays(NamedTuple):
-    """Leaf cohorts by slot.
+    """Leaf cohorts by slot: one for each part of the week; the first of a leaf, its `owner`, has what they share.
+
+    They share `evidence`, `last_ms`, `releases`, `release_ms` (since when the newest is there, −1 for always),
+    `shared_bucket` and `tally`; everything else is of a part.
 
     Kept in the state: `moments` [slot, signal, (n, sum, squares high, low)]; `histogram` [slot, signal, bin];
     `evidence` M [slot, signal, (up, down), bet]; `last_ms` of each monitor's step; `reference` [slot, signal, (n, mean,
     lower, upper)] of the baseline arm; `pending` signals still to be sealed from sessions that began after offset
     `seal_after`, `seal_seen` of `seal_sessions` so far a lane; the ring of recent session values `ring` [slot, row,
-    signal] at 2⁻²⁰ (−1 for none), with `ring_ms` and the number ever pushed `ring_count`, a lane each;
-    `shared_bucket`, the last bucket in which it fed layers across tenants; `tally` (sessions closed, late records);
-    `releases` seen lately, the newest first (numbers of the store's table, −1 for none).
-    Derived: `collects` (whether a lane has pending signals), `home` (slot of the baseline arm), `layers` (rows of its
-    parents), `arm`, `null` and `stakes` of the bets.
+    signal] at 2⁻²⁰ (−1 for none), with `ring_ms`, the sessions' ids `ring_id` and the number ever pushed `ring_count`,
+    a lane each; `shared_bucket`, the last bucket in which it fed layers across tenants; `tally` (sessions closed, late
+    records); `releases` seen lately, the newest first (numbers of the store's table, −1 for none); `slopes` [slot,
+    signal, input], what the inputs' values say of a signal's, sealed with the reference.
+    Derived: `collects` (whether a lane has pending signals), `parts` (slots of the parts of a leaf), `home` (slot of
+    the baseline arm in this part), `layers` (rows of its parents), `arm`, `null` and `stakes` of the bets.
     """
 
     moments: Ints
@@ -132,6 +143,7 @@ class CohortArrays(NamedTuple):
     evidence: Floats
     last_ms: Ints
     reference: Floats
+    slopes: Floats
     pending: Bytes
     collects: Bytes
     seal_after: Ints
@@ -139,10 +151,14 @@ class CohortArrays(NamedTuple):
     seal_sessions: Shorts
     ring: Shorts
     ring_ms: Ints
+    ring_id: Ints
     ring_count: Ints
     shared_bucket: Ints
     tally: Ints
     releases: Shorts
+    release_ms: Ints
+    parts: Shorts
+    owner: Shorts
     home: Shorts
     layers: Shorts
     arm: Bytes
@@ -237,8 +253,8 @@ class Scratch(NamedTuple):
 # What a batch's rows say, one int64 a column. The first eight are given; the scanner or the contract's decoder fills in
 # the rest of a row that comes as text. ID and SESSION have three columns: high, low, form (with the tenant for ID).
 KIND, TIME, OFFSET, TENANT, CODE, VALUE_BYTES, EVENT_BYTES = range(7)
-TEXT_AT, SLOT, FLAGS, PAIR, RELEASE, REMARK, ID, SESSION = 7, 8, 9, 10, 11, 12, 13, 16
-COLUMNS = 19
+TEXT_AT, SLOT, FLAGS, PAIR, RELEASE, REMARK, ID, SESSION, PART = 7, 8, 9, 10, 11, 12, 13, 16, 19
+COLUMNS = 20
 ROW_NOTHING, ROW_WORK, ROW_FEEDBACK, ROW_START, ROW_REFUSED, ROW_TEXT, ROW_UNREAD, ROW_UNREAD_FEEDBACK = range(8)
 KEEPS_PRIVATE = 1
 NOT_COUNTED, ACCEPTED, REFUSED, MISSHAPEN = -1, 0, 1, 2

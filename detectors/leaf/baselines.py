@@ -5,9 +5,10 @@ from typing import Final
 import numpy as np
 
 from homeostat.detectors.compiled import compiled
-from homeostat.detectors.fixed_point import VALUE_SCALE
+from homeostat.detectors.fixed_point import VALUE_SCALE, Floats
 from homeostat.detectors.leaf.arrays import CohortArrays
-from homeostat.detectors.leaf.plan import BASELINE_DELTA, PlanArrays
+from homeostat.detectors.leaf.explain import seal_slopes
+from homeostat.detectors.leaf.plan import BASELINE_DELTA, WORK, PlanArrays
 from homeostat.detectors.leaf.stakes import write_bets
 from homeostat.detectors.statistics.baseline_bound import lower_bound, upper_bound
 
@@ -16,11 +17,8 @@ LEAST_VALUES: Final = 30
 
 
 @compiled
-def seal_signal(slot: int, lane: int, s: int, plan: PlanArrays, cohorts: CohortArrays) -> bool:
-    """Write (n, mean, lower, upper) of a signal from the lane's last `seal_seen` sessions; False for too few values.
-
-    Each bound holds with probability 1 − `baseline_delta`.
-    """
+def collect_values(slot: int, lane: int, s: int, cohorts: CohortArrays) -> tuple[Floats, int]:
+    """Give a column's values (float64 [n]) in the lane's last `seal_seen` sessions, and their sum (2⁻²⁰)."""
     rows = cohorts.ring.shape[1]
     newest = cohorts.ring_count[slot, lane]
     values = np.empty(cohorts.seal_seen[slot, lane])
@@ -31,37 +29,61 @@ def seal_signal(slot: int, lane: int, s: int, plan: PlanArrays, cohorts: CohortA
             values[count] = x / VALUE_SCALE
             total += x
             count += 1
-    if count < LEAST_VALUES:
-        return False
+    return values[:count], total
+
+
+@compiled
+def seal_signal(slot: int, s: int, values: Floats, total: int, plan: PlanArrays, cohorts: CohortArrays) -> None:
+    """Write (n, mean, lower, upper) of a signal; each bound holds with probability 1 − `baseline_delta`."""
+    count = values.shape[0]
     cohorts.reference[slot, s, 0] = count
     cohorts.reference[slot, s, 1] = total / count / VALUE_SCALE
-    cohorts.reference[slot, s, 2] = lower_bound(values[:count], plan.weights[BASELINE_DELTA])
-    cohorts.reference[slot, s, 3] = upper_bound(values[:count], plan.weights[BASELINE_DELTA])
-    return True
+    cohorts.reference[slot, s, 2] = lower_bound(values, plan.weights[BASELINE_DELTA])
+    cohorts.reference[slot, s, 3] = upper_bound(values, plan.weights[BASELINE_DELTA])
 
 
 @compiled
 def begin_monitors(home: int, s: int, now_ms: int, cohorts: CohortArrays) -> None:
-    """Let the monitors of all arms that use a reference begin again: it is another null."""
+    """Let the monitors of all arms that use a reference begin again: it is another null.
+
+    What the other parts of the week have shown stays when this part had no reference before.
+    """
     for arm in range(cohorts.home.shape[0]):
         if cohorts.home[arm] == home:
-            cohorts.evidence[arm, s] = 0.0
-            cohorts.last_ms[arm, s] = now_ms
-            cohorts.dirty[arm] = 1
+            owner = cohorts.owner[arm]
+            if cohorts.reference[home, s, 0] > 0:
+                cohorts.evidence[owner, s] = 0.0
+            cohorts.last_ms[owner, s] = now_ms
+            cohorts.dirty[owner] = 1
+
+
+@compiled
+def awaits_main(s: int, slot: int, plan: PlanArrays, cohorts: CohortArrays) -> bool:
+    """Whether a column is the spread about a mean that is only now sealed: it is collected after that."""
+    return bool(plan.spread_of[s] >= 0 and cohorts.pending[slot, plan.spread_of[s]])
 
 
 @compiled
 def seal_lane(slot: int, lane: int, now_ms: int, plan: PlanArrays, cohorts: CohortArrays) -> None:
     """Seal the pending signals of a lane from the sessions collected; those with too few values go on collecting."""
     collects = False
-    for s in range(plan.lane.shape[0]):
+    for s in range(plan.lane.shape[0] - 1, -1, -1):
         if plan.lane[s] != lane or not cohorts.pending[slot, s]:
             continue
-        if plan.bounded[s] and seal_signal(slot, lane, s, plan, cohorts):
-            cohorts.pending[slot, s] = 0
+        if awaits_main(s, slot, plan, cohorts):
             begin_monitors(slot, s, now_ms, cohorts)
-        else:
+            cohorts.reference[slot, s, 0] = 0.0
             collects = True
+            continue
+        values, total = collect_values(slot, lane, s, cohorts)
+        if values.shape[0] < LEAST_VALUES:
+            collects = True
+            continue
+        begin_monitors(slot, s, now_ms, cohorts)
+        seal_signal(slot, s, values, total, plan, cohorts)
+        cohorts.pending[slot, s] = 0
+    if lane == WORK:
+        seal_slopes(slot, plan, cohorts)
     cohorts.collects[slot, lane] = 1 if collects else 0
     cohorts.seal_seen[slot, lane] = 0
     write_bets(cohorts.reference[slot], plan, cohorts.null[slot], cohorts.stakes[slot])

@@ -23,7 +23,7 @@ from homeostat.detectors.leaf.arrays import (
 from homeostat.detectors.leaf.baselines import seal_lane
 from homeostat.detectors.leaf.inlined import inlined
 from homeostat.detectors.leaf.plan import QUOTA, RATE_PER_MS, THRESHOLD, WORK, PlanArrays
-from homeostat.detectors.statistics.bets import MONITOR_BETS
+from homeostat.detectors.statistics.bets import MONITOR_BETS, UP
 from homeostat.detectors.statistics.e_shiryaev_roberts import EVIDENCE_CAP
 
 FACTORS = 32
@@ -56,6 +56,16 @@ def read_values(row: int, plan: PlanArrays, sessions: SessionArrays, values: Int
 
 
 @inlined
+def write_spreads(home: int, plan: PlanArrays, cohorts: CohortArrays, values: Ints) -> None:
+    """Write the distance of values from the mean of their baselines, where there is one."""
+    for s in range(values.shape[0]):
+        main = plan.spread_of[s]
+        if main >= 0 and values[main] >= 0 and cohorts.reference[home, main, 0] > 0:
+            mean = math.floor(cohorts.reference[home, main, 1] * VALUE_SCALE + 0.5)
+            values[s] = abs(values[main] - mean)
+
+
+@inlined
 def add_moments(slot: int, values: Ints, cohorts: CohortArrays) -> None:
     """Add the session to the cohort's moments and histogram (32 equal bins of [0, 1], 1 in the last)."""
     for s in range(values.shape[0]):
@@ -71,10 +81,14 @@ def add_moments(slot: int, values: Ints, cohorts: CohortArrays) -> None:
 
 
 @inlined
-def push_ring(slot: int, lane: int, due_ms: int, values: Ints, plan: PlanArrays, cohorts: CohortArrays) -> None:
-    """Keep the session's values of its lane in the cohort's ring of recent sessions."""
+def push_ring(
+    slot: int, lane: int, due_ms: int, name: Ints, values: Ints, plan: PlanArrays, cohorts: CohortArrays
+) -> None:
+    """Keep the session's values of its lane, and its name, in the cohort's ring of recent sessions."""
     row = cohorts.ring_count[slot, lane] % cohorts.ring.shape[1]
     cohorts.ring_ms[slot, lane, row] = due_ms
+    for part in range(3):
+        cohorts.ring_id[slot, lane, row, part] = name[part]
     for s in range(values.shape[0]):
         if plan.lane[s] == lane:
             cohorts.ring[slot, row, s] = values[s]
@@ -131,17 +145,25 @@ def multiply(row: int, s: int, factors: Floats, layers: LayerArrays) -> None:
 
 
 @inlined
+def multiply_all(parents: Ints, s: int, factors: Floats, layers: LayerArrays) -> None:
+    """Multiply one signal's e into the products of every parent that the session feeds."""
+    for p in range(parents.shape[0]):
+        if parents[p] >= 0:
+            multiply(parents[p], s, factors, layers)
+
+
+@inlined
 def bet(
-    slot: int, home: int, s: int, side: int, gain: float, weight: float, cohorts: CohortArrays, factors: Floats
+    owner: int, home: int, s: int, side: int, gain: float, weight: float, cohorts: CohortArrays, factors: Floats
 ) -> float:
     """Fold e_k = 1 + λ_k·gain, which `factors` then holds, into M_k ← (M_k + w)·e_k and give Σ π_k M_k."""
     for k in range(MONITOR_BETS):
         e = 1.0 + cohorts.stakes[home, s, side, k] * gain
         factors[side, k] = e
-        cohorts.evidence[slot, s, side, k] = min((cohorts.evidence[slot, s, side, k] + weight) * e, EVIDENCE_CAP)
+        cohorts.evidence[owner, s, side, k] = min((cohorts.evidence[owner, s, side, k] + weight) * e, EVIDENCE_CAP)
     total = 0.0
     for k in range(MONITOR_BETS):
-        total += cohorts.evidence[slot, s, side, k]
+        total += cohorts.evidence[owner, s, side, k]
     return total / MONITOR_BETS
 
 
@@ -150,9 +172,9 @@ def note_alarm(
     slot: int, s: int, side: int, mixture: float, cohorts: CohortArrays, scratch: Scratch, cursor: Ints
 ) -> None:
     """Note a crossing and the bet that carried it; M is 0 again."""
-    best = 0
+    owner, best = cohorts.owner[slot], 0
     for k in range(1, MONITOR_BETS):
-        if cohorts.evidence[slot, s, side, k] > cohorts.evidence[slot, s, side, best]:
+        if cohorts.evidence[owner, s, side, k] > cohorts.evidence[owner, s, side, best]:
             best = k
     at = cursor[EVENTS]
     scratch.events[at, 0] = slot
@@ -162,7 +184,17 @@ def note_alarm(
     scratch.numbers[at] = mixture
     cursor[EVENTS] = at + 1
     for k in range(MONITOR_BETS):
-        cohorts.evidence[slot, s, side, k] = 0.0
+        cohorts.evidence[owner, s, side, k] = 0.0
+
+
+@inlined
+def watch_never(
+    slot: int, s: int, x: int, plan: PlanArrays, cohorts: CohortArrays, scratch: Scratch, cursor: Ints
+) -> None:
+    """Alarm when what must never happen has happened."""
+    up = plan.harm[s] == UP
+    if plan.never[s] and ((up and x > 0) or (not up and x < _ONE)):
+        note_alarm(slot, s, 0 if up else 1, plan.weights[THRESHOLD], cohorts, scratch, cursor)
 
 
 @inlined
@@ -175,27 +207,32 @@ def step_monitors(
     scratch: Scratch,
     cursor: Ints,
 ) -> None:
-    """Bet on every signal that has a sealed reference, up and down, for the cohort itself and for its parents."""
-    home = cohorts.home[slot]
+    """Bet on every signal that has a null, up and down, for the cohort itself; with a reference for its parents too.
+
+    What must never happen alarms when it does.
+    """
+    home, owner = cohorts.home[slot], cohorts.owner[slot]
     values, parents, factors = scratch.values, scratch.parents, scratch.factors
     for s in range(values.shape[0]):
-        if values[s] < 0 or cohorts.reference[home, s, 0] == 0:
+        if values[s] < 0:
+            continue
+        watch_never(slot, s, values[s], plan, cohorts, scratch, cursor)
+        if cohorts.stakes[home, s, 0, 0] == 0.0 and cohorts.stakes[home, s, 1, 0] == 0.0:
             continue
         x = values[s] / VALUE_SCALE
-        weight = plan.weights[RATE_PER_MS] * (due_ms - cohorts.last_ms[slot, s])
-        cohorts.last_ms[slot, s] = due_ms
+        weight = plan.weights[RATE_PER_MS] * (due_ms - cohorts.last_ms[owner, s])
+        cohorts.last_ms[owner, s] = due_ms
         for side in range(2):
             if cohorts.stakes[home, s, side, 0] == 0.0:
                 factors[side, :] = 1.0
                 continue
             null = cohorts.null[home, s, side]
             gain = x - null if side == 0 else null - x
-            mixture = bet(slot, home, s, side, gain, weight, cohorts, factors)
+            mixture = bet(owner, home, s, side, gain, weight, cohorts, factors)
             if mixture >= plan.weights[THRESHOLD]:
                 note_alarm(slot, s, side, mixture, cohorts, scratch, cursor)
-        for p in range(parents.shape[0]):
-            if parents[p] >= 0:
-                multiply(parents[p], s, factors, layers)
+        if cohorts.reference[home, s, 0] > 0:
+            multiply_all(parents, s, factors, layers)
     for p in range(parents.shape[0]):
         if parents[p] >= 0:
             note_factors(parents[p], layers)
@@ -257,18 +294,21 @@ def close_values(
     cursor: Ints,
 ) -> int:
     """Close the session in `row` for its cohort and layers; how many values it had: `scratch.values` holds them."""
-    slot, lane = sessions.slot[row], sessions.lane[row]
+    leaf, lane = sessions.slot[row], sessions.lane[row]
+    slot = cohorts.parts[leaf, sessions.part[row]]
     values, parents = scratch.values, scratch.parents
     found = read_values(row, plan, sessions, values)
     counts[COUNT_CLOSED] += 1
-    cohorts.tally[slot, 0] += 1
+    cohorts.tally[leaf, 0] += 1
+    cohorts.dirty[leaf] = 1
     cohorts.dirty[slot] = 1
     if found == 0:
         counts[COUNT_EMPTY] += 1
         return 0
-    choose_parents(slot, sessions.flags[row], sessions.records[row], bucket, plan, cohorts, layers, counts, parents)
+    write_spreads(cohorts.home[slot], plan, cohorts, values)
+    choose_parents(leaf, sessions.flags[row], sessions.records[row], bucket, plan, cohorts, layers, counts, parents)
     add_moments(slot, values, cohorts)
-    push_ring(slot, lane, due_ms, values, plan, cohorts)
+    push_ring(slot, lane, due_ms, sessions.name[row], values, plan, cohorts)
     for p in range(parents.shape[0]):
         if parents[p] >= 0:
             add_layer(parents[p], sessions.records[row], cohorts.home[slot], values, cohorts, layers)

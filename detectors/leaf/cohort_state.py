@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 
 CORE: Final = b"cohort/"
 RING: Final = b"ring/"
-_STATE_VERSION = 1
+_STATE_VERSION = 2
 _NARROW: Final = 2**16
 _FIELDS: Final = (
     "moments",
     "evidence",
     "last_ms",
     "reference",
+    "slopes",
     "pending",
     "seal_after",
     "seal_seen",
@@ -32,6 +33,7 @@ _FIELDS: Final = (
     "ring_count",
     "shared_bucket",
     "tally",
+    "release_ms",
 )
 _HEADS = msgspec.json.Decoder(tuple[bool, list[str]])
 
@@ -76,7 +78,8 @@ def encode_rings(store: "CohortStore", plan: Plan, slots: Ints, since: Ints) -> 
         rows = places[:, None] + np.arange(SEGMENT)
         values = store.arrays.ring[owners[:, None], rows][:, :, plan.lane_columns[lane]]
         times = store.arrays.ring_ms[owners[:, None], lane, rows]
-        packed = join_rows([times, values])
+        ids = store.arrays.ring_id[owners[:, None], lane, rows]
+        packed = join_rows([times, ids, values])
         numbers = (places // SEGMENT).tolist()
         for owner, number, row in zip(owners.tolist(), numbers, packed, strict=True):
             yield b"%b%b/%d/%03d" % (RING, store.names[owner], lane, number), frame(row, _STATE_VERSION)
@@ -90,14 +93,17 @@ def decode_ring(store: "CohortStore", plan: Plan, name: bytes, record: bytes) ->
         raise StateCorrupt(f"a ring without its cohort: {text}")
     columns, at = plan.lane_columns[int(lane)], int(number) * SEGMENT
     values = np.zeros((SEGMENT, columns.stop - columns.start), np.int32)
-    read_rows(unframe(record, _STATE_VERSION), [store.arrays.ring_ms[slot, int(lane), at : at + SEGMENT], values])
-    store.arrays.ring[slot, at : at + SEGMENT, columns] = values
+    rows = slice(at, at + SEGMENT)
+    held = [store.arrays.ring_ms[slot, int(lane), rows], store.arrays.ring_id[slot, int(lane), rows], values]
+    read_rows(unframe(record, _STATE_VERSION), held)
+    store.arrays.ring[slot, rows, columns] = values
 
 
 def widen_ring(arrays: CohortArrays, plan: Plan, slots: int, rows: int) -> CohortArrays:
     """The same arrays with rings of more rows: each lane's newest values keep their numbers."""
     ring = np.full((arrays.ring.shape[0], rows, arrays.ring.shape[2]), -1, np.int32)
     ring_ms = np.zeros((arrays.ring.shape[0], 2, rows), np.int64)
+    ring_id = np.zeros((arrays.ring.shape[0], 2, rows, 3), np.int64)
     before = arrays.ring.shape[1]
     for slot in range(slots):
         for lane in (WORK, FEEDBACK):
@@ -106,7 +112,8 @@ def widen_ring(arrays: CohortArrays, plan: Plan, slots: int, rows: int) -> Cohor
             columns = plan.lane_columns[lane]
             ring[slot, kept % rows, columns] = arrays.ring[slot, kept % before, columns]
             ring_ms[slot, lane, kept % rows] = arrays.ring_ms[slot, lane, kept % before]
-    return arrays._replace(ring=ring, ring_ms=ring_ms)
+            ring_id[slot, lane, kept % rows] = arrays.ring_id[slot, lane, kept % before]
+    return arrays._replace(ring=ring, ring_ms=ring_ms, ring_id=ring_id)
 
 
 def _written_segments(arrays: CohortArrays, slots: Ints, lane: int, since: Ints) -> tuple[Any, Any]:

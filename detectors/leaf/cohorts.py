@@ -1,5 +1,6 @@
 """Leaf cohorts: a slot in the arrays for each tenant × specialty × workflow × arm."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -34,6 +35,7 @@ _SIGNAL_AXES = {
     "evidence": 1,
     "last_ms": 1,
     "reference": 1,
+    "slopes": 1,
     "pending": 1,
     "ring": 2,
     "null": 1,
@@ -41,8 +43,8 @@ _SIGNAL_AXES = {
 }
 
 
-def new_arrays(capacity: int, signals: int, ring_rows: int) -> CohortArrays:
-    """Rows for `capacity` cohorts; `ring_rows` is a multiple of SEGMENT."""
+def new_arrays(capacity: int, signals: int, ring_rows: int, inputs: int = 0, parts: int = 1) -> CohortArrays:
+    """Rows for `capacity` slots; `ring_rows` is a multiple of SEGMENT."""
     bets = (capacity, signals, 2, MONITOR_BETS)
     return CohortArrays(
         moments=np.zeros((capacity, signals, 4), np.int64),
@@ -50,6 +52,7 @@ def new_arrays(capacity: int, signals: int, ring_rows: int) -> CohortArrays:
         evidence=np.zeros(bets),
         last_ms=np.zeros((capacity, signals), np.int64),
         reference=np.zeros((capacity, signals, 4)),
+        slopes=np.full((capacity, signals, inputs), math.nan),
         pending=np.zeros((capacity, signals), np.uint8),
         collects=np.zeros((capacity, 2), np.uint8),
         seal_after=np.zeros(capacity, np.int64),
@@ -57,10 +60,14 @@ def new_arrays(capacity: int, signals: int, ring_rows: int) -> CohortArrays:
         seal_sessions=np.zeros(capacity, np.int32),
         ring=np.full((capacity, ring_rows, signals), -1, np.int32),
         ring_ms=np.zeros((capacity, 2, ring_rows), np.int64),
+        ring_id=np.zeros((capacity, 2, ring_rows, 3), np.int64),
         ring_count=np.zeros((capacity, 2), np.int64),
         shared_bucket=np.full(capacity, -1, np.int64),
         tally=np.zeros((capacity, 2), np.int64),
         releases=np.full((capacity, MAX_RELEASES), -1, np.int32),
+        release_ms=np.full(capacity, -1, np.int64),
+        parts=np.full((capacity, parts), -1, np.int32),
+        owner=np.full(capacity, -1, np.int32),
         home=np.full(capacity, -1, np.int32),
         layers=np.full((capacity, 3), -1, np.int32),
         arm=np.zeros(capacity, np.uint8),
@@ -81,15 +88,30 @@ class CohortStore:
         self.releases: list[str] = []
         self._leaves_of: dict[str, int] = {}
         self.release_numbers: dict[str, int] = {}
-        self.arrays = new_arrays(16, len(plan.specs), max(rows, ring_rows(plan.policy.baseline.first_sessions)))
+        self.arrays = _new_arrays(plan, 16, max(rows, ring_rows(plan.policy.baseline.first_sessions)))
         self._drained = np.zeros((16, 2), np.int64)
 
     def slot_of(self, key: LeafKey, now_ms: int) -> int:
-        """The cohort's slot; a new one begins at log time `now_ms`, its baseline arm with it."""
+        """The cohort's slot; a new leaf begins at log time `now_ms` in all its parts, its baseline arm with it."""
         slot = self.slots.get(key)
         if slot is not None:
             return slot
-        home = None if key.arm is Arm.BASELINE else self.slot_of(key._replace(arm=Arm.BASELINE), now_ms)
+        leaf = key._replace(part="")
+        if key.arm is not Arm.BASELINE:
+            self.slot_of(leaf._replace(arm=Arm.BASELINE), now_ms)
+        self._leaves_of[key.tenant] = self._leaves_of.get(key.tenant, 0) + 1
+        self._add_parts(leaf, now_ms)
+        return self.slots[key]
+
+    def _add_parts(self, leaf: LeafKey, now_ms: int) -> None:
+        slots = [self._add(leaf._replace(part=part), now_ms) for part in self._plan.part_names]
+        for slot in slots:
+            self.arrays.parts[slot, :] = slots
+            self.arrays.owner[slot] = slots[0]
+
+    def _add(self, key: LeafKey, now_ms: int) -> int:
+        if key in self.slots:
+            return self.slots[key]
         slot = len(self.keys)
         if slot == self.arrays.arm.shape[0]:
             self._grow(2 * slot)
@@ -97,14 +119,19 @@ class CohortStore:
         self.keys.append(key)
         self.names.append(key.text.encode())
         rows = self.arrays
-        rows.home[slot] = slot if home is None else home
+        rows.home[slot] = self.slots[key._replace(arm=Arm.BASELINE)]
         rows.arm[slot] = _ARMS[key.arm]
         rows.last_ms[slot] = now_ms
         rows.dirty[slot] = 1
-        self._leaves_of[key.tenant] = self._leaves_of.get(key.tenant, 0) + 1
-        if home is None:
+        if key.arm is Arm.BASELINE:
             self.ask_seal(slot, -1, self._plan.policy.baseline.first_sessions)
+            self.derive_bets(slot)
         return slot
+
+    def parts_of(self, key: LeafKey) -> list[int]:
+        """The slots of a leaf's parts; none for a leaf that is not known."""
+        slot = self.slots.get(key._replace(part=""))
+        return [] if slot is None else [int(part) for part in self.arrays.parts[slot]]
 
     def count_of(self, tenant: str) -> int:
         """How many leaf cohorts a tenant has."""
@@ -147,15 +174,24 @@ class CohortStore:
         return tuple(self.releases[number] for number in self.arrays.releases[slot].tolist() if number >= 0)
 
     def recolumn(self, plan: Plan, columns: Sequence[int], restart: Sequence[int], offset: int, now_ms: int) -> None:
-        """Take over another plan: for each column the old one or −1; `restart` columns lose their evidence."""
-        self._plan = plan
+        """Take over another plan: for each column the old one or −1; `restart` columns lose their evidence.
+
+        With other parts of the week every baseline is collected anew; with other inputs, what they explain.
+        """
+        before, self._plan = self._plan, plan
         fields = self.arrays._asdict()
         moved: dict[str, Any] = {name: take_columns(fields[name], axis, columns) for name, axis in _SIGNAL_AXES.items()}
         self.arrays = self.arrays._replace(**moved)
         new = [i for i, old in enumerate(columns) if old < 0]
         self.arrays.ring[:, :, new] = -1
+        self.arrays.slopes[:, new] = math.nan
         self.arrays.evidence[:, list(restart)] = 0.0
         self.arrays.last_ms[:, [*new, *restart]] = now_ms
+        if _name_inputs(plan) != _name_inputs(before):
+            unknown = np.full((*self.arrays.slopes.shape[:2], len(plan.arrays.inputs)), math.nan)
+            self.arrays = self.arrays._replace(slopes=unknown)
+        if plan.part_of_hour != before.part_of_hour:
+            new = self._begin_parts(now_ms)
         for slot, key in enumerate(self.keys):
             self.arrays.dirty[slot] = 1
             self._drained[slot] = 0
@@ -164,6 +200,17 @@ class CohortStore:
                     self.ask_seal(slot, offset, plan.policy.baseline.first_sessions, new)
                 self.derive_collects(slot)
                 self.derive_bets(slot)
+
+    def _begin_parts(self, now_ms: int) -> list[int]:
+        """Give every leaf the parts of the plan, and forget all references; gives every column."""
+        parts = np.full((self.arrays.parts.shape[0], len(self._plan.part_names)), -1, np.int32)
+        self.arrays = self.arrays._replace(parts=parts)
+        self.arrays.reference[:] = 0.0
+        self.arrays.evidence[:] = 0.0
+        self.arrays.last_ms[:] = now_ms
+        for leaf in [key for key in self.keys if not key.part]:
+            self._add_parts(leaf, now_ms)
+        return list(range(len(self._plan.specs)))
 
     def state_records(self) -> dict[bytes, bytes]:
         """A core record a cohort (`cohort/…`), and one a segment of its ring (`ring/…`)."""
@@ -197,11 +244,19 @@ class CohortStore:
         self.arrays.dirty[:] = 0
 
     def _grow(self, capacity: int) -> None:
-        grown = new_arrays(capacity, len(self._plan.specs), self.arrays.ring.shape[1])
+        grown = _new_arrays(self._plan, capacity, self.arrays.ring.shape[1])
         copy_rows(self.arrays, grown)
         drained = np.zeros((capacity, 2), np.int64)
         drained[: self._drained.shape[0]] = self._drained
         self.arrays, self._drained = grown, drained
+
+
+def _name_inputs(plan: Plan) -> list[str]:
+    return [plan.names[column] for column in plan.arrays.inputs.tolist()]
+
+
+def _new_arrays(plan: Plan, capacity: int, rows: int) -> CohortArrays:
+    return new_arrays(capacity, len(plan.specs), rows, len(plan.arrays.inputs), len(plan.part_names))
 
 
 def ring_rows(sessions: int) -> int:

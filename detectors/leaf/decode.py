@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Protocol
 import msgspec
 from msgspec import Meta
 
+from homeostat.detectors.leaf.derive import build_reader
 from homeostat.detectors.leaf.plan import WORK, Plan
 from homeostat.schemas.base import MAJOR, MAX_EPOCH_MS, VERSION
 from homeostat.schemas.errors import PoisonRecord
@@ -69,13 +70,14 @@ class TraceDecoder:
         self._plan = plan
         decoders = (msgspec.json.Decoder(_build_work(plan)), msgspec.json.Decoder(_build_feedback(plan)))
         self._decoders: tuple[msgspec.json.Decoder[Any], ...] = decoders
+        self._derive = tuple(build_reader(plan, carrier) for carrier in (Carrier.WORK, Carrier.FEEDBACK))
         self._before, self._after = _pad(plan)
         self._ignored: Counter[str] = Counter() if ignored is None else ignored
 
     def decode_fast(self, lane: int, value: bytes) -> tuple[Any, Values]:
         """The compiled form. Raises `msgspec.MsgspecError` or `UnicodeDecodeError` where it does not agree."""
         trace = self._decoders[lane].decode(value)
-        return trace, self._before[lane] + _AS_TUPLE(trace.signals) + self._after[lane]
+        return trace, self._before[lane] + _AS_TUPLE(trace.signals) + self._derive[lane](trace) + self._after[lane]
 
     def decode_slow(self, lane: int, value: bytes) -> tuple[WorkTrace | FeedbackTrace, Values]:
         """The contract's form. Raises `PoisonRecord`."""
@@ -84,14 +86,14 @@ class TraceDecoder:
         model: type[WorkTrace | FeedbackTrace] = WorkTrace if lane == WORK else FeedbackTrace
         trace, ignored = parse_message(model, value)
         carrier = Carrier.WORK if lane == WORK else Carrier.FEEDBACK
-        specs = {spec.name: spec for spec in self._plan.carried_by(carrier)}
+        specs = {spec.name: spec for spec in self._plan.named_by(carrier)}
         unknown = trace.signals.keys() - specs.keys()
         if unknown and self._plan.policy.unknown_signal is OnUnknown.REFUSE:
             raise PoisonRecord(Refusal.UNKNOWN_SIGNAL, f"{len(unknown)} signals that no {carrier} record carries")
         values = tuple(_check_range(spec, trace.signals.get(name, math.nan)) for name, spec in specs.items())
         self._ignored["fields_ignored"] += ignored
         self._ignored["signals_unknown"] += len(unknown)
-        return trace, self._before[lane] + values + self._after[lane]
+        return trace, self._before[lane] + values + self._derive[lane](trace) + self._after[lane]
 
 
 def refuse_other_codec(value: bytes) -> None:
@@ -130,9 +132,13 @@ _ToolCall = msgspec.defstruct(
 
 
 def _check_range(spec: SignalSpec, value: float) -> float:
-    if not spec.clip and not math.isnan(value) and not spec.low <= value <= spec.high:
+    if not spec.clip and not math.isnan(value) and not spec.low <= value <= _most(spec):
         raise PoisonRecord(Refusal.OUT_OF_RANGE, f"signals.{spec.name}")
     return value
+
+
+def _most(spec: SignalSpec) -> float:
+    return math.inf if spec.is_logarithmic else spec.high
 
 
 def _pad(plan: Plan) -> tuple[tuple[Values, Values], tuple[Values, Values]]:
@@ -145,7 +151,7 @@ def _pad(plan: Plan) -> tuple[tuple[Values, Values], tuple[Values, Values]]:
 
 def _build_signals(specs: Iterable[SignalSpec]) -> type[msgspec.Struct]:
     fields = [
-        (f"s{i}", float if spec.clip else Annotated[float, Meta(ge=spec.low, le=spec.high)], math.nan)
+        (f"s{i}", float if spec.clip else Annotated[float, Meta(ge=spec.low, le=_most(spec))], math.nan)
         for i, spec in enumerate(specs)
     ]
     names = {f"s{i}": spec.name for i, spec in enumerate(specs)}
@@ -179,7 +185,7 @@ def _many(item: Any, limit: int) -> tuple[Any, tuple[()]]:
 
 def _build_work(plan: Plan) -> type[msgspec.Struct]:
     fields = [
-        *_tag_fields(_build_signals(plan.carried_by(Carrier.WORK))),
+        *_tag_fields(_build_signals(plan.named_by(Carrier.WORK))),
         ("kind", Literal["work"], "work"),
         ("age_band", _one_of(AgeBand), AgeBand.UNKNOWN.value),
         ("sex_band", _one_of(SexBand), SexBand.UNKNOWN.value),
@@ -196,7 +202,7 @@ def _build_feedback(plan: Plan) -> type[msgspec.Struct]:
     fields = [
         ("feedback", _one_of(FeedbackKind)),
         ("work_token", Annotated[str, Meta(pattern=_TOKEN, max_length=98)]),
-        *_tag_fields(_build_signals(plan.carried_by(Carrier.FEEDBACK))),
+        *_tag_fields(_build_signals(plan.named_by(Carrier.FEEDBACK))),
         ("kind", Literal["feedback"], "feedback"),
     ]
     return msgspec.defstruct("Feedback", fields, forbid_unknown_fields=True, gc=False)

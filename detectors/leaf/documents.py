@@ -39,8 +39,7 @@ class DocumentReader:
         if cohort.layer is not Layer.LEAF or cohort.arm is not Arm.BASELINE:
             return
         key = LeafKey(cohort.tenant or "", cohort.specialty or "", cohort.workflow or "", Arm.BASELINE)
-        slot = world.cohorts.slots.get(key)
-        if slot is not None:
+        for slot in world.cohorts.parts_of(key):
             world.cohorts.ask_seal(slot, offset, body.sessions)
 
     def _replace(self, rollout_id: str, world: World) -> None:

@@ -18,6 +18,7 @@ from homeostat.detectors.leaf.arrays import (
     LATE_RECORDS,
     OFFSET,
     PAIR,
+    PART,
     PRIVATE,
     RELEASE,
     REMARK,
@@ -53,12 +54,16 @@ from homeostat.detectors.leaf.plan import (
 )
 from homeostat.detectors.leaf.tables import add_seen, index_sessions, place_of_session, put_session
 from homeostat.detectors.leaf.window import slide_window
+from homeostat.schemas.signal import LOG_DECADES
+
+_LOG_RANGE = math.log1p(LOG_DECADES)
 
 
 @inlined
 def open_session(row: int, line: Ints, sessions: SessionArrays) -> None:
     """Begin a session in its row."""
     sessions.slot[row] = line[SLOT]
+    sessions.part[row] = line[PART]
     sessions.lane[row] = FEEDBACK if line[KIND] == ROW_FEEDBACK else WORK
     sessions.flags[row] = 0
     sessions.pair[row] = line[PAIR]
@@ -97,7 +102,12 @@ def find_session(line: Ints, plan: PlanArrays, sessions: SessionArrays, seeds: I
 
 @inlined
 def add_record(row: int, line: Ints, values: Floats, plan: PlanArrays, sessions: SessionArrays) -> None:
-    """Add one trace's values (scaled to [0, 1], then 2⁻²⁰ rounded half up) to its session."""
+    """Add one trace's values (scaled to [0, 1], then 2⁻²⁰ rounded half up) to its session.
+
+    The first trace says in which part of the week the work was, not the report of a start.
+    """
+    if sessions.records[row] == 0:
+        sessions.part[row] = line[PART]
     sessions.records[row] += 1
     if line[KIND] == ROW_WORK:
         sessions.flags[row] |= WORKED
@@ -107,16 +117,20 @@ def add_record(row: int, line: Ints, values: Floats, plan: PlanArrays, sessions:
         if not math.isnan(values[s]):
             x = (values[s] - plan.low[s]) / plan.width[s]
             x = min(max(x, 0.0), 1.0)
+            if plan.logarithmic[s]:
+                x = math.log1p(LOG_DECADES * x) / _LOG_RANGE
             sessions.sums[row, s] += math.floor(x * VALUE_SCALE + 0.5)
             sessions.counts[row, s] += 1
 
 
 @inlined
-def note_release(slot: int, release: int, cohorts: CohortArrays) -> None:
-    """Move a release to the front of those seen lately in the cohort."""
+def note_release(slot: int, release: int, now_ms: int, cohorts: CohortArrays) -> None:
+    """Move a release to the front of those seen lately in the cohort; note when it came after another."""
     seen = cohorts.releases[slot]
     if seen[0] == release:
         return
+    if seen[0] >= 0:
+        cohorts.release_ms[slot] = now_ms
     moved = release
     for place in range(seen.shape[0]):
         held = seen[place]
@@ -173,8 +187,8 @@ def fold_session(
         cohorts.dirty[line[SLOT]] = 1
         return
     sessions.chunk_dirty[row // CHUNK] = 1
-    if line[RELEASE] >= 0:
-        note_release(line[SLOT], line[RELEASE], cohorts)
+    if line[RELEASE] >= 0 and line[KIND] == ROW_WORK:
+        note_release(line[SLOT], line[RELEASE], line[TIME], cohorts)
     if line[KIND] != ROW_START:
         add_record(row, line, values, plan, sessions)
     elif not sessions.flags[row] & STARTED:

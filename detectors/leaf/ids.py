@@ -36,6 +36,21 @@ def number_id(text: str) -> NumberedId:
     return _split(int.from_bytes(blake2b(text.encode(), digest_size=16).digest(), "big"), HASHED)
 
 
+def say_id(number: NumberedId) -> str | None:
+    """Give the id back; None for one that was hashed.
+
+    >>> say_id(number_id("00000000000000ff")), say_id(number_id("0f8fad5b-d9cb-469f-a165-70867728950e"))
+    ('00000000000000ff', '0f8fad5b-d9cb-469f-a165-70867728950e')
+    """
+    if number.form == HASHED:
+        return None
+    value = (number.high & _HALF) << 64 | (number.low & _HALF)
+    if number.form != UUID:
+        return f"{value:0{number.form}x}"
+    digits = f"{value:032x}"
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+
+
 def number_tenant(tenant: str) -> int:
     """56 bits that stand for a tenant beside the ids that it chose; the lowest 8 bits are 0, for an id's form.
 

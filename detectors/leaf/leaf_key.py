@@ -7,23 +7,24 @@ from homeostat.schemas.trace import Arm
 
 
 class LeafKey(NamedTuple):
-    """A leaf cohort's tags."""
+    """A leaf cohort's tags, and the part of the week; the first part has no name."""
 
     tenant: str
     specialty: str
     workflow: str
     arm: Arm
+    part: str = ""
 
     @property
     def text(self) -> str:
-        """`tenant/specialty/workflow/arm`."""
-        return "/".join(self)
+        """`tenant/specialty/workflow/arm`, and `/part` for a part with a name."""
+        return "/".join(self if self.part else self[:4])
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read `text` back."""
-        tenant, specialty, workflow, arm = text.split("/")
-        return cls(tenant, specialty, workflow, Arm(arm))
+        tenant, specialty, workflow, arm, *part = text.split("/")
+        return cls(tenant, specialty, workflow, Arm(arm), *part)
 
     @property
     def cohort(self) -> Cohort:

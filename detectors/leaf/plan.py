@@ -9,15 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homeostat.detectors.fixed_point import Floats
+from homeostat.detectors.leaf.parts import HOUR_MS, HOURS, number_hours
 from homeostat.detectors.statistics.bets import DOWN, GUARD_BETS, UP, guard_stakes
 from homeostat.schemas.policy import Policy
-from homeostat.schemas.signal import Carrier, Direction, Kind, Role, SignalSpec
+from homeostat.schemas.signal import Carrier, Direction, Family, Kind, Role, SignalSpec, Source
+from homeostat.schemas.signal_columns import SPREAD, part_of, signal_of
 
 WORK, FEEDBACK = 0, 1
 """A session's two lanes: its work, and the feedback on it; the gateway's yield belongs to the work."""
 LATE_SESSIONS = 2
 """A closed session is remembered for this many session lengths: what comes for it meanwhile is late."""
-_BOUNDED = frozenset({Kind.BINARY, Kind.BOUNDED, Kind.POSITIVE, Kind.COUNT})
 _CARRIERS = (Carrier.EXPOSURE, Carrier.WORK, Carrier.FEEDBACK)
 _WEEK_MS = 604_800_000
 
@@ -28,14 +29,19 @@ Ints = NDArray[np.int64]
 class PlanArrays(NamedTuple):
     """What the kernel reads of a plan; signal columns as in `Plan.specs`.
 
-    `lane` is WORK or FEEDBACK; `exposure` marks the columns that the gateway's report carries; the places of `times`
-    and `weights` are named below.
+    `lane` is WORK or FEEDBACK; `exposure` marks the columns that the gateway's report carries; `inputs` are the work
+    columns of the input family; `spread_of` is the column whose distance from its baseline a column is (−1 for none),
+    `limit` a declared limit scaled to [0, 1] (nan for none). The places of `times` and `weights` are named below.
     """
 
     lane: Bytes
     exposure: Bytes
-    bounded: Bytes
     binary: Bytes
+    logarithmic: Bytes
+    never: Bytes
+    inputs: Ints
+    spread_of: Ints
+    limit: Floats
     low: Floats
     width: Floats
     tolerance: Floats
@@ -58,8 +64,11 @@ class Plan:
 
     @cached_property
     def specs(self) -> tuple[SignalSpec, ...]:
-        """The registry, ordered so that each kind of record fills neighbouring columns: exposure, work, feedback."""
-        return tuple(sorted(self.policy.signals, key=lambda spec: _CARRIERS.index(spec.carrier)))
+        """The columns, ordered so that each kind of record fills neighbours: exposure, work, feedback.
+
+        In each, those that a record names in its `signals` come first, then what is derived from the rest of it.
+        """
+        return tuple(sorted(self.policy.columns, key=lambda spec: (_CARRIERS.index(spec.carrier), not is_named(spec))))
 
     @cached_property
     def lane_columns(self) -> tuple[slice, slice]:
@@ -103,8 +112,26 @@ class Plan:
         return tuple(spec.name for spec in self.specs if spec.role is Role.GUARDRAIL and spec.tolerance < 1.0)
 
     def carried_by(self, carrier: Carrier) -> tuple[SignalSpec, ...]:
-        """The signals that one kind of record carries, in the registry's order."""
+        """The columns that one kind of record fills."""
         return tuple(spec for spec in self.specs if spec.carrier is carrier)
+
+    def named_by(self, carrier: Carrier) -> tuple[SignalSpec, ...]:
+        """The columns that one kind of record names in its `signals`: the first of those it fills."""
+        return tuple(spec for spec in self.carried_by(carrier) if is_named(spec))
+
+    @cached_property
+    def part_of_hour(self) -> tuple[int, ...]:
+        """The part of the week, as a number, of each hour of the week that begins on Thursday, 1 January 1970, UTC."""
+        return number_hours(self.policy.calendar)
+
+    def part_at(self, time_ms: int) -> int:
+        """The part of the week that a time is in."""
+        return self.part_of_hour[time_ms // HOUR_MS % HOURS]
+
+    @cached_property
+    def part_names(self) -> tuple[str, ...]:
+        """What keys call the parts; the first has no name, as there is always one."""
+        return ("", *(f"part-{number}" for number in range(1, max(self.part_of_hour) + 1)))
 
     @cached_property
     def feedback_ages_ms(self) -> tuple[float, ...]:
@@ -123,8 +150,16 @@ class Plan:
         return PlanArrays(
             lane=np.array([FEEDBACK if s.carrier is Carrier.FEEDBACK else WORK for s in specs], np.uint8),
             exposure=np.array([s.carrier is Carrier.EXPOSURE for s in specs], np.uint8),
-            bounded=np.array([s.kind in _BOUNDED for s in specs], np.uint8),
             binary=np.array([s.kind is Kind.BINARY for s in specs], np.uint8),
+            logarithmic=np.array([s.is_logarithmic for s in specs], np.uint8),
+            never=np.array([s.role is Role.NEVER for s in specs], np.uint8),
+            inputs=np.array(
+                [i for i, s in enumerate(specs) if s.family is Family.INPUT and s.carrier is Carrier.WORK], np.int64
+            ),
+            spread_of=np.array(
+                [self.column[signal_of(s.name)] if part_of(s.name) == SPREAD else -1 for s in specs], np.int64
+            ),
+            limit=np.array([math.nan if s.limit is None else s.scale(s.limit) for s in specs]),
             low=np.array([s.low for s in specs]),
             width=np.array([s.high - s.low for s in specs]),
             tolerance=np.array([s.tolerance for s in specs]),
@@ -134,6 +169,11 @@ class Plan:
             times=np.array((*times, dedupe.max_entries), np.int64),
             weights=np.array([rate, budget.alarm_threshold, refusals.build_tenant_ratio, budget.baseline_delta]),
         )
+
+
+def is_named(spec: SignalSpec) -> bool:
+    """Whether a record gives the column's value under its name in `signals`."""
+    return spec.source is Source.SIGNAL and not part_of(spec.name)
 
 
 def _stack_stakes(specs: tuple[SignalSpec, ...]) -> tuple[Floats, Floats]:

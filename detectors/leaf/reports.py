@@ -59,7 +59,8 @@ class ReportReader:
                 continue
             pair = -1 if start.arm is Arm.BASELINE else self._pairs.find(*key[:3], start.rollout)
             batch.add_time(ROW_START, now_ms, offset)
-            batch.fill(batch.size - 1, slot, 0, pair, -1, 0, NO_ID, number_id(start.session))
+            part = self._router.part_at(start.started_at_ms)
+            batch.fill(batch.size - 1, slot, 0, pair, -1, 0, NO_ID, number_id(start.session), part)
 
     def read_publisher(self, value: bytes, gate: Gate) -> None:
         """Keep a publisher's account. Raises `PoisonRecord`."""

@@ -84,6 +84,10 @@ class Router:
             return -1
         return self._cohorts.slot_of(key, now_ms)
 
+    def part_at(self, time_ms: int) -> int:
+        """The part of the week that a time is in."""
+        return self._plan.part_at(time_ms)
+
     def has_good_form(self, trace: Trace) -> bool:
         """Whether tags, release and rollout have the contract's form (asked for a combination not known yet)."""
         tags = (trace.specialty, trace.workflow, trace.runtime)

@@ -15,6 +15,7 @@ from homeostat.detectors.leaf.arrays import (
     KEEPS_PRIVATE,
     KIND,
     PAIR,
+    PART,
     RELEASE,
     REMARK,
     ROW_TEXT,
@@ -34,6 +35,7 @@ from homeostat.detectors.leaf.arrays import (
 )
 from homeostat.detectors.leaf.find_route import find_route
 from homeostat.detectors.leaf.inlined import inlined
+from homeostat.detectors.leaf.parts import HOUR_MS, HOURS
 from homeostat.detectors.leaf.scan_json import (
     end_string,
     find_word,
@@ -74,6 +76,8 @@ from homeostat.detectors.leaf.scan_words import (
     TENANT_NAME,
     TEXTS,
     TRACE_ID,
+    UNKNOWN_AGE,
+    UNKNOWN_SEX,
     VERSION_FIELD,
     VERSION_STARTS,
     VERSION_WORDS,
@@ -88,9 +92,16 @@ _NULL = np.frombuffer(b"null", np.uint8)
 
 
 @inlined
+def clear_values(scan: ScanArrays, raw: Floats) -> None:
+    """Let a row's values be those of a trace that names none."""
+    for s in range(raw.shape[0]):
+        raw[s] = scan.absent[s]
+
+
+@inlined
 def scan_signals(text: Bytes, at: int, end: int, scan: ScanArrays, raw: Floats) -> int:
-    """Read the signals' object into `raw` (nan for none); the position after it, or −1."""
-    raw[:] = np.nan
+    """Read the signals' object into `raw`; the position after it, or −1."""
+    clear_values(scan, raw)
     if at >= end or letter(text, at) != _OPEN:
         return -1
     at = skip_space(text, at + 1, end)
@@ -158,7 +169,7 @@ def scan_value(text: Bytes, field: int, at: int, end: int, scan: ScanArrays, raw
 def scan_object(text: Bytes, at: int, end: int, scan: ScanArrays, raw: Floats) -> bool:
     """Read a trace's object from `at` to exactly `end`."""
     scan.spans[:, 0] = -1
-    raw[:] = np.nan
+    clear_values(scan, raw)
     at = skip_space(text, at, end)
     if at >= end or letter(text, at) != _OPEN:
         return False
@@ -216,6 +227,7 @@ def check_fields(text: Bytes, line: Ints, scan: ScanArrays, most_ahead_ms: int) 
     work_time_ms = spans[WORK_TIME, 0]
     if work_time_ms > MAX_EPOCH_MS or work_time_ms > line[TIME] + most_ahead_ms:
         return False
+    line[PART] = scan.part_of_hour[work_time_ms // HOUR_MS % HOURS]
     consent = place_of(text, CONSENT, CONSENT_WORDS, CONSENT_STARTS, PRIVATE_CONSENT, scan)
     line[FLAGS] = KEEPS_PRIVATE if consent == PRIVATE_CONSENT else 0
     return (
@@ -230,6 +242,19 @@ def check_fields(text: Bytes, line: Ints, scan: ScanArrays, most_ahead_ms: int) 
         and read_id(text, spans[TRACE_ID, 0], spans[TRACE_ID, 1], line[ID : ID + 3])
         and read_id(text, spans[SESSION_ID, 0], spans[SESSION_ID, 1], line[SESSION : SESSION + 3])
     )
+
+
+@inlined
+def fill_bands(text: Bytes, scan: ScanArrays, raw: Floats) -> None:
+    """Write the columns of age and sex bands."""
+    for i in range(scan.bands.shape[0]):
+        first = scan.bands[i, 0]
+        if scan.bands[i, 1]:
+            place, count = place_of(text, SEX_BAND, SEX_WORDS, SEX_STARTS, UNKNOWN_SEX, scan), SEX_STARTS.shape[0] - 1
+        else:
+            place, count = place_of(text, AGE_BAND, AGE_WORDS, AGE_STARTS, UNKNOWN_AGE, scan), AGE_STARTS.shape[0] - 1
+        raw[first : first + count] = 0.0
+        raw[first + place] = 1.0
 
 
 @borrowing
@@ -248,6 +273,7 @@ def scan_rows(rows: Ints, raw: Floats, text: Bytes, most_ahead_ms: int, scan: Sc
         if not scan_object(text, line[TEXT_AT], end, scan, raw[i]) or not check_fields(text, line, scan, most_ahead_ms):
             scan.length[:] = 0
             continue
+        fill_bands(text, scan, raw[i])
         route = find_route(text, scan.spans, line[TENANT], routes)
         if route >= 0:
             line[SLOT], line[PAIR] = routes.found[route, 0], routes.found[route, 1]

@@ -13,9 +13,9 @@ from homeostat.detectors.leaf.rows import copy_ring, read_rows, take_columns
 from homeostat.detectors.leaf.tables import SEEDS, index_sessions
 from homeostat.schemas.errors import StateCorrupt
 
-_STATE_VERSION = 1
+_STATE_VERSION = 2
 _PREFIX = b"sessions/"
-_FIXED_ROWS = ("opened_ms", "mark", "records", "flags", "lane", "name")
+_FIXED_ROWS = ("opened_ms", "mark", "records", "flags", "part", "lane", "name")
 _NARROW_SUM, _NARROW_COUNT = 2**31, 2**8
 _BY_ROW = SessionArrays._fields.index("chunk_dirty")
 
@@ -40,6 +40,7 @@ def new_arrays(capacity: int, signals: int) -> SessionArrays:
     """Rows for `capacity` sessions, a power of two and a multiple of CHUNK."""
     return SessionArrays(
         slot=np.zeros(capacity, np.int32),
+        part=np.zeros(capacity, np.uint8),
         lane=np.zeros(capacity, np.uint8),
         flags=np.zeros(capacity, np.uint8),
         pair=np.full(capacity, -1, np.int32),
@@ -103,8 +104,10 @@ class SessionStore:
             return None
         return int(self.arrays.opened_ms[close & (self.arrays.slot.shape[0] - 1)]) + session_ms
 
-    def recolumn(self, columns: Sequence[int]) -> None:
-        """Take over another registry: for each new column the old one, or −1."""
+    def recolumn(self, columns: Sequence[int], keeps_parts: bool = True) -> None:
+        """Take over another registry: for each new column the old one, or −1; other parts begin with the first."""
+        if not keeps_parts:
+            self.arrays.part[:] = 0
         sums, counts = (take_columns(array, 1, columns) for array in (self.arrays.sums, self.arrays.counts))
         self.arrays = self.arrays._replace(sums=sums, counts=counts)
         for chunk in self._chunks():

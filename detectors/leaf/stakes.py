@@ -1,5 +1,7 @@
 """Stakes of a leaf's monitors: one linear form e_k = 1 ± λ_k(x − m) for binary and bounded signals."""
 
+import math
+
 from homeostat.detectors.compiled import compiled
 from homeostat.detectors.fixed_point import Floats
 from homeostat.detectors.leaf.plan import PlanArrays
@@ -33,14 +35,22 @@ def write_stakes(is_binary: bool, null: float, direction: int, out: Floats) -> N
 def write_bets(reference: Floats, plan: PlanArrays, null: Floats, stakes: Floats) -> None:
     """Write null means [signal, (up, down)] and stakes [signal, (up, down), bet] of a cohort's sealed references.
 
-    `reference` is [signal, (n, mean, lower, upper)]; the null is the bound plus tolerance. A signal without a reference
-    has no bets: zeros.
+    `reference` is [signal, (n, mean, lower, upper)]; the null is the bound plus tolerance, on the harmful side of a
+    declared limit the limit itself, which needs no reference. A signal without either has no bets: zeros. What must
+    never happen is not bet on.
     """
     for s in range(reference.shape[0]):
         for side in range(2):
             stakes[s, side, :] = 0.0
             null[s, side] = 0.0
-            if reference[s, 0] > 0 and plan.bounded[s]:
-                up = side == 0
-                null[s, side] = reference[s, 3] + plan.tolerance[s] if up else reference[s, 2] - plan.tolerance[s]
-                write_stakes(plan.binary[s] > 0, null[s, side], UP if up else DOWN, stakes[s, side])
+            direction = UP if side == 0 else DOWN
+            limited = plan.harm[s] == direction and not math.isnan(plan.limit[s])
+            if plan.never[s] or (reference[s, 0] == 0 and not limited):
+                continue
+            if limited:
+                null[s, side] = plan.limit[s]
+            elif direction == UP:
+                null[s, side] = reference[s, 3] + plan.tolerance[s]
+            else:
+                null[s, side] = reference[s, 2] - plan.tolerance[s]
+            write_stakes(plan.binary[s] > 0, null[s, side], direction, stakes[s, side])

@@ -69,7 +69,7 @@ class World:
         columns = [_same_column(old, spec_index, plan) for spec_index in range(len(plan.specs))]
         restart = [s for s, before in enumerate(columns) if before >= 0 and _null_of(old, before) != _null_of(plan, s)]
         self.plan = plan
-        self.sessions.recolumn(columns)
+        self.sessions.recolumn(columns, keeps_parts=plan.part_of_hour == old.part_of_hour)
         self.cohorts.recolumn(plan, columns, restart, offset, now_ms)
         self.layers.recolumn(columns)
         self.pairs.recolumn(plan, columns, restart)
@@ -176,6 +176,7 @@ def read_partition_record(records: Mapping[bytes, bytes]) -> dict[str, Any]:
 
 
 PARTITION_KEY: Final = _KEY
+_MEANING: Final = ("kind", "carrier", "low", "high", "source", "steps", "dimensions")
 
 
 def _same_column(old: Plan, index: int, new: Plan) -> int:
@@ -184,10 +185,9 @@ def _same_column(old: Plan, index: int, new: Plan) -> int:
     if before < 0:
         return -1
     held = old.specs[before]
-    same = (held.kind, held.carrier, held.low, held.high) == (spec.kind, spec.carrier, spec.low, spec.high)
-    return before if same else -1
+    return before if all(getattr(held, name) == getattr(spec, name) for name in _MEANING) else -1
 
 
 def _null_of(plan: Plan, column: int) -> tuple[object, ...]:
     spec = plan.specs[column]
-    return spec.tolerance, spec.direction
+    return spec.tolerance, spec.direction, spec.limit, spec.role

@@ -27,7 +27,7 @@ def judge_bucket(
     state.no_data += no_data
     state.records += sum(summary.records for summary in summaries)
     state.last_bucket = bucket
-    specs: Mapping[str, SignalSpec] = {spec.name: spec for spec in policy.signals}
+    specs: Mapping[str, SignalSpec] = {spec.name: spec for spec in policy.columns}
     watched: dict[str, SignalSummary] = {}
     for name in sorted({name for summary in summaries for name in summary.signals}):
         sums = add_up(summary.signals[name] for summary in summaries if name in summary.signals)

@@ -1,0 +1,110 @@
+"""What else a leaf cohort shows since an alarm's onset: every column's mean, and what the inputs explain."""
+
+import math
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+
+from homeostat.detectors.fixed_point import Floats
+from homeostat.detectors.leaf.cohorts import CohortStore
+from homeostat.detectors.leaf.plan import FEEDBACK, WORK, Plan
+from homeostat.detectors.leaf.recent import Recent
+from homeostat.schemas.alarm import Companion
+from homeostat.schemas.signal import SignalSpec
+
+_LEVEL: Final = 0.01
+_MOVED_ERRORS: Final = 3.0
+"""An input whose mean moved by fewer standard errors than this explains nothing."""
+
+
+def find_companions(
+    cohorts: CohortStore, plan: Plan, lanes: tuple[Recent, Recent], without: int
+) -> Iterator[Companion]:
+    """Every column but one that has a reference, and values in `lanes`: work and feedback since the onset."""
+    for column, spec in enumerate(plan.specs):
+        if column == without:
+            continue
+        recent = lanes[FEEDBACK if column >= plan.lane_columns[FEEDBACK].start else WORK]
+        found = _values(recent, column)
+        if found is not None:
+            values, homes = found
+            reference = cohorts.arrays.reference[cohorts.arrays.home[homes], column]
+            known = reference[:, 0] > 0
+            if known.any():
+                yield _describe(spec, values[known], reference[known].mean(axis=0))
+
+
+def explain_change(cohorts: CohortStore, plan: Plan, column: int, recent: Recent) -> float | None:
+    """What the inputs' change since the onset explains of an output's, by the slopes sealed with the baseline.
+
+    `recent` are the work's sessions since the onset. None for an input, for feedback, and where nothing is sealed.
+    """
+    inputs = plan.arrays.inputs
+    found = _values(recent, column)
+    if found is None or not len(inputs) or column in inputs or column >= plan.lane_columns[FEEDBACK].start:
+        return None
+    homes = cohorts.arrays.home[found[1]]
+    slopes = cohorts.arrays.slopes[homes, column].mean(axis=0)
+    moves = np.array([_move(cohorts, recent, each) for each in inputs.tolist()])
+    if np.isnan(slopes).any():
+        return None
+    return float(min(1.0, max(-1.0, math.fsum((slopes * moves).tolist()))))
+
+
+def _move(cohorts: CohortStore, recent: Recent, column: int) -> float:
+    """How far an input's mean lies from its reference; 0 where that is not more than chance."""
+    found = _values(recent, column)
+    if found is None:
+        return 0.0
+    values, slots = found
+    reference = cohorts.arrays.reference[cohorts.arrays.home[slots], column]
+    known = reference[:, 0] > 0
+    if not known.any():
+        return 0.0
+    move = _mean(values[known] - reference[known, 1])
+    count = int(known.sum())
+    deviation = math.sqrt(max(_mean((values[known] - reference[known, 1] - move) ** 2), 1e-6))
+    error = deviation * math.sqrt(1.0 / count + 1.0 / float(reference[known, 0].mean()))
+    return move if abs(move) > _MOVED_ERRORS * error else 0.0
+
+
+def _values(recent: Recent, column: int) -> tuple[Floats, "np.ndarray[tuple[int], np.dtype[np.int64]]"] | None:
+    """A column's values and the slots of their sessions; None for no value."""
+    values = recent.values[:, column]
+    given = ~np.isnan(values)
+    return (values[given], recent.slots[given]) if given.any() else None
+
+
+def _describe(spec: SignalSpec, values: Floats, reference: Floats) -> Companion:
+    mean = min(1.0, _mean(values))
+    half = _half_width(values, mean)
+    _, baseline, lower, upper = reference.tolist()
+    return Companion(
+        signal=spec.name,
+        family=spec.family,
+        role=spec.role,
+        carrier=spec.carrier,
+        direction=spec.direction,
+        tolerance=spec.tolerance,
+        observed=mean,
+        low=max(0.0, mean - half),
+        high=min(1.0, mean + half),
+        sessions=len(values),
+        baseline=baseline,
+        bound_low=lower,
+        bound_high=upper,
+    )
+
+
+def _half_width(values: Floats, mean: float) -> float:
+    """Half of an empirical Bernstein interval at 99 % (Maurer and Pontil, 2009), 1 for a single value."""
+    count, log_term = len(values), math.log(4.0 / _LEVEL)
+    if count < 2:
+        return 1.0
+    variance = math.fsum(((values - mean) ** 2).tolist()) / (count - 1)
+    return math.sqrt(2.0 * variance * log_term / count) + 7.0 * log_term / (3.0 * (count - 1))
+
+
+def _mean(values: Floats) -> float:
+    return math.fsum(values.tolist()) / len(values)
