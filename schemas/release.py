@@ -63,9 +63,13 @@ class RiskClass(StrEnum):
 
 
 class ReleaseManifest(Message):
-    """A composite release; its name is the SHA-256 of its canonical JSON (RFC 8785), see `digest_document`."""
+    """A composite release; its name is the SHA-256 of its canonical JSON (RFC 8785), see `digest_document`.
+
+    `version` is that of the contract in which this message last changed, so that the same manifest keeps its name.
+    """
 
     ce_type: ClassVar[str] = "homeostat.document.release"
+    version: Annotated[str, Field(pattern=r"^\d{1,3}\.\d{1,3}$")] = "1.0"
     title: Sentence
     artifacts: Annotated[tuple[Artifact, ...], Field(min_length=1, max_length=64)]
     parent: Digest | None = None
