@@ -1,7 +1,7 @@
 """The policy of the benchmark: the scribe's nine signals and three more, all carried by work, baselines of 50."""
 
-from homeostat.schemas.defaults import scribe_signals
 from homeostat.schemas.policy import BaselineRule, Budget, Policy, Times
+from homeostat.schemas.registries.scribe_core import core_scribe_signals
 from homeostat.schemas.signal import Carrier, Direction, Family, Kind, Role, SignalSpec
 
 FIRST_SESSIONS = 50
@@ -10,7 +10,7 @@ FIRST_SESSIONS = 50
 def bench_signals() -> tuple[SignalSpec, ...]:
     """Twelve signals of work. Feedback's and the gateway's are carried by work too, so that every trace has 48."""
     carried = {"carrier": Carrier.WORK, "max_age_s": None}
-    return (*(spec.model_copy(update=carried) for spec in scribe_signals()), *_declared_here())
+    return (*(spec.model_copy(update=carried) for spec in core_scribe_signals()), *_declared_here())
 
 
 def bench_policy(partitions: int) -> Policy:

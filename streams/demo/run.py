@@ -20,6 +20,7 @@ from homeostat.infra.topics.expected import ALL_TOPICS, Platform
 from homeostat.schemas.defaults import default_policy, demo_times
 from homeostat.schemas.errors import HomeostatError
 from homeostat.schemas.policy import Policy
+from homeostat.schemas.registries.scribe_core import core_scribe_signals
 from homeostat.schemas.roles import SignerRole
 from homeostat.streams.clock import SystemClock
 from homeostat.streams.demo.board import Board
@@ -78,7 +79,9 @@ class Demo:
             kafka = self._start_broker(stack)
             keys = make_demo_keys(self.options.folder / "keys", GATEWAY)
             self._watch = Watch(kafka, self.board, PARTITIONS_EVERYWHERE)
-            policy = default_policy(demo_times(), PARTITIONS_EVERYWHERE, keys.dead_letters)
+            policy = default_policy(
+                demo_times(), PARTITIONS_EVERYWHERE, keys.dead_letters, signals=core_scribe_signals()
+            )
             children = Children(self._environment(kafka, keys), self.options.folder)
             stack.callback(children.stop)
             self._start_homeostat(children, kafka, keys, policy)

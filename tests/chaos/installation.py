@@ -19,6 +19,7 @@ from homeostat.infra.topics.expected import Platform
 from homeostat.schemas.canonical import derive_id
 from homeostat.schemas.defaults import default_policy, demo_times
 from homeostat.schemas.policy import BaselineRule, Policy
+from homeostat.schemas.registries.scribe_core import core_scribe_signals
 from homeostat.schemas.roles import SignerRole
 from homeostat.schemas.topics import ROLE_STAGES, STAGE_INPUTS
 from homeostat.streams.backtest.kafka_dump import TopicReader
@@ -46,7 +47,7 @@ def wait_for(look: Callable[[], object], what: str, limit_s: float = LIMIT_S) ->
 
 def trial_policy(dead_letters: object) -> Policy:
     """The scribe's policy with the demo's times and baselines after 30 sessions."""
-    policy = default_policy(demo_times(), PARTITIONS)
+    policy = default_policy(demo_times(), PARTITIONS, signals=core_scribe_signals())
     return policy.model_copy(update={"baseline": BaselineRule(first_sessions=30), "dead_letters": dead_letters})
 
 

@@ -27,6 +27,7 @@ from homeostat.schemas.control import (
 )
 from homeostat.schemas.defaults import default_policy, demo_times
 from homeostat.schemas.policy import DeadLetterKey
+from homeostat.schemas.registries.scribe_core import core_scribe_signals
 from tests.golden.shared import AT_MS, CANDIDATE, EVENT, LEAF, MANIFEST, PLAN, ROLLOUT, TRACE
 
 
@@ -43,7 +44,9 @@ def control_examples() -> list[Message]:
 
 def document_examples() -> list[Message]:
     sealed = SealedSignal(sessions=200, mean=0.3, lower=0.28, upper=0.32, delta=0.0001)
-    policy = default_policy(demo_times(), 4, DeadLetterKey(key_id="dead-letters-1", public_key="66" * 32))
+    policy = default_policy(
+        demo_times(), 4, DeadLetterKey(key_id="dead-letters-1", public_key="66" * 32), signals=core_scribe_signals()
+    )
     return [
         PolicyDocument(subject="policy/default", subject_version=3, at_ms=AT_MS, body=policy),
         ReleaseDocument(subject=f"release/{CANDIDATE}", subject_version=1, at_ms=AT_MS, body=MANIFEST),

@@ -10,8 +10,10 @@ import yaml
 
 from homeostat.schemas.control import PolicyDocument
 from homeostat.schemas.defaults import default_policy
+from homeostat.schemas.registries.catalogue import Runtime
 from homeostat.schemas.topics import RELEASES
 from homeostat.streams.cli.main import run_with
+from homeostat.streams.documents.first_policy import write_first_policy
 from homeostat.streams.documents.read import DocumentReader
 from homeostat.streams.settings import Settings
 
@@ -63,6 +65,7 @@ def test_default_policy_is_the_one_in_code() -> None:
     (document,) = DocumentReader(1).read_files([EXAMPLES / "policy.yaml"])
     assert isinstance(document.message, PolicyDocument)
     assert document.message.body == default_policy()
+    assert (EXAMPLES / "policy.yaml").read_text() == write_first_policy(Runtime.SCRIBE)
 
 
 def test_examples_can_be_applied(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,8 +1,10 @@
-"""The policy that a new installation starts from."""
+"""The policy that a new installation starts from, and the core of the scribe's registry."""
 
 import pytest
 
-from homeostat.schemas.defaults import default_policy, demo_times, scribe_signals
+from homeostat.schemas.defaults import default_policy, demo_times
+from homeostat.schemas.registries.catalogue import Runtime, signals_of
+from homeostat.schemas.registries.scribe_core import core_scribe_signals
 from homeostat.schemas.signal import Carrier, Direction, Family, Kind, Role
 
 GUARDRAILS = {
@@ -13,7 +15,7 @@ GUARDRAILS = {
     "latency_s": 0.05,
     "session_yield": 0.02,
 }
-SIGNALS = {signal.name: signal for signal in scribe_signals()}
+SIGNALS = {signal.name: signal for signal in core_scribe_signals()}
 
 
 def test_six_guardrails_with_their_tolerances_and_three_other_signals() -> None:
@@ -50,3 +52,9 @@ def test_times_of_production_and_demo() -> None:
     assert (times.tick_s, times.bucket_s, times.session_s, times.lease_ttl_s, times.clock_skew_s) == (1, 10, 20, 60, 2)
     assert (demo.tick_s, demo.bucket_s, demo.session_s, demo.lease_ttl_s, demo.clock_skew_s) == (0.5, 1, 6, 15, 1)
     assert (default_policy().partitions, default_policy(demo, 4).partitions) == (16, 4)
+
+
+def test_a_new_installation_gets_the_whole_registry_of_its_runtime() -> None:
+    assert default_policy().signals == signals_of(Runtime.SCRIBE)
+    assert default_policy(runtime=Runtime.BILLING).signals == signals_of(Runtime.BILLING)
+    assert default_policy(signals=core_scribe_signals()).signals == core_scribe_signals()

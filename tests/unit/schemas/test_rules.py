@@ -7,9 +7,9 @@ from pydantic import ValidationError
 
 from homeostat.schemas.base import Part
 from homeostat.schemas.cohort import LAYER_TAGS, Cohort, Layer
-from homeostat.schemas.defaults import scribe_signals
 from homeostat.schemas.key_document import KeyDocument, derive_key_id
 from homeostat.schemas.policy import Policy, Times
+from homeostat.schemas.registries.scribe_core import core_scribe_signals
 from homeostat.schemas.roles import SignerRole
 from homeostat.schemas.rollout import ENDED, Rollout, RolloutPhase, RolloutTarget
 from homeostat.schemas.trace import Arm
@@ -28,7 +28,7 @@ def key_document(**changes: Any) -> KeyDocument:
     ("model", "fields", "says"),
     [
         (Times, {"lease_ttl_s": 22.0}, "lease_ttl_s 22.0 must exceed"),
-        (Policy, {"signals": (scribe_signals()[0],) * 2}, "declared twice: edit_ratio"),
+        (Policy, {"signals": (core_scribe_signals()[0],) * 2}, "declared twice: edit_ratio"),
         (Policy, {"signals": ()}, "signals"),
         (Rollout, {**dict(PLAN), "control": CANDIDATE}, "same release"),
         (Rollout, {**dict(PLAN), "targets": PLAN.targets * 2}, "listed twice"),

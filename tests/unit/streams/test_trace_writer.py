@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homeostat.schemas.defaults import scribe_signals
 from homeostat.schemas.errors import PoisonRecord
 from homeostat.schemas.headers import TRACEPARENT, find_header
 from homeostat.schemas.mac import MAC_HEADER, authenticate_trace, issue_work_token, read_mac, start_trace_mac
 from homeostat.schemas.parsing import parse_message
 from homeostat.schemas.reasons import Refusal
+from homeostat.schemas.registries.scribe_core import core_scribe_signals
 from homeostat.schemas.trace import FeedbackKind, FeedbackTrace, WorkTrace
 from homeostat.streams.client.trace_writer import TraceWriter
 from homeostat.streams.client.work_token import WorkToken
@@ -93,7 +93,7 @@ def test_a_traceparent_that_is_none(parent: str) -> None:
 
 
 def test_a_registry_refuses_unknown_signals_and_values_out_of_range() -> None:
-    writer = TraceWriter(KEY, "scribe-1", scribe_signals())
+    writer = TraceWriter(KEY, "scribe-1", core_scribe_signals())
     assert writer.write(writer.build_work(work_fields(1), NOW_MS))
     assert refusal_of(writer, signals={"mood": 1.0}) is Refusal.UNKNOWN_SIGNAL
     assert refusal_of(writer, signals={"unsupported_ratio": 1.5}) is Refusal.OUT_OF_RANGE

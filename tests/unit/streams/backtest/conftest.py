@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from homeostat.schemas.defaults import default_policy, demo_times
+from homeostat.schemas.registries.scribe_core import core_scribe_signals
 from homeostat.streams.backtest.feed_traces import TraceFeeder
 from homeostat.streams.backtest.platform import Documents, Platform, build_platform
 from homeostat.streams.backtest.trace_rows import read_traces
@@ -39,7 +40,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     (folder / "traces.jsonl").write_text("".join(json.dumps(trace) + "\n" for trace in traces))
     pq.write_table(pa.Table.from_pylist(traces, PARQUET), folder / "traces.parquet")
-    policy = default_policy(demo_times(), PARTITIONS)
+    policy = default_policy(demo_times(), PARTITIONS, signals=core_scribe_signals())
     rollouts = [entry for entry in rollout_entries() if entry["kind"] != "rollout" or entry["name"] == "led"]
     entries = [*setup_entries(policy, ["m1"]), *(entry for entry in rollouts if entry["kind"] == "rollout")]
     (folder / "documents").mkdir()
