@@ -46,13 +46,27 @@ class Budget(Part):
     `alarm_threshold` A is the evidence at which a monitor alarms; each monitor's weight per second of log time is
     false_alarms_per_week · A / (604800 · monitors declared by `expected_monitors`). Each side (up, down) of a signal
     in a cohort is a monitor of its own: the budget holds while there are no more of them than declared.
+
+    `false_alarms_per_week_per_tenant` is a cap of its own for the cohorts inside each tenant, shared by the
+    `expected_monitors_per_tenant` declared with it; it counts where it gives a monitor less than the platform's share.
     """
 
     false_alarms_per_week: Annotated[float, Field(gt=0)] = 1.0
+    false_alarms_per_week_per_tenant: Annotated[float, Field(gt=0)] | None = None
     alarm_threshold: Annotated[float, Field(gt=1)] = 1e4
     expected_monitors: Annotated[int, Field(ge=1)] = 10_000
+    expected_monitors_per_tenant: Annotated[int, Field(ge=1)] | None = None
     baseline_delta: Annotated[float, Field(gt=0, lt=1)] = 1e-4
     warm_ratio: Annotated[float, Field(gt=0, le=1)] = 0.01
+
+    @model_validator(mode="after")
+    def _check_tenant_share(self) -> Self:
+        if (self.false_alarms_per_week_per_tenant is None) != (self.expected_monitors_per_tenant is None):
+            raise ValueError(
+                "a tenant's cap is shared by its monitors: declare false_alarms_per_week_per_tenant and "
+                "expected_monitors_per_tenant together"
+            )
+        return self
 
 
 class BaselineRule(Part):

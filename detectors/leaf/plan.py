@@ -8,9 +8,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from homeostat.detectors.budget import weight_per_ms
 from homeostat.detectors.fixed_point import Floats
 from homeostat.detectors.leaf.parts import HOUR_MS, HOURS, number_hours
 from homeostat.detectors.statistics.bets import DOWN, GUARD_BETS, UP, guard_stakes
+from homeostat.schemas.cohort import Layer
 from homeostat.schemas.policy import Policy
 from homeostat.schemas.signal import Carrier, Direction, Family, Kind, Role, SignalSpec, Source
 from homeostat.schemas.signal_columns import SPREAD, part_of, signal_of
@@ -20,7 +22,6 @@ WORK, FEEDBACK = 0, 1
 LATE_SESSIONS = 2
 """A closed session is remembered for this many session lengths: what comes for it meanwhile is late."""
 _CARRIERS = (Carrier.EXPOSURE, Carrier.WORK, Carrier.FEEDBACK)
-_WEEK_MS = 604_800_000
 
 Bytes = NDArray[np.uint8]
 Ints = NDArray[np.int64]
@@ -143,7 +144,7 @@ class Plan:
     def arrays(self) -> PlanArrays:
         specs, budget, refusals = self.specs, self.policy.budget, self.policy.refusals
         harmful, non_inferior = _stack_stakes(specs)
-        rate = budget.false_alarms_per_week * budget.alarm_threshold / (_WEEK_MS * budget.expected_monitors)
+        rate = weight_per_ms(budget, Layer.LEAF)
         quota, dedupe = self.policy.tenant_records_per_bucket, self.policy.dedupe
         least = refusals.tenant_min_records
         times = (self.session_ms, quota, refusals.window_records, least, self.remembered_ms, self.dedupe_ms)

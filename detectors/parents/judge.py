@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from homeostat.detectors.budget import weight_per_ms
 from homeostat.detectors.parents.cohort_state import CohortState, SignalState, add_up
 from homeostat.detectors.parents.monitors import Crossing
+from homeostat.schemas.cohort import Layer
 from homeostat.schemas.policy import Policy
 from homeostat.schemas.signal import SignalSpec
 from homeostat.schemas.summary import SignalSummary, Summary
-
-_WEEK_S = 604_800.0
 
 
 class Judged(NamedTuple):
@@ -35,12 +35,10 @@ def judge_bucket(
         if name in specs:
             watched[name] = sums
     threshold = policy.budget.alarm_threshold
-    for crossing in state.monitors.step(watched, bucket, weight_per_bucket(policy), threshold):
+    for crossing in state.monitors.step(watched, bucket, weight_per_bucket(policy, state.cohort.layer), threshold):
         yield Judged(specs[crossing.signal], crossing)
 
 
-def weight_per_bucket(policy: Policy) -> float:
-    """A monitor's weight w for each bucket of log time: its share of the platform's budget of false alarms."""
-    budget = policy.budget
-    rate = budget.false_alarms_per_week * budget.alarm_threshold / (_WEEK_S * budget.expected_monitors)
-    return rate * policy.times.bucket_s
+def weight_per_bucket(policy: Policy, layer: Layer) -> float:
+    """A monitor's weight w for each bucket of log time: its share of the budget of false alarms."""
+    return weight_per_ms(policy.budget, layer) * policy.times.bucket_s * 1000.0
