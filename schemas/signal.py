@@ -177,5 +177,18 @@ class SignalSpec(Part):
         over = value > self.high and not self.is_logarithmic
         if not self.clip and (over or value < self.low):
             raise PoisonRecord(Refusal.OUT_OF_RANGE, f"{self.name} is outside [{self.low:g}, {self.high:g}]")
+        return self._scale(value)
+
+    @property
+    def scaled_limit(self) -> float | None:
+        """The limit on [0, 1]: of a session's mean, so for a binary signal a share.
+
+        >>> SignalSpec(name="red_flag_missed", family="safety", kind="binary", direction="up", role="guardrail",
+        ...            tolerance=0.05, limit=0.2).scaled_limit
+        0.2
+        """
+        return None if self.limit is None else self._scale(self.limit)
+
+    def _scale(self, value: float) -> float:
         unit = (min(max(value, self.low), self.high) - self.low) / (self.high - self.low)
         return math.log1p(LOG_DECADES * unit) / math.log1p(LOG_DECADES) if self.is_logarithmic else unit

@@ -6,6 +6,7 @@ twice count once, the last one, in both; an integer is accepted for a number.
 """
 
 import math
+import sys
 from collections import Counter
 from collections.abc import Iterable
 from enum import StrEnum
@@ -138,7 +139,7 @@ def _check_range(spec: SignalSpec, value: float) -> float:
 
 
 def _most(spec: SignalSpec) -> float:
-    return math.inf if spec.is_logarithmic else spec.high
+    return sys.float_info.max if spec.is_logarithmic else spec.high
 
 
 def _pad(plan: Plan) -> tuple[tuple[Values, Values], tuple[Values, Values]]:

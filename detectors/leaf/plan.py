@@ -160,7 +160,7 @@ class Plan:
             spread_of=np.array(
                 [self.column[signal_of(s.name)] if part_of(s.name) == SPREAD else -1 for s in specs], np.int64
             ),
-            limit=np.array([math.nan if s.limit is None else s.scale(s.limit) for s in specs]),
+            limit=np.array([math.nan if s.scaled_limit is None else s.scaled_limit for s in specs]),
             low=np.array([s.low for s in specs]),
             width=np.array([s.high - s.low for s in specs]),
             tolerance=np.array([s.tolerance for s in specs]),
