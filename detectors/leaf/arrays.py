@@ -133,7 +133,7 @@ class CohortArrays(NamedTuple):
     signal] at 2⁻²⁰ (−1 for none), with `ring_ms`, the sessions' ids `ring_id` and the number ever pushed `ring_count`,
     a lane each; `shared_bucket`, the last bucket in which it fed layers across tenants; `tally` (sessions closed, late
     records); `releases` seen lately, the newest first (numbers of the store's table, −1 for none); `slopes` [slot,
-    signal, input], what the inputs' values say of a signal's, sealed with the reference.
+    signal, input], what the inputs' values say of a signal's, sealed with the reference; what was `learned` since.
     Derived: `collects` (whether a lane has pending signals), `parts` (slots of the parts of a leaf), `home` (slot of
     the baseline arm in this part), `layers` (rows of its parents), `arm`, `null` and `stakes` of the bets.
     """
@@ -144,6 +144,7 @@ class CohortArrays(NamedTuple):
     last_ms: Ints
     reference: Floats
     slopes: Floats
+    learned: Ints
     pending: Bytes
     collects: Bytes
     seal_after: Ints

@@ -8,6 +8,7 @@ from homeostat.detectors.compiled import compiled
 from homeostat.detectors.fixed_point import VALUE_SCALE, Floats
 from homeostat.detectors.leaf.arrays import CohortArrays
 from homeostat.detectors.leaf.explain import seal_slopes
+from homeostat.detectors.leaf.learn import begin_learning
 from homeostat.detectors.leaf.plan import BASELINE_DELTA, WORK, PlanArrays
 from homeostat.detectors.leaf.stakes import write_bets
 from homeostat.detectors.statistics.baseline_bound import lower_bound, upper_bound
@@ -34,7 +35,7 @@ def collect_values(slot: int, lane: int, s: int, cohorts: CohortArrays) -> tuple
 
 @compiled
 def seal_signal(slot: int, s: int, values: Floats, total: int, plan: PlanArrays, cohorts: CohortArrays) -> None:
-    """Write (n, mean, lower, upper) of a signal; each bound holds with probability 1 − `baseline_delta`."""
+    """Write (n, mean, lower, upper) of a signal; each bound is wrong with a chance of δ/2 at most."""
     count = values.shape[0]
     cohorts.reference[slot, s, 0] = count
     cohorts.reference[slot, s, 1] = total / count / VALUE_SCALE
@@ -81,6 +82,7 @@ def seal_lane(slot: int, lane: int, now_ms: int, plan: PlanArrays, cohorts: Coho
             continue
         begin_monitors(slot, s, now_ms, cohorts)
         seal_signal(slot, s, values, total, plan, cohorts)
+        begin_learning(slot, s, cohorts)
         cohorts.pending[slot, s] = 0
     if lane == WORK:
         seal_slopes(slot, plan, cohorts)

@@ -22,6 +22,7 @@ from homeostat.detectors.leaf.arrays import (
 )
 from homeostat.detectors.leaf.baselines import seal_lane
 from homeostat.detectors.leaf.inlined import inlined
+from homeostat.detectors.leaf.learn import learn, stop_learning
 from homeostat.detectors.leaf.plan import QUOTA, RATE_PER_MS, THRESHOLD, WORK, PlanArrays
 from homeostat.detectors.statistics.bets import MONITOR_BETS, UP
 from homeostat.detectors.statistics.e_shiryaev_roberts import EVIDENCE_CAP
@@ -183,6 +184,7 @@ def note_alarm(
     scratch.events[at, 3] = best
     scratch.numbers[at] = mixture
     cursor[EVENTS] = at + 1
+    stop_learning(slot, s, cohorts)
     for k in range(MONITOR_BETS):
         cohorts.evidence[owner, s, side, k] = 0.0
 
@@ -222,6 +224,7 @@ def step_monitors(
         x = values[s] / VALUE_SCALE
         weight = plan.weights[RATE_PER_MS] * (due_ms - cohorts.last_ms[owner, s])
         cohorts.last_ms[owner, s] = due_ms
+        most = 0.0
         for side in range(2):
             if cohorts.stakes[home, s, side, 0] == 0.0:
                 factors[side, :] = 1.0
@@ -229,10 +232,12 @@ def step_monitors(
             null = cohorts.null[home, s, side]
             gain = x - null if side == 0 else null - x
             mixture = bet(owner, home, s, side, gain, weight, cohorts, factors)
+            most = max(most, mixture)
             if mixture >= plan.weights[THRESHOLD]:
                 note_alarm(slot, s, side, mixture, cohorts, scratch, cursor)
         if cohorts.reference[home, s, 0] > 0:
             multiply_all(parents, s, factors, layers)
+            learn(slot, s, values[s], most, plan, cohorts)
     for p in range(parents.shape[0]):
         if parents[p] >= 0:
             note_factors(parents[p], layers)

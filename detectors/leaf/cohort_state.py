@@ -26,6 +26,7 @@ _FIELDS: Final = (
     "last_ms",
     "reference",
     "slopes",
+    "learned",
     "pending",
     "seal_after",
     "seal_seen",

@@ -18,6 +18,7 @@ from homeostat.detectors.leaf.cohort_state import (
     widen_ring,
 )
 from homeostat.detectors.leaf.leaf_key import LeafKey
+from homeostat.detectors.leaf.learn import LEARNED
 from homeostat.detectors.leaf.plan import FEEDBACK, WORK, Plan
 from homeostat.detectors.leaf.rows import copy_rows, take_columns
 from homeostat.detectors.leaf.stakes import write_bets
@@ -36,6 +37,7 @@ _SIGNAL_AXES = {
     "last_ms": 1,
     "reference": 1,
     "slopes": 1,
+    "learned": 1,
     "pending": 1,
     "ring": 2,
     "null": 1,
@@ -53,6 +55,7 @@ def new_arrays(capacity: int, signals: int, ring_rows: int, inputs: int = 0, par
         last_ms=np.zeros((capacity, signals), np.int64),
         reference=np.zeros((capacity, signals, 4)),
         slopes=np.full((capacity, signals, inputs), math.nan),
+        learned=np.full((capacity, signals, LEARNED), -1, np.int64),
         pending=np.zeros((capacity, signals), np.uint8),
         collects=np.zeros((capacity, 2), np.uint8),
         seal_after=np.zeros(capacity, np.int64),
@@ -185,6 +188,7 @@ class CohortStore:
         new = [i for i, old in enumerate(columns) if old < 0]
         self.arrays.ring[:, :, new] = -1
         self.arrays.slopes[:, new] = math.nan
+        self.arrays.learned[:, new] = -1
         self.arrays.evidence[:, list(restart)] = 0.0
         self.arrays.last_ms[:, [*new, *restart]] = now_ms
         if _name_inputs(plan) != _name_inputs(before):
@@ -206,6 +210,7 @@ class CohortStore:
         parts = np.full((self.arrays.parts.shape[0], len(self._plan.part_names)), -1, np.int32)
         self.arrays = self.arrays._replace(parts=parts)
         self.arrays.reference[:] = 0.0
+        self.arrays.learned[:] = -1
         self.arrays.evidence[:] = 0.0
         self.arrays.last_ms[:] = now_ms
         for leaf in [key for key in self.keys if not key.part]:

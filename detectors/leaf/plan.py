@@ -54,7 +54,8 @@ class PlanArrays(NamedTuple):
 
 
 SESSION_MS, QUOTA, WINDOW, LEAST_RECORDS, REMEMBERED_MS, DEDUPE_MS, DEDUPE_MOST = range(7)
-RATE_PER_MS, THRESHOLD, BUILD_RATIO, BASELINE_DELTA = range(4)
+RATE_PER_MS, THRESHOLD, BUILD_RATIO, BASELINE_DELTA, WARM = range(5)
+"""Half of a baseline's δ is for the bounds that are sealed, half for those learned afterwards."""
 
 
 @dataclass(frozen=True)
@@ -168,7 +169,15 @@ class Plan:
             harmful_stakes=harmful,
             non_inferior_stakes=non_inferior,
             times=np.array((*times, dedupe.max_entries), np.int64),
-            weights=np.array([rate, budget.alarm_threshold, refusals.build_tenant_ratio, budget.baseline_delta]),
+            weights=np.array(
+                [
+                    rate,
+                    budget.alarm_threshold,
+                    refusals.build_tenant_ratio,
+                    budget.baseline_delta / 2,
+                    budget.alarm_threshold * budget.warm_ratio,
+                ]
+            ),
         )
 
 

@@ -35,22 +35,30 @@ def write_stakes(is_binary: bool, null: float, direction: int, out: Floats) -> N
 def write_bets(reference: Floats, plan: PlanArrays, null: Floats, stakes: Floats) -> None:
     """Write null means [signal, (up, down)] and stakes [signal, (up, down), bet] of a cohort's sealed references.
 
-    `reference` is [signal, (n, mean, lower, upper)]; the null is the bound plus tolerance, on the harmful side of a
-    declared limit the limit itself, which needs no reference. A signal without either has no bets: zeros. What must
-    never happen is not bet on.
+    `reference` is [signal, (n, mean, lower, upper)].
     """
     for s in range(reference.shape[0]):
-        for side in range(2):
-            stakes[s, side, :] = 0.0
-            null[s, side] = 0.0
-            direction = UP if side == 0 else DOWN
-            limited = plan.harm[s] == direction and not math.isnan(plan.limit[s])
-            if plan.never[s] or (reference[s, 0] == 0 and not limited):
-                continue
-            if limited:
-                null[s, side] = plan.limit[s]
-            elif direction == UP:
-                null[s, side] = reference[s, 3] + plan.tolerance[s]
-            else:
-                null[s, side] = reference[s, 2] - plan.tolerance[s]
-            write_stakes(plan.binary[s] > 0, null[s, side], direction, stakes[s, side])
+        write_bet(s, reference[s], plan, null[s], stakes[s])
+
+
+@compiled
+def write_bet(s: int, reference: Floats, plan: PlanArrays, null: Floats, stakes: Floats) -> None:
+    """Write null means (up, down) and stakes [(up, down), bet] of one signal.
+
+    The null is the bound plus tolerance, on the harmful side of a declared limit the limit itself, which needs no
+    reference. A signal without either has no bets: zeros. What must never happen is not bet on.
+    """
+    for side in range(2):
+        stakes[side, :] = 0.0
+        null[side] = 0.0
+        direction = UP if side == 0 else DOWN
+        limited = plan.harm[s] == direction and not math.isnan(plan.limit[s])
+        if plan.never[s] or (reference[0] == 0 and not limited):
+            continue
+        if limited:
+            null[side] = plan.limit[s]
+        elif direction == UP:
+            null[side] = reference[3] + plan.tolerance[s]
+        else:
+            null[side] = reference[2] - plan.tolerance[s]
+        write_stakes(plan.binary[s] > 0, null[side], direction, stakes[side])

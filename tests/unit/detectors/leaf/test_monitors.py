@@ -54,7 +54,8 @@ def test_the_first_sessions_seal_the_reference_with_its_bounds() -> None:
     values = quantised(VALUES)
     assert n == LEAST_SESSIONS
     assert mean == pytest.approx(values.mean(), abs=1e-12)
-    assert (lower, upper) == (lower_bound(values, MODEST.baseline_delta), upper_bound(values, MODEST.baseline_delta))
+    delta = MODEST.baseline_delta / 2
+    assert (lower, upper) == (lower_bound(values, delta), upper_bound(values, delta))
     assert lower < mean < upper
 
 
