@@ -1,6 +1,6 @@
 """What a record of work says beside its tags: signals, categories, bands, steps, tools, retrieval, embedding."""
 
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -62,7 +62,7 @@ def _zip_rows(names: list[str], columns: dict[str, Floats], count: int) -> list[
     rows = zip(*(columns[name].tolist() for name in names), strict=True)
     if whole:
         return [dict(zip(names, row, strict=True)) for row in rows]
-    return [{name: x for name, x in zip(names, row, strict=True) if x == x} for row in rows]  # noqa: PLR0124 nan
+    return [{name: x for name, x in zip(names, row, strict=True) if x == x} for row in rows]
 
 
 def _zip_words(columns: dict[str, list[str | None]], count: int) -> list[dict[str, str]]:

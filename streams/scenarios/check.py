@@ -3,7 +3,8 @@
 import difflib
 from collections.abc import Iterable, Iterator
 
-from homeostat.schemas.registries.catalogue import Runtime, signals_of
+from homeostat.schemas.errors import DocumentInvalid
+from homeostat.schemas.registries.catalogue import Runtime
 from homeostat.schemas.signal import Carrier, Kind, SignalSpec, Source
 from homeostat.schemas.signal_columns import UNSEEN, categories_of
 from homeostat.streams.scenarios.effects_format import Effect, Effects, Impact
@@ -24,7 +25,7 @@ def check_names(scenario: Scenario) -> Iterator[str]:
     """Every error that the models alone cannot see, as `field: what is wrong and what would be right`."""
     try:
         policy = build_policy(scenario)
-    except ValueError as error:
+    except (ValueError, DocumentInvalid) as error:
         yield f"policy: {' '.join(str(error).split())}"
         return
     specs = {spec.name: spec for spec in policy.signals}
@@ -52,7 +53,7 @@ def check_names(scenario: Scenario) -> Iterator[str]:
         yield from _check_places(f"truth[{index}].scope", truth.scope, scenario)
         if truth.onset_day is not None:
             yield from _check_day(f"truth[{index}].onset_day", truth.onset_day, scenario)
-        elif len({part.at_day for part in (*scenario.changes, *scenario.rollouts)}) != 1:
+        elif len(scenario.beginnings()) != 1:
             yield f"truth[{index}].onset_day: is missing; it can be left out only where all changes share one at_day"
 
 

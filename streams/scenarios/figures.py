@@ -151,7 +151,7 @@ def _usual_depends(spec: SignalSpec, specs: Mapping[str, SignalSpec], runtime: R
     elif spec.name in {"latency_s"}:
         links = {driver: 0.4}
     elif spec.name in {"unsupported_ratio", "omission_ratio"}:
-        links = {driver: 0.25, **{name: -0.15 for name in _COMPLETENESS}}
+        links = {driver: 0.25, **dict.fromkeys(_COMPLETENESS, -0.15)}
     elif spec.family is Family.OUTPUT:
         links = {driver: 0.15 * worse}
     elif spec.name in {"edit_ratio", "accepted", "call_resolved"}:

@@ -1,14 +1,13 @@
 """The gateway of a scenario: obeys desired states and leases in log time, gives sessions their arms, reports starts."""
 
 from homeostat.schemas.canonical import derive_id, digest_bytes, to_json
-from homeostat.schemas.command import Acknowledgement, AckOutcome
+from homeostat.schemas.command import Acknowledgement, AckOutcome, DesiredState
 from homeostat.schemas.dsse import read_envelope
 from homeostat.schemas.errors import SignatureRefused
 from homeostat.schemas.exposure import MAX_STARTS, ExposureReport, SessionStart
 from homeostat.schemas.headers import DSSE_CONTENT, event_headers
 from homeostat.schemas.log import LogRecord, Output
 from homeostat.schemas.parsing import parse_message
-from homeostat.schemas.command import DesiredState
 from homeostat.schemas.roles import SignerRole
 from homeostat.schemas.rollout import Target
 from homeostat.schemas.topics import ACKS, COMMANDS, LEASES, TRACES

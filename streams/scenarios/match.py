@@ -43,7 +43,7 @@ def onset_ms_of(truth: Truth, scenario: Scenario) -> int:
     """When the truth began."""
     day = truth.onset_day
     if day is None:
-        day = next(part.at_day for part in (*scenario.changes, *scenario.rollouts))
+        day = min(scenario.beginnings())
     return start_ms_of(scenario) + round(day * DAY_MS)
 
 

@@ -66,7 +66,8 @@ def move_chance(usual: float, felt: Felt, count: int) -> Floats:
             chance = chance + share * effect.shift_sd * np.sqrt(usual * (1.0 - usual))
         if effect.set is not None:
             chance = chance + share * (effect.set - chance)
-    return np.clip(chance, 0.0, 1.0)
+    kept: Floats = np.clip(chance, 0.0, 1.0)
+    return kept
 
 
 def move_shares(names: list[str], shares: Floats, felt: Felt) -> tuple[list[str], Floats]:

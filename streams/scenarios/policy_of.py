@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from homeostat.schemas.cohort import WATCHED_PARENTS, Layer
+from homeostat.schemas.errors import DocumentInvalid
 from homeostat.schemas.policy import Policy
 from homeostat.schemas.registries.catalogue import signals_of
 from homeostat.schemas.signal_columns import expand_signals
@@ -14,20 +15,20 @@ DAY_S = 24 * HOUR_S
 _SIDES = 2
 _ARMS_ON_TRIAL = 3
 _TIMES = {
-    "tick_s": 0.5 * HOUR_S,
-    "bucket_s": HOUR_S,
-    "session_s": HOUR_S,
-    "lease_ttl_s": 4 * HOUR_S,
+    "tick_s": HOUR_S,
+    "bucket_s": 4 * HOUR_S,
+    "session_s": 2 * HOUR_S,
+    "lease_ttl_s": 6 * HOUR_S,
     "clock_skew_s": 60.0,
     "data_step_s": DAY_S,
     "max_ahead_s": 300.0,
-    "source_timeout_s": 6 * HOUR_S,
+    "source_timeout_s": 12 * HOUR_S,
 }
 _CORRELATION_WINDOW_S = 3 * DAY_S
 
 
 def build_policy(scenario: Scenario) -> Policy:
-    """The policy that the scenario runs under. Raises ValueError where its own parts do not fit the contract."""
+    """The policy that the scenario runs under. Raises ValueError or `DocumentInvalid` for parts that do not fit the contract."""
     parts = dict(scenario.policy)
     signals = _merge_signals(scenario, parts.pop("signals", {}))
     told = _merge(_usual(scenario, signals), parts)
@@ -61,10 +62,10 @@ def _merge_signals(scenario: Scenario, given: Any) -> list[dict[str, Any]]:
     elif isinstance(given, list):
         changes = {str(part.get("name")): dict(part) for part in given if isinstance(part, Mapping)}
     else:
-        raise ValueError("signals: a mapping from a signal's name to what is different, or a list of signals")
+        raise DocumentInvalid("signals: a mapping from a signal's name to what is different, or a list of signals")
     for name, part in changes.items():
         if not isinstance(part, dict):
-            raise ValueError(f"signals.{name}: give its fields, such as {{tolerance: 0.1}}")
+            raise DocumentInvalid(f"signals.{name}: give its fields, such as {{tolerance: 0.1}}")
         found[name] = {**found.get(name, {"name": name}), **part}
     return list(found.values())
 

@@ -117,12 +117,12 @@ def _fields_at(loc: tuple[int | str, ...]) -> list[str]:
     """The fields of the model at a place of the scenario; none where it cannot be told."""
     model: Any = Scenario
     for part in loc:
-        if isinstance(part, int) or not isinstance(model, type):
+        if isinstance(part, int) or model is None:
             continue
         fields = {field.alias or name: field for name, field in model.model_fields.items()}
         if part in fields:
             model = _model_in(fields[part].annotation)
-    known = model.model_fields if isinstance(model, type) and issubclass(model, BaseModel) else {}
+    known = {} if model is None else model.model_fields
     return [field.alias or name for name, field in known.items()]
 
 

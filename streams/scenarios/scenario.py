@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from homeostat.schemas.base import Part, Slug
 from homeostat.schemas.registries.catalogue import Runtime
 from homeostat.schemas.trace import Consent
-from homeostat.streams.scenarios.effects_format import Canary, Change, Day, Dirty, Effects, Pattern, PositiveFactor
+from homeostat.streams.scenarios.effects_format import Canary, Change, Day, Dirty, Pattern, PositiveFactor
 from homeostat.streams.scenarios.places import Share
 from homeostat.streams.scenarios.truth_format import Truth
 
@@ -49,7 +49,7 @@ class Cycle(Part):
 
     hours: Literal["office_hours", "round_the_clock"] | tuple[Annotated[float, Field(ge=0)], ...] = Field(
         "office_hours",
-        description="`office_hours` (8 to 18, fewer at noon), `round_the_clock` (even), or 24 weights from midnight on.",
+        description="`office_hours` (8 to 18, less at noon), `round_the_clock` (even), or 24 weights from midnight on.",
     )
     weekend: Annotated[float, Field(ge=0, le=10)] | None = Field(
         None, description="Sessions of a weekend day as a share of a weekday's. Left out: 0.1; round the clock 1."
@@ -158,6 +158,10 @@ class Scenario(Part):
             workflow = _WORKFLOWS.get(runtime, "visit-note") if isinstance(runtime, str) else "visit-note"
             return {**given, "workflows": [workflow]}
         return given
+
+    def beginnings(self) -> set[float]:
+        """The days on which something begins to change."""
+        return {change.at_day for change in self.changes} | {canary.at_day for canary in self.rollouts}
 
     def cells(self) -> list[tuple[str, str, str]]:
         """Every tenant × specialty × workflow."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from homeostat.schemas.drift_event import DriftClass, Harm, NextStep
+from homeostat.schemas.drift_event import Harm, NextStep
 from homeostat.schemas.rollout import RolloutPhase
 from homeostat.streams.scenarios.match import (
     Matched,
@@ -127,7 +127,7 @@ def _tell_event(each: Raised, scenario: Scenario, is_false: bool) -> dict[str, A
         "event": event.event,
         "false_alarm": is_false,
         "class": event.drift_class.value,
-        "also": [item.value for item in event.also if isinstance(item, DriftClass)],
+        "also": [item.value for item in event.also],
         "harm": event.harm.value,
         "scope": event.scope.key,
         "next_step": event.next_step.value,

@@ -145,11 +145,9 @@ class Painter:
         words = np.array([_spell_band(name) if band else name for name in names], object)
         told = words[np.minimum(chosen, len(names) - 1)]
         carried = self._leave_out(spec.name, np.ones(told.shape[0]), felt)
-        told = np.where(np.isnan(carried), None, told)
-        if band is None:
-            world.categories[spec.name] = told.tolist()
-        else:
-            world.bands[band] = ["unknown" if word is None else word for word in told.tolist()]
+        rest = None if band is None else "unknown"
+        found = [rest if gone else word for gone, word in zip(np.isnan(carried).tolist(), told.tolist(), strict=True)]
+        (world.categories if band is None else world.bands)[spec.name if band is None else band] = found
 
     def _paint_embedding(self, world: World, spec: SignalSpec, in_force: Sequence[InForce], rows: Ints | None) -> None:
         if self._figures[spec.name].carried <= 0:
