@@ -113,7 +113,7 @@ def _call_tools(world: World, count: int, rng: np.random.Generator) -> list[list
 
 
 def _retrieve(hits: Floats, rng: np.random.Generator) -> list[tuple[str, ...]]:
-    first = rng.integers(0, _SOURCES, hits.shape[0]).tolist()
+    first: list[int] = rng.integers(0, _SOURCES, (hits.shape[0],)).tolist()
     doubled = _RETRIEVAL + _RETRIEVAL
-    many = np.nan_to_num(hits).clip(0, _SOURCES).astype(int).tolist()
+    many: list[int] = np.nan_to_num(hits).clip(0, _SOURCES).astype(np.int64).tolist()
     return [doubled[at : at + n] for at, n in zip(first, many, strict=True)]

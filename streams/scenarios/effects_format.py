@@ -38,7 +38,9 @@ class Effect(Part):
     @classmethod
     def _refuse_bare_number(cls, given: Any) -> Any:
         if isinstance(given, int | float):
-            raise ValueError(f"say what {given} means: {{add: {given}}}, {{mean: {given}}} or {{multiply: {given}}}")
+            raise ValueError(  # noqa: TRY004 pydantic reports a ValueError
+                f"say what {given} means: {{add: {given}}}, {{mean: {given}}} or {{multiply: {given}}}"
+            )
         return given
 
     @model_validator(mode="after")

@@ -144,11 +144,11 @@ def _usual_depends(spec: SignalSpec, specs: Mapping[str, SignalSpec], runtime: R
         return {}
     worse = -1.0 if spec.direction is Direction.DOWN else 1.0
     links: dict[str, float] = {}
-    if spec.name in {"visit_minutes"}:
+    if spec.name == "visit_minutes":
         links = {driver: 0.8}
     elif spec.name in {"note_words", "answer_words", "codes_per_claim", "cost_usd"}:
         links = {driver: 0.6}
-    elif spec.name in {"latency_s"}:
+    elif spec.name == "latency_s":
         links = {driver: 0.4}
     elif spec.name in {"unsupported_ratio", "omission_ratio"}:
         links = {driver: 0.25, **dict.fromkeys(_COMPLETENESS, -0.15)}

@@ -27,7 +27,7 @@ class Latents:
 
     def uniform(self, name: str) -> Floats:
         """Independent numbers in [0, 1) by record."""
-        drawn: Floats = make_rng(self._scenario, f"uniform/{name}").random(self._records.session.shape[0])
+        drawn: Floats = make_rng(self._scenario, f"uniform/{name}").random((self._records.session.shape[0],))
         return drawn
 
     def _draw(self, name: str) -> Floats:
@@ -38,7 +38,7 @@ class Latents:
         by_session = rng.standard_normal(int(records.session.max(initial=0)) + 1)
         by_day = rng.standard_normal((len(scenario.tenants), int(np.ceil(scenario.days)) + 2))
         own = np.sqrt(1.0 - alike.session - alike.clinician - alike.day)
-        z: Floats = own * rng.standard_normal(count)
+        z: Floats = np.asarray(own * rng.standard_normal(count))
         z += np.sqrt(alike.session) * by_session[records.session]
         z += np.sqrt(alike.clinician) * people[self._pairs[records.cell], records.clinician]
         z += np.sqrt(alike.day) * by_day[self._tenant, self._day]

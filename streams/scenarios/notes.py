@@ -76,7 +76,8 @@ def find_rows(population: Population) -> Ints:
 
 def pick(rows: Ints, uniform: Floats) -> Ints:
     """One of the rows for each number in [0, 1)."""
-    return rows[(uniform * rows.shape[0]).astype(np.int64)]
+    picked: Ints = rows[(uniform * rows.shape[0]).astype(np.int64)]
+    return picked
 
 
 def _band(age: int) -> str:

@@ -31,7 +31,7 @@ class Places(Part):
             return given
         told: dict[str, Any] = {}
         for name, value in given.items():
-            plural = _PLURALS.get(name, name)
+            plural: Any = _PLURALS.get(name, name)
             if plural in told:
                 raise ValueError(f"both {name} and its other form are given: keep one of them")
             if plural in _PLURALS.values():

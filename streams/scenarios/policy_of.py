@@ -28,7 +28,7 @@ _CORRELATION_WINDOW_S = 3 * DAY_S
 
 
 def build_policy(scenario: Scenario) -> Policy:
-    """The policy that the scenario runs under. Raises ValueError or `DocumentInvalid` for parts that do not fit the contract."""
+    """The policy that the scenario runs under. Raises ValueError or `DocumentInvalid` for parts that do not fit."""
     parts = dict(scenario.policy)
     signals = _merge_signals(scenario, parts.pop("signals", {}))
     told = _merge(_usual(scenario, signals), parts)

@@ -155,8 +155,8 @@ class Scenario(Part):
     def _fill_workflow(cls, given: Any) -> Any:
         if isinstance(given, dict) and not given.get("workflows"):
             runtime = given.get("runtime", Runtime.SCRIBE)
-            workflow = _WORKFLOWS.get(runtime, "visit-note") if isinstance(runtime, str) else "visit-note"
-            return {**given, "workflows": [workflow]}
+            known = {of.value: workflow for of, workflow in _WORKFLOWS.items()}
+            return {**given, "workflows": [known.get(str(runtime), "visit-note")]}
         return given
 
     def beginnings(self) -> set[float]:

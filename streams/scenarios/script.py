@@ -68,7 +68,7 @@ class Script:
     @cached_property
     def crash_draws(self) -> Floats:
         """One number in [0, 1) a session: it crashes where that is below its chance."""
-        drawn: Floats = make_rng(self.scenario, "crashes").random(self.sessions.cell.shape[0])
+        drawn: Floats = make_rng(self.scenario, "crashes").random((self.sessions.cell.shape[0],))
         return drawn
 
     @property

@@ -113,14 +113,14 @@ def _expect(scenario: Scenario) -> Floats:
     at_ms = start_ms_of(scenario) + hours * HOUR_MS
     by_hour = weights[hours % 24] * np.where(is_weekend(scenario, at_ms), weekend, 1.0)
     cells = scenario.cells()
-    expected = by_hour[:, None] * np.array([_rate(scenario, *cell) for cell in cells])
+    expected: Floats = by_hour[:, None] * np.array([_rate(scenario, *cell) for cell in cells])
     days = hours / 24.0
     for number, (tenant, _, _) in enumerate(cells):
         expected[days < scenario.start_up.get(tenant, 0.0), number] = 0.0
     for change in scenario.changes:
         if change.volume != 1.0:
             touched = np.array([change.where.holds(*cell) for cell in cells])
-            expected *= 1.0 + np.outer(grow(change, days), touched) * (change.volume - 1.0)
+            expected = expected * (1.0 + np.outer(grow(change, days), touched) * (change.volume - 1.0))
     return expected
 
 
