@@ -133,11 +133,11 @@ def _by_kind(spec: SignalSpec) -> tuple[float, float]:
 
 def depends_of(specs: Mapping[str, SignalSpec], scenario: Scenario) -> dict[str, dict[str, float]]:
     """By signal, on which others it depends, in standard deviations each; the scenario's words replace the usual."""
-    usual = {name: _usual_depends(spec, specs, scenario.runtime) for name, spec in specs.items()}
+    usual = {name: usual_depends(spec, specs, scenario.runtime) for name, spec in specs.items()}
     return {name: dict(links) for name, links in {**usual, **scenario.depends}.items() if links}
 
 
-def _usual_depends(spec: SignalSpec, specs: Mapping[str, SignalSpec], runtime: Runtime) -> dict[str, float]:
+def usual_depends(spec: SignalSpec, specs: Mapping[str, SignalSpec], runtime: Runtime) -> dict[str, float]:
     """Longer and worse documented work gives longer, slower and somewhat worse output; worse output, worse outcomes."""
     driver = _DRIVER[runtime]
     if spec.name == driver or spec.kind in {Kind.CATEGORICAL, Kind.EMBEDDING} or spec.role is Role.NEVER:
