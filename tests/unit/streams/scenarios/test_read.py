@@ -1,0 +1,113 @@
+"""Errors of scenario files: file, field, and what would be right."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from homeostat.schemas.errors import DocumentInvalid
+from homeostat.streams.scenarios.read import read_file, read_folder
+
+Write = Callable[..., Path]
+
+
+def error_of(path: Path) -> str:
+    found = read_file(path)
+    assert found.scenario is None
+    assert all(line.startswith(f"{path}: ") for line in found.errors)
+    return "\n".join(line.removeprefix(f"{path}: ") for line in found.errors)
+
+
+def test_a_right_file_has_no_errors(write: Write) -> None:
+    found = read_file(write())
+    assert found.errors == ()
+    assert found.scenario is not None
+    assert found.scenario.name == "tiny"
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"tennants": 3}, "tennants: unknown field: did you mean tenants?"),
+        ({"changes": [{"at_day": 2, "where": {"tenat": "north"}}]}, "changes[0].where.tenat: unknown field"),
+        ({"changes": [{"at_day": 2, "where": {"tenant": "nort"}}]}, "there is no tenant 'nort': did you mean north?"),
+        ({"changes": [{"signals": {}}]}, "changes[0].at_day: is missing"),
+        ({"changes": [{"at_day": 9}]}, "changes[0].at_day: day 9 is not within the scenario's 8 days"),
+        ({"changes": [{"at_day": 2, "signals": {"edit_ratios": {"add": 0.1}}}]}, "did you mean edit_ratio?"),
+        ({"changes": [{"at_day": 2, "signals": {"edit_ratio": 0.1}}]}, "say what 0.1 means: {add: 0.1}"),
+        ({"changes": [{"at_day": 2, "signals": {"edit_ratio": {"ad": 1}}}]}, "did you mean add?"),
+        ({"changes": [{"at_day": 2, "signals": {"edit_ratio": {"rate": 0.1}}}]}, "rate: does not fit a bounded signal"),
+        ({"changes": [{"at_day": 2, "signals": {"payer": {"add": 0.1}}}]}, "add: does not fit a categorical signal"),
+        ({"changes": [{"at_day": 2, "signals": {"session_yield": {"rate": 0.1}}}]}, "use crash_share"),
+        ({"changes": [{"at_day": 2, "signals": {"edit_ratio": {"mean": 2}}}]}, "outside the signal's range, 0 to 1"),
+        ({"changes": [{"at_day": 2, "until_day": 1}]}, "until_day 1 is not after at_day 2"),
+        ({"changes": [{"at_day": 2, "population": {"model": "LED:full"}}]}, "simulated scenarios draw no notes"),
+        (
+            {"changes": [{"at_day": 2, "steps": {"skip": {"drafting": 1}}}]},
+            "there is no step 'drafting': did you mean draft",
+        ),
+        ({"truth": [{"class": "prompt_drif", "harm": "benign"}]}, "did you mean prompt_drift?"),
+        ({"truth": [{"class": "prompt_drift"}]}, "truth[0].harm: is missing"),
+        ({"truth": [{"class": "prompt_drift", "harm": "benign", "scope": {"tenant": "south"}}]}, "no tenant 'south'"),
+        ({"runtime": "scribble"}, "'scribble' is none of scribe, receptionist, billing"),
+        ({"runtime": "billing", "data": "aci-bench", "changes": []}, "which only the scribe writes"),
+        ({"sessions_per_day": {"norht": 3}}, "did you mean north?"),
+        ({"depends": {"edit_ratio": {"edit_ratio": 0.5}}}, "a signal cannot depend on itself"),
+        ({"policy": {"budget": {"false_alarms_per_week": -1}}}, "policy: "),
+        ({"cycle": [1, 2, 3]}, "3 hourly weights: give 24"),
+        ({"name": "Not A Name"}, "'Not A Name' is no name"),
+    ],
+)
+def test_errors_say_what_would_be_right(write: Write, fields: dict[str, Any], expected: str) -> None:
+    assert expected in error_of(write(**fields))
+
+
+def test_a_missing_truth_is_explained(tmp_path: Path) -> None:
+    path = tmp_path / "quiet.yaml"
+    path.write_text("days: 3\n")
+    assert "truth: is missing: write `truth: []` if nothing must be raised" in error_of(path)
+
+
+def test_an_onset_is_needed_where_it_cannot_be_told(write: Write) -> None:
+    changes = [{"at_day": 2}, {"at_day": 3}]
+    assert "truth[0].onset_day: is missing" in error_of(write(changes=changes))
+
+
+def test_what_is_no_scenario(tmp_path: Path) -> None:
+    path = tmp_path / "broken.yaml"
+    path.write_text("a: [1\n")
+    assert "cannot be read as YAML" in error_of(path)
+    path.write_text("- 1\n")
+    assert "a scenario is a mapping" in error_of(path)
+
+
+def test_forgiving_where_harmless(write: Write) -> None:
+    path = write(
+        tenants=2,
+        truth={"class": "Prompt Drift", "harm": "dangerous", "scope": {"tenant": "clinic-2", "specialty": "all"}},
+        changes={"at_day": 4, "where": {"tenant": "clinic-2"}},
+        cycle="office_hours",
+    )
+    scenario = read_file(path).scenario
+    assert scenario is not None
+    assert scenario.tenants == ("clinic-1", "clinic-2")
+    assert scenario.truth[0].drift_class[0].value == "prompt_drift"
+    assert scenario.truth[0].scope.tenants == ("clinic-2",)
+
+
+def test_a_folder_is_read_with_its_folders_and_names_are_unique(write: Write, tmp_path: Path) -> None:
+    (tmp_path / "more").mkdir()
+    write()
+    write("more/again.yaml")
+    write("more/other.yaml", name="other")
+    found = read_folder(tmp_path)
+    assert [each.scenario.name for each in found if each.scenario] == ["tiny", "other"]
+    assert ["is already the name of" in line for each in found for line in each.errors] == [True]
+
+
+def test_an_empty_folder_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(DocumentInvalid, match=r"holds no \.yaml file"):
+        read_folder(tmp_path)
+    with pytest.raises(DocumentInvalid, match="does not exist"):
+        read_folder(tmp_path / "none")
