@@ -1,62 +1,108 @@
-"""Is it bad, what to do next, and who does it."""
+"""What to do next, who moves first, who owns it, and the fix that can be drafted."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from types import MappingProxyType
 from typing import NamedTuple
 
-from homeostat.detectors.triage.change_of import is_dangerous
+from homeostat.detectors.triage.artifacts import Pair, Suspects
+from homeostat.detectors.triage.classify import Finding
+from homeostat.detectors.triage.strands import find_spec
 from homeostat.detectors.triage.timeline import RolloutTimeline
 from homeostat.schemas.alarm import Alarm
-from homeostat.schemas.drift_event import DriftClass, Harm, NextStep
+from homeostat.schemas.drift_event import Disposition, DraftFix, DriftClass, Harm, NextStep
 from homeostat.schemas.policy import Policy
-from homeostat.schemas.signal import Family
 
 RELEASE_OWNER = "release"
+PLATFORM_OWNER = "platform"
+
+_STEPS = MappingProxyType(
+    {
+        DriftClass.RELEASE_REGRESSION: (NextStep.ROLL_BACK, NextStep.HOLD_ROLLOUT),
+        DriftClass.DATA_DRIFT: (NextStep.CHECK_INPUTS, NextStep.CHECK_INPUTS),
+        DriftClass.PROMPT_DRIFT: (NextStep.CHECK_CONFIGURATION, NextStep.CHECK_CONFIGURATION),
+        DriftClass.CONCEPT_DRIFT: (NextStep.REVIEW_SAMPLE, NextStep.REVIEW_SAMPLE),
+        DriftClass.POLICY_DRIFT: (NextStep.ENFORCE_POLICY, NextStep.ENFORCE_POLICY),
+        DriftClass.WORKFLOW_DRIFT: (NextStep.REVIEW_WORKFLOW, NextStep.REVIEW_WORKFLOW),
+        DriftClass.PRODUCT_MISMATCH: (NextStep.ASK_USERS, NextStep.ASK_USERS),
+        DriftClass.UNEXPLAINED: (NextStep.OPEN_INCIDENT, NextStep.REVIEW_SAMPLE),
+    }
+)
+"""By class the step where it is dangerous, and where its harm is undetermined; benign is watched, a gain accepted."""
+
+
+class Situation(NamedTuple):
+    """What is known beside the alarms: the rollout, whether its candidate outlived its end, the releases."""
+
+    timeline: RolloutTimeline | None
+    persists: bool
+    pair: Pair | None
+    declared: str | None
 
 
 class Advice(NamedTuple):
-    """Harm, the next step, and the owner of it."""
+    """The next step, who moves first, the owner, and a drafted fix."""
 
-    harm: Harm
     next_step: NextStep
+    disposition: Disposition
     owner: str
+    draft: DraftFix | None
 
 
-def advise(
-    drift_class: DriftClass, alarms: Sequence[Alarm], timeline: RolloutTimeline | None, policy: Policy
-) -> Advice:
-    """Give advice on an event whose kept alarms, gravest first, are `alarms`.
+def advise(finding: Finding, harm: Harm, situation: Situation, suspects: Suspects, policy: Policy) -> Advice:
+    """Give advice on an event.
 
-    Dangerous is a guardrail beyond its tolerance in the harmful direction, by an alarm or by the guard's verdict;
-    everything else is undetermined. The owner is the release's for a rollout, else the one that the policy names for
-    the signal that leads.
+    A release that the guard has taken back already is watched, and an incident if its candidate is still in use. The
+    owner is the release's for a release, else the one that the policy names for the signal that leads.
     """
-    if drift_class is DriftClass.RELEASE_REGRESSION:
-        return _advise_release(alarms, timeline, policy)
-    harm = Harm.DANGEROUS if any(is_dangerous(alarm) for alarm in alarms) else Harm.UNDETERMINED
+    timeline = situation.timeline
+    is_release = finding.drift_class is DriftClass.RELEASE_REGRESSION
+    owner = RELEASE_OWNER if is_release else find_owner(finding, policy)
+    if is_release and situation.persists:
+        return Advice(NextStep.OPEN_INCIDENT, Disposition.INCIDENT, owner, None)
+    if is_release and timeline is not None and timeline.taken_back:
+        return Advice(NextStep.WATCH, Disposition.NONE, owner, None)
+    draft = _draft_fix(finding.drift_class, situation, suspects) if harm is Harm.DANGEROUS else None
+    step = choose_step(finding.drift_class, harm, on_trial=timeline is not None)
+    return Advice(step, _dispose(harm, draft), owner, draft)
+
+
+def choose_step(drift_class: DriftClass, harm: Harm, on_trial: bool) -> NextStep:
+    """Give the next step for a class and a harm; a release that is not on trial has no rollout to hold."""
+    if harm is Harm.BENIGN:
+        return NextStep.WATCH
+    if harm is Harm.BENEFICIAL:
+        return NextStep.ACCEPT_BASELINE
+    dangerous, undetermined = _STEPS[drift_class]
     if harm is Harm.DANGEROUS:
-        return Advice(harm, NextStep.OPEN_INCIDENT, _find_owner(alarms, policy))
-    if drift_class is DriftClass.DATA_DRIFT:
-        inputs = [alarm for alarm in alarms if alarm.family is Family.INPUT]
-        return Advice(harm, NextStep.CHECK_INPUTS, _find_owner(inputs, policy))
-    return Advice(harm, NextStep.REVIEW_SAMPLE, _find_owner(alarms, policy))
+        return dangerous
+    return NextStep.REVIEW_SAMPLE if undetermined is NextStep.HOLD_ROLLOUT and not on_trial else undetermined
 
 
-def persists(alarms: Sequence[Alarm], timeline: RolloutTimeline | None, policy: Policy) -> bool:
+def outlives(alarms: Iterable[Alarm], timeline: RolloutTimeline | None, window_ms: int) -> bool:
     """Whether the candidate still raises alarms when its exposure should long have ended."""
-    window_ms = round(policy.correlation_window_s * 1000)
     return timeline is not None and any(timeline.outlived_by(alarm.log_time_ms, window_ms) for alarm in alarms)
 
 
-def _advise_release(alarms: Sequence[Alarm], timeline: RolloutTimeline | None, policy: Policy) -> Advice:
-    judged = timeline is not None and timeline.judged_harmful
-    harm = Harm.DANGEROUS if judged or any(is_dangerous(alarm) for alarm in alarms) else Harm.UNDETERMINED
-    if persists(alarms, timeline, policy):
-        return Advice(harm, NextStep.OPEN_INCIDENT, RELEASE_OWNER)
-    if timeline is not None and timeline.taken_back:
-        return Advice(harm, NextStep.WATCH, RELEASE_OWNER)
-    return Advice(harm, NextStep.ROLL_BACK if harm is Harm.DANGEROUS else NextStep.HOLD_ROLLOUT, RELEASE_OWNER)
+def find_owner(finding: Finding, policy: Policy) -> str:
+    """Give the owner of the gravest signal of the strand that leads, as the policy names it."""
+    specs = (find_spec(policy.signals, move.signal) for move in finding.leading_moves())
+    return next((spec.owner for spec in specs if spec is not None), PLATFORM_OWNER)
 
 
-def _find_owner(alarms: Sequence[Alarm], policy: Policy) -> str:
-    owners = {spec.name: spec.owner for spec in policy.signals}
-    return next((owners[alarm.signal] for alarm in alarms if alarm.signal in owners), "platform")
+def _draft_fix(drift_class: DriftClass, situation: Situation, suspects: Suspects) -> DraftFix | None:
+    """Draft what takes the change back: a release by the one before it, served configuration by what is declared."""
+    if drift_class is DriftClass.RELEASE_REGRESSION and situation.pair is not None:
+        return DraftFix(action="revert_release", release=situation.pair.before, reverts=suspects.changes[:64])
+    if drift_class is DriftClass.PROMPT_DRIFT:
+        return DraftFix(action="restore_served_configuration", release=situation.declared)
+    return None
+
+
+def _dispose(harm: Harm, draft: DraftFix | None) -> Disposition:
+    match harm:
+        case Harm.DANGEROUS:
+            return Disposition.INCIDENT if draft is None else Disposition.DRAFT_FIX
+        case Harm.BENIGN:
+            return Disposition.NONE
+        case _:
+            return Disposition.REVIEW_QUEUE

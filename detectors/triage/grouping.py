@@ -1,35 +1,52 @@
 """Which open event an alarm belongs to: alarms of one cause become one event."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
+from homeostat.detectors.triage.beside import MOVED, direction_of, judge_companion
+from homeostat.detectors.triage.kinship import Kinship, Profile, describe_alarm, judge_kinship
 from homeostat.detectors.triage.lattice import overlap
-from homeostat.detectors.triage.open_event import OpenEvent, in_arm, name_move
+from homeostat.detectors.triage.move_names import name_move
+from homeostat.detectors.triage.nearness import Nearness
+from homeostat.detectors.triage.open_event import OpenEvent, in_arm
+from homeostat.detectors.triage.strands import ORDER, strand_of
 from homeostat.schemas.alarm import Alarm
-from homeostat.schemas.cohort import Cohort
+from homeostat.schemas.cohort import Cohort, Layer
 from homeostat.schemas.trace import Arm
 
 MAX_OPEN_EVENTS = 64
 """Of events without a rollout; one of them, the spill, takes in what finds no room. Rollouts have one each."""
 
 
-def find_event(alarm: Alarm, events: Mapping[str, OpenEvent], rollout: str | None, window_ms: int) -> OpenEvent | None:
-    """Give the open event that an alarm extends, or None where it begins one of its own.
+_MOVES_ALIKE = (Kinship.AGAIN, Kinship.SAME_MOVE_HERE, Kinship.SAME_MOVE)
+
+
+class Placement(NamedTuple):
+    """The event that an alarm extends, or None where it begins one; and one that it shows to be part of that one."""
+
+    event: OpenEvent | None
+    part: OpenEvent | None = None
+
+
+def find_event(alarm: Alarm, events: Mapping[str, OpenEvent], rollout: str | None, near: Nearness) -> Placement:
+    """Find where an alarm belongs.
 
     `rollout` is the known rollout whose candidate the alarm speaks of. Its alarms make one event, unless the other arm
-    of the same leaf shows the same change: then both are in one, because the release does not explain it. Alarms
-    without a rollout belong together when their cohorts overlap or the same signal moves the same way.
+    of the same leaf shows the same change: then both are in one, because the release does not explain it. Of the
+    other events the closest kin is taken, and of equals the oldest.
     """
-    near = [event for event in events.values() if abs(alarm.log_time_ms - event.last_alarm_ms) <= window_ms]
-    twin = _find_twin(alarm, near)
+    twin = _find_twin(alarm, events.values())
     if twin is not None:
-        return twin
+        return Placement(twin)
     if rollout is not None:
-        return next((event for event in events.values() if event.rollout == rollout), None)
-    others = [event for event in near if event.rollout is None]
-    found = _find_alike(alarm, others)
-    if found is None and sum(event.rollout is None for event in events.values()) >= MAX_OPEN_EVENTS - 1:
-        return next((event for event in events.values() if event.spill), None)
-    return found
+        return Placement(next((event for event in events.values() if event.rollout == rollout), None))
+    others = [event for event in events.values() if event.rollout is None]
+    kin = _rank_kin(describe_alarm(alarm, near), [event for event in others if not event.spill])
+    if kin:
+        return _join_parts(alarm, kin)
+    if len(others) >= MAX_OPEN_EVENTS - 1:
+        return Placement(next((event for event in others if event.spill), None))
+    return Placement(None)
 
 
 def has_room(events: Iterable[OpenEvent]) -> bool:
@@ -48,14 +65,45 @@ def find_twins(cohort: Cohort) -> tuple[Cohort, ...]:
             return (in_arm(cohort, Arm.CANDIDATE),)
 
 
+def _rank_kin(profile: Profile, events: Sequence[OpenEvent]) -> list[tuple[Kinship, OpenEvent]]:
+    """The events akin to an alarm, the closest first, then the oldest."""
+    ranked = [(judge_kinship(profile, event), event) for event in events]
+    akin = [row for row in ranked if row[0] is not Kinship.NONE]
+    return sorted(akin, key=lambda row: (row[0], row[1].opened_at, row[1].event))
+
+
+def _join_parts(alarm: Alarm, kin: Sequence[tuple[Kinship, OpenEvent]]) -> Placement:
+    """Join two events where a leaf's alarm shows that one of them is the other, seen in this leaf downstream only."""
+    same_move = next((event for kinship, event in kin if kinship in _MOVES_ALIKE), None)
+    same_place = next((event for kinship, event in kin if kinship is Kinship.SAME_PLACE), None)
+    if same_move is None or same_place is None or not _is_part(same_place, alarm):
+        return Placement(kin[0][1])
+    older, younger = sorted((same_move, same_place), key=lambda event: (event.opened_at, event.event))
+    return Placement(older, younger)
+
+
+def _is_part(event: OpenEvent, alarm: Alarm) -> bool:
+    """Whether an event lies within an alarm's leaf, and nothing upstream of the alarm leads it."""
+    if alarm.cohort.layer is not Layer.LEAF:
+        return False
+    cohorts = (*event.leaves.values(), *event.parents.values())
+    within = all(cohort.tenant == alarm.cohort.tenant and overlap(cohort, alarm.cohort) for cohort in cohorts)
+    return within and event.leading_strand() >= ORDER.index(strand_of(alarm.family, alarm.carrier))
+
+
 def _find_twin(alarm: Alarm, events: Iterable[OpenEvent]) -> OpenEvent | None:
-    twins = find_twins(alarm.cohort)
-    return next(
-        (e for e in events if any(e.holds(twin, alarm.signal, alarm.direction) for twin in twins)),
-        None,
-    )
+    """The event in which another arm of the alarm's leaf made one of the moves that it tells of, by alarm or beside."""
+    twins = [twin.key for twin in find_twins(alarm.cohort)]
+    near = [(event, twin) for event in events for twin in twins if twin in event.leaves]
+    if not near:
+        return None
+    moves = {name_move(each.signal, direction_of(each)) for each in alarm.companions if judge_companion(each) in MOVED}
+    moves.add(name_move(alarm.signal, alarm.direction))
+    return next((event for event, twin in near if not moves.isdisjoint(_list_moves(event, twin))), None)
 
 
-def _find_alike(alarm: Alarm, events: Iterable[OpenEvent]) -> OpenEvent | None:
-    move = name_move(alarm.signal, alarm.direction)
-    return next((e for e in events if not e.spill and (move in e.moved or overlap(e.scope, alarm.cohort))), None)
+def _list_moves(event: OpenEvent, cohort_key: str) -> set[str]:
+    alarmed = (alarm for alarm in event.changes.values() if alarm.cohort.key == cohort_key)
+    rows = (row for row in event.besides.values() if row.cohort.key == cohort_key)
+    beside = {name_move(each.signal, direction_of(each)) for row in rows for each in row.moved}
+    return {name_move(alarm.signal, alarm.direction) for alarm in alarmed} | beside

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from homeostat.schemas.cohort import LAYER_TAGS, Cohort, Layer
 
 TAGS = ("tenant", "specialty", "workflow", "arm")
-_NARROWEST_FIRST = (
+NARROWEST_FIRST = (
     Layer.LEAF,
     Layer.TENANT_WORKFLOW,
     Layer.TENANT,
@@ -28,8 +28,11 @@ def overlap(a: Cohort, b: Cohort) -> bool:
     >>> overlap(Cohort(layer=Layer.TENANT, tenant="a"), Cohort(layer=Layer.TENANT, tenant="b"))
     False
     """
-    pairs = ((getattr(a, tag), getattr(b, tag)) for tag in TAGS[:3])
-    return all(x is None or y is None or x == y for x, y in pairs)
+    return (
+        (a.tenant is None or b.tenant is None or a.tenant == b.tenant)
+        and (a.specialty is None or b.specialty is None or a.specialty == b.specialty)
+        and (a.workflow is None or b.workflow is None or a.workflow == b.workflow)
+    )
 
 
 def covers(wide: Cohort, narrow: Cohort) -> bool:
@@ -54,5 +57,5 @@ def cover(tags: Mapping[str, str | None]) -> Cohort:
     'tenant/a/-/-/-'
     """
     known = {tag for tag, value in tags.items() if value is not None}
-    layer = next(layer for layer in _NARROWEST_FIRST if LAYER_TAGS[layer] <= known)
+    layer = next(layer for layer in NARROWEST_FIRST if LAYER_TAGS[layer] <= known)
     return Cohort.model_validate({"layer": layer, **{tag: tags[tag] for tag in LAYER_TAGS[layer]}})

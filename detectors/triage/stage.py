@@ -1,19 +1,25 @@
 """The triage stage: alarms become drift events, classified, with the next step and its owner."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from homeostat.detectors.control_log import Folded
 from homeostat.detectors.outbox import Outbox
 from homeostat.detectors.record_stage import RecordStage
+from homeostat.detectors.triage.artifacts import list_trials
+from homeostat.detectors.triage.closing import accept_baseline, count_acknowledged, why_accepted, why_ended, why_quiet
+from homeostat.detectors.triage.event_book import EventBook
 from homeostat.detectors.triage.grouping import find_event, has_room
+from homeostat.detectors.triage.nearness import Nearness, read_nearness
 from homeostat.detectors.triage.open_event import OpenEvent
 from homeostat.detectors.triage.report import Circumstances, report_event
-from homeostat.detectors.triage.timeline import RolloutTimeline, find_latest
+from homeostat.detectors.triage.timeline import RolloutTimeline, find_latest, name_leaf
 from homeostat.detectors.trust import TrustStore
 from homeostat.schemas.alarm import Alarm
-from homeostat.schemas.control import ControlType
+from homeostat.schemas.command import Acknowledgement
+from homeostat.schemas.control import ControlType, Review, ReviewDocument, SealBaselineDocument
 from homeostat.schemas.decision import Decision
+from homeostat.schemas.drift_event import Disposition
 from homeostat.schemas.errors import PoisonRecord
 from homeostat.schemas.headers import CE_TYPE, INDEX, find_header
 from homeostat.schemas.log import Record
@@ -21,19 +27,16 @@ from homeostat.schemas.parsing import parse_message
 from homeostat.schemas.partition import partition_of
 from homeostat.schemas.policy import Policy
 from homeostat.schemas.reasons import Refusal
-from homeostat.schemas.topics import DRIFT_EVENTS
+from homeostat.schemas.topics import DRIFT_EVENTS, REVIEW_REQUESTS
 from homeostat.schemas.trace import Arm
-
-QUIET_WINDOWS = 2
-"""An event closes after this many correlation windows without an alarm."""
-_EVENT, _ROLLOUT = b"event/", b"rollout/"
 
 
 class TriageStage(RecordStage):
     """Triage of one partition of `alarms.v1`.
 
-    An event is stated at its first alarm, and again at ticks if it changed, so that a storm of alarms costs a bounded
-    number of statements and of bytes. Repeated alarms are dropped by (stage, source partition, mark, index).
+    An event is stated at its first alarm (or the guard's verdict of harm), and again at ticks if it changed, so that a
+    storm of alarms costs a bounded number of statements and of bytes. Repeated alarms are dropped by (stage, source
+    partition, mark, index).
     """
 
     name = "triage"
@@ -41,30 +44,23 @@ class TriageStage(RecordStage):
     def __init__(self, partition: int, partition_count: int, trust: TrustStore) -> None:
         super().__init__(partition, trust)
         self._partition_count = partition_count
-        self._events: dict[str, OpenEvent] = {}
-        self._rollouts: dict[str, RolloutTimeline] = {}
+        self._book = EventBook()
         self._seen: dict[str, tuple[int, int]] = {}
-        self._changed: set[bytes] = set()
+        self._near, self._near_of = Nearness(0, 0, {}), ""
 
     @property
     def open_events(self) -> Mapping[str, OpenEvent]:
         """The events that are open, by id."""
-        return self._events
+        return self._book.events
 
     def _own_records(self) -> dict[bytes, bytes]:
-        events = {_EVENT + key.encode(): event.to_bytes() for key, event in self._events.items()}
-        rollouts = {_ROLLOUT + key.encode(): timeline.to_bytes() for key, timeline in self._rollouts.items()}
-        return {**events, **rollouts}
+        return self._book.records()
 
     def _drain_own(self) -> list[tuple[bytes, bytes | None]]:
-        changed, self._changed = self._changed, set()
-        return [(key, self._encode(key)) for key in changed]
+        return self._book.drain()
 
     def _restore_own(self, state_records: Mapping[bytes, bytes]) -> None:
-        events = [OpenEvent.from_bytes(data) for key, data in state_records.items() if key.startswith(_EVENT)]
-        self._events = {event.event: event for event in sorted(events, key=lambda event: event.opened_at)}
-        timelines = [RolloutTimeline.from_bytes(d) for key, d in state_records.items() if key.startswith(_ROLLOUT)]
-        self._rollouts = {timeline.rollout: timeline for timeline in timelines}
+        self._book.restore(state_records)
 
     def _take(self, record: Record, outbox: Outbox) -> None:
         policy = self._control.policy
@@ -82,11 +78,25 @@ class TriageStage(RecordStage):
         policy = self._control.policy
         if folded.type is ControlType.TICK and policy is not None:
             self._revise(outbox, policy)
-        elif folded.changed and isinstance(folded.message, Decision):
-            self._take_step(folded.message)
-        elif folded.changed and folded.type is ControlType.ACKNOWLEDGEMENT:
-            for event in self._events.values():
-                self._touch(event, dirty=event.dirty or self._has_ended(event))
+        if not folded.changed:
+            return
+        match folded.message:
+            case Decision():
+                self._take_step(folded.message, outbox, policy)
+            case Acknowledgement():
+                self._touch_where(self._has_ended)
+            case SealBaselineDocument():
+                sealed = folded.message.body.cohort
+                self._touch_where(lambda event: accept_baseline(event, sealed))
+            case ReviewDocument():
+                self._take_review(folded.message.body)
+            case _:
+                pass
+
+    def _touch_where(self, concerns: Callable[[OpenEvent], bool]) -> None:
+        for event in self._book.events.values():
+            if concerns(event):
+                self._book.touch(event)
 
     def _read(self, record: Record) -> Alarm:
         if find_header(record.headers, CE_TYPE) != Alarm.ce_type.encode():
@@ -107,97 +117,117 @@ class TriageStage(RecordStage):
 
     def _place(self, alarm: Alarm, outbox: Outbox, policy: Policy) -> None:
         rollout = self._find_rollout(alarm)
-        window_ms = round(policy.correlation_window_s * 1000)
-        event = find_event(alarm, self._events, rollout, window_ms)
-        if event is not None:
-            event.add(alarm)
-            self._touch(event)
+        if self._near_of != self._control.policy_digest:
+            self._near, self._near_of = read_nearness(policy), self._control.policy_digest
+        placed = find_event(alarm, self._book.events, rollout, self._near)
+        if placed.event is not None:
+            placed.event.add(alarm)
+            if all(event.rollout != rollout for event in self._book.events.values()):
+                placed.event.rollout = placed.event.rollout or rollout
+            self._book.touch(placed.event)
+            if placed.part is not None:
+                self._join(placed.event, placed.part, outbox, policy)
             return
-        timeline = self._rollouts.get(rollout or "")
+        timeline = self._book.rollouts.get(rollout or "")
+        window_ms = round(policy.correlation_window_s * 1000)
         if timeline is not None and timeline.concluded and not timeline.outlived_by(alarm.log_time_ms, window_ms):
-            timeline.after_end += 1
-            self._changed.add(_ROLLOUT + timeline.rollout.encode())
+            self._book.follow(timeline.rollout).after_end += 1
             return
         event = OpenEvent(outbox.derive_id(), outbox.mark, rollout)
-        event.spill = rollout is None and not has_room(self._events.values())
+        event.spill = rollout is None and not has_room(self._book.events.values())
         event.add(alarm)
-        self._events[event.event] = event
-        self._state(event, None, outbox, policy)
+        self._book.open(event)
+        self._state(event, outbox, policy)
+
+    def _join(self, event: OpenEvent, part: OpenEvent, outbox: Outbox, policy: Policy) -> None:
+        event.absorb(part)
+        part.closed_because = f"it is part of event {event.event}"
+        self._state(part, outbox, policy)
+        self._book.close(part, outbox.mark)
 
     def _find_rollout(self, alarm: Alarm) -> str | None:
         if alarm.cohort.arm is not Arm.CANDIDATE:
             return None
         if alarm.rollout is not None:
-            known = alarm.rollout in self._control.rollouts or alarm.rollout in self._rollouts
+            known = alarm.rollout in self._control.rollouts or alarm.rollout in self._book.rollouts
             return alarm.rollout if known else None
-        return find_latest(alarm.cohort, self._control.rollouts, self._rollouts)
+        return find_latest(alarm.cohort, self._control.rollouts, self._book.rollouts)
 
-    def _take_step(self, decision: Decision) -> None:
-        timeline = self._rollouts.setdefault(decision.rollout, RolloutTimeline(decision.rollout))
+    def _take_step(self, decision: Decision, outbox: Outbox, policy: Policy | None) -> None:
+        timeline = self._book.follow(decision.rollout)
+        was_harmful = timeline.judged_harmful
         timeline.take(decision)
-        self._changed.add(_ROLLOUT + decision.rollout.encode())
-        for event in self._events.values():
-            if event.rollout == decision.rollout:
-                self._touch(event)
+        known = [event for event in self._book.events.values() if event.rollout == decision.rollout]
+        for event in known:
+            self._book.touch(event)
+        newly = timeline.judged_harmful and not was_harmful
+        if newly and not known and self._control.evaluated and policy is not None:
+            self._open_judged(timeline, outbox, policy)
+
+    def _open_judged(self, timeline: RolloutTimeline, outbox: Outbox, policy: Policy) -> None:
+        """Begin an event at the guard's verdict: it notices a release on trial before any leaf alarms."""
+        event = OpenEvent(outbox.derive_id(), outbox.mark, timeline.rollout)
+        rollout = self._control.rollouts.get(timeline.rollout)
+        places = [] if rollout is None else rollout.cohorts()
+        for cohort in timeline.harmed or [name_leaf(*place) for place in places]:
+            event.add_cohort(cohort)
+        now_ms = self._control.log_time_ms
+        event.onset_from_ms = min(now_ms, timeline.began_ms if timeline.began_ms is not None else now_ms)
+        event.onset_to_ms = event.last_alarm_ms = now_ms
+        self._book.open(event)
+        self._state(event, outbox, policy)
+
+    def _take_review(self, review: Review) -> None:
+        event = self._book.events.get(review.event) or self._book.closed.get(review.event)
+        if event is None or not event.reviews.take(review):
+            self._count("review_unasked")
+            return
+        self._count("review")
+        self._book.touch(event)
 
     def _revise(self, outbox: Outbox, policy: Policy) -> None:
-        for event in sorted(self._events.values(), key=lambda event: event.opened_at):
-            closing = self._why_close(event, policy)
-            if closing is not None or event.dirty:
-                self._state(event, closing, outbox, policy)
-            if closing is not None:
-                self._conclude(event)
+        for event in list(self._book.events.values()):
+            event.closed_because = self._why_close(event, policy) or ""
+            if event.closed_because or event.dirty:
+                self._state(event, outbox, policy)
+            if event.closed_because:
+                self._conclude(event, outbox.mark)
+        for event in self._book.closed.values():
+            if event.dirty:
+                self._state(event, outbox, policy)
 
     def _why_close(self, event: OpenEvent, policy: Policy) -> str | None:
         now_ms, window_ms = self._control.log_time_ms, round(policy.correlation_window_s * 1000)
-        timeline = self._rollouts.get(event.rollout or "")
-        quiet_ms = now_ms - event.last_alarm_ms
-        if timeline is not None and timeline.ended_ms is not None:
-            acknowledged, targets = self._count_acknowledged(timeline)
-            confirmed = acknowledged == targets and not timeline.outlived_by(event.last_alarm_ms, window_ms)
-            if confirmed or (quiet_ms > window_ms and now_ms - timeline.ended_ms > window_ms):
-                return f"its rollout ended ({timeline.phase.value}), {acknowledged} of {targets} targets confirmed"
-            return None
-        if quiet_ms > QUIET_WINDOWS * window_ms:
-            limit_s = QUIET_WINDOWS * window_ms / 1000
-            return f"no alarm for {quiet_ms / 1000:.0f} s > {limit_s:.0f} s ({event.alarms} alarms in all)"
-        return None
+        timeline = self._book.rollouts.get(event.rollout or "")
+        if timeline is not None and timeline.ended_ms is not None and event.is_of_candidate():
+            return why_ended(event, timeline, self._count_acknowledged(timeline), now_ms, window_ms)
+        return why_accepted(event) or why_quiet(event, now_ms, window_ms)
 
-    def _state(self, event: OpenEvent, closing: str | None, outbox: Outbox, policy: Policy) -> None:
-        timeline = self._rollouts.get(event.rollout or "")
+    def _state(self, event: OpenEvent, outbox: Outbox, policy: Policy) -> None:
+        timeline = self._book.rollouts.get(event.rollout or "")
         acknowledged, targets = (0, 0) if timeline is None else self._count_acknowledged(timeline)
-        message = report_event(event, Circumstances(timeline, acknowledged, targets, closing), policy, outbox)
+        trials = list_trials(self._book.rollouts.values())
+        known = Circumstances(timeline, acknowledged, targets, self._control.releases, trials)
+        message = report_event(event, known, policy, outbox)
         event.revision = message.revision
-        self._touch(event, dirty=False)
+        asks = message.disposition is Disposition.REVIEW_QUEUE and not event.closed_because
         outbox.put(DRIFT_EVENTS, event.event, message)
+        if asks and message.sample.affected and event.reviews.ask(message.sample):
+            outbox.put(REVIEW_REQUESTS, event.event, message)
+        self._book.touch(event, dirty=False)
 
-    def _conclude(self, event: OpenEvent) -> None:
-        del self._events[event.event]
-        timeline = self._rollouts.get(event.rollout or "")
+    def _conclude(self, event: OpenEvent, mark: int) -> None:
+        self._book.close(event, mark)
+        timeline = self._book.rollouts.get(event.rollout or "")
         if timeline is not None and timeline.ended_ms is not None:
-            timeline.concluded = True
-            self._changed.add(_ROLLOUT + timeline.rollout.encode())
+            self._book.follow(timeline.rollout).concluded = True
 
     def _count_acknowledged(self, timeline: RolloutTimeline) -> tuple[int, int]:
-        rollout = self._control.rollouts.get(timeline.rollout)
-        if rollout is None or timeline.ended_ms is None:
-            return 0, 0
-        acks = [self._control.acknowledged.get(entry.target.key) for entry in rollout.targets]
-        return sum(ack is not None and ack.at_ms >= timeline.ended_ms for ack in acks), len(acks)
+        return count_acknowledged(timeline, self._control.rollouts, self._control.acknowledged)
 
     def _has_ended(self, event: OpenEvent) -> bool:
-        timeline = self._rollouts.get(event.rollout or "")
+        timeline = self._book.rollouts.get(event.rollout or "")
         return timeline is not None and timeline.ended_ms is not None
-
-    def _touch(self, event: OpenEvent, dirty: bool = True) -> None:
-        event.dirty = dirty
-        self._changed.add(_EVENT + event.event.encode())
-
-    def _encode(self, key: bytes) -> bytes | None:
-        if key.startswith(_ROLLOUT):
-            return self._rollouts[key.removeprefix(_ROLLOUT).decode()].to_bytes()
-        event = self._events.get(key.removeprefix(_EVENT).decode())
-        return None if event is None else event.to_bytes()
 
     def _meta_fields(self) -> dict[str, Any]:
         return {**super()._meta_fields(), "seen": self._seen}

@@ -6,18 +6,22 @@ from dataclasses import dataclass, field
 from pydantic import TypeAdapter
 
 from homeostat.detectors.frames import frame, unframe
-from homeostat.schemas.cohort import Cohort
-from homeostat.schemas.decision import Decision, Verdict
+from homeostat.schemas.cohort import Cohort, Layer
+from homeostat.schemas.decision import Decision, Health, Verdict
 from homeostat.schemas.rollout import ENDED, Rollout, RolloutPhase
+from homeostat.schemas.trace import Arm
 
-_STATE_VERSION = 1
+_STATE_VERSION = 2
+_MAX_HARMED = 64
+_HARMFUL = frozenset({Verdict.HARMFUL, Verdict.NEVER, Verdict.LOW_YIELD})
 
 
 @dataclass
 class RolloutTimeline:
     """One rollout's exposure in log time; None for what has not happened, or was not seen.
 
-    `concluded` says that triage has closed its event; alarms that still come are counted in `after_end`.
+    `harmed` are the candidate's cohorts that the guard found harmed, as far as there is room. `concluded` says that
+    triage has closed its event; alarms that still come are counted in `after_end`.
     """
 
     rollout: str
@@ -28,6 +32,9 @@ class RolloutTimeline:
     verdict: str = ""
     deciding: list[str] = field(default_factory=list)
     candidate: str = ""
+    control: str = ""
+    reason: str = ""
+    harmed: list[Cohort] = field(default_factory=list)
     concluded: bool = False
     after_end: int = 0
 
@@ -36,7 +43,9 @@ class RolloutTimeline:
         if decision.step <= self.step:
             return
         self.step, self.phase, self.verdict = decision.step, decision.phase, decision.verdict.value
-        self.deciding, self.candidate = list(decision.deciding), decision.candidate
+        self.deciding, self.reason = list(decision.deciding), decision.reason
+        self.candidate, self.control = decision.candidate, decision.control
+        self.harmed = _read_harmed(decision) or self.harmed
         if decision.phase is RolloutPhase.EXPOSING:
             self.began_ms = decision.log_time_ms if self.began_ms is None or self.ended_ms else self.began_ms
             self.ended_ms, self.concluded = None, False
@@ -50,8 +59,8 @@ class RolloutTimeline:
 
     @property
     def judged_harmful(self) -> bool:
-        """Whether the guard found a guardrail worse than its tolerance."""
-        return self.verdict == Verdict.HARMFUL
+        """Whether the guard found a guardrail worse than its tolerance, its yield's too, or what must never be."""
+        return self.verdict in _HARMFUL
 
     def outlived_by(self, alarm_ms: int, window_ms: int) -> bool:
         """Whether an alarm on its candidate came longer after its end than sessions under way can explain."""
@@ -81,3 +90,14 @@ def find_latest(
             if where == (cohort.tenant, cohort.workflow) and cohort.specialty in entry.specialties:
                 return name
     return None
+
+
+def _read_harmed(decision: Decision) -> list[Cohort]:
+    rows = (row for row in decision.guardrails if row.health is Health.HARMFUL)
+    places = {(row.tenant, row.specialty, row.workflow) for row in rows}
+    return [name_leaf(*place) for place in sorted(places)[:_MAX_HARMED]]
+
+
+def name_leaf(tenant: str, specialty: str, workflow: str) -> Cohort:
+    """The candidate's leaf at a place."""
+    return Cohort(layer=Layer.LEAF, tenant=tenant, specialty=specialty, workflow=workflow, arm=Arm.CANDIDATE)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from homeostat.detectors.triage.stage import TriageStage
-from homeostat.schemas.alarm import Alarm
+from homeostat.schemas.alarm import Alarm, Companion
 from homeostat.schemas.canonical import derive_id, to_json
 from homeostat.schemas.cohort import Cohort, Layer
 from homeostat.schemas.drift_event import DriftEvent
@@ -11,7 +11,7 @@ from homeostat.schemas.headers import output_headers
 from homeostat.schemas.log import Output
 from homeostat.schemas.parsing import parse_message
 from homeostat.schemas.rollout import RolloutPhase
-from homeostat.schemas.signal import Direction, Family, Role
+from homeostat.schemas.signal import Carrier, Direction, Family, Role
 from homeostat.schemas.topics import ALARMS, DRIFT_EVENTS
 from homeostat.schemas.trace import Arm
 from tests.builders.documents import ROLLOUT_ID, START_MS, decision, document, policy, rollout
@@ -60,6 +60,25 @@ def input_alarm(number: int, cohort: Cohort | None = None, **fields: Any) -> Ala
     """A rise of an input that is no guardrail."""
     moved = {"signal": "dialogue_length", "family": Family.INPUT, "role": Role.SIGNAL, "harmful": False}
     return alarm(number, cohort, **{**moved, **fields})
+
+
+def companion(signal: str, observed: float = 0.2, half: float = 0.02, **fields: Any) -> Companion:
+    """A column that stood beside an alarm, steady at .2 ± .02 over 400 sessions unless the fields say otherwise."""
+    defaults: dict[str, Any] = {
+        "family": Family.OUTPUT,
+        "role": Role.SIGNAL,
+        "carrier": Carrier.WORK,
+        "direction": Direction.UP,
+        "tolerance": 0.05,
+        "observed": observed,
+        "low": max(0.0, observed - half),
+        "high": min(1.0, observed + half),
+        "sessions": 400,
+        "baseline": 0.2,
+        "bound_low": 0.19,
+        "bound_high": 0.21,
+    }
+    return Companion(signal=signal, **{**defaults, **fields})
 
 
 def draft(message: Alarm, index: int = 0) -> Draft:

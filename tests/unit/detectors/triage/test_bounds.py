@@ -39,7 +39,7 @@ def test_a_storm_of_alarms_is_bounded_in_memory_and_in_statements() -> None:
     assert sum(len(data) for data in triage.stage.state_records().values()) < 2_000_000
     for event in triage.stage.open_events.values():
         assert len(event.changes) <= MAX_CHANGES
-        assert len(event.narrowest) <= MAX_COHORTS
+        assert len(event.leaves) <= MAX_COHORTS
 
 
 def test_what_finds_no_room_goes_into_one_event() -> None:

@@ -5,13 +5,13 @@ import pytest
 from homeostat.schemas.canonical import digest_bytes
 from homeostat.schemas.command import Acknowledgement, AckOutcome
 from homeostat.schemas.decision import Verdict
-from homeostat.schemas.drift_event import DriftClass, DriftEvent, EventStatus, Harm, NextStep
+from homeostat.schemas.drift_event import Disposition, DriftClass, DriftEvent, EventStatus, Harm, NextStep
 from homeostat.schemas.rollout import RolloutPhase
-from homeostat.schemas.signal import Direction, Role
+from homeostat.schemas.signal import Direction, Family, Role
 from homeostat.schemas.trace import Arm
 from tests.builders.documents import ROLLOUT_ID, START_MS
 from tests.builders.keys import GATEWAY
-from tests.unit.detectors.triage.alarms import ROLLOUT, WINDOW_S, Triage, alarm, input_alarm, leaf
+from tests.unit.detectors.triage.alarms import ROLLOUT, WINDOW_S, Triage, alarm, companion, input_alarm, leaf
 
 CANDIDATE, CONTROL = leaf(arm=Arm.CANDIDATE), leaf(arm=Arm.CONTROL)
 
@@ -33,7 +33,7 @@ def test_only_the_exposed_arm_is_a_release_regression() -> None:
     assert event.sentence == (
         "Since 2023-11-14 22:13:21 UTC (at the latest 2023-11-14 22:13:22 UTC), in cardiology (scribe) at tenant-1, "
         "candidate arm: edit ratio rose to 0.40 from 0.20 (+0.20, between +0.03 and +0.39; tolerance 0.05; n=100). "
-        "Only sessions of the release on trial changed, so the release is the likely cause. "
+        "Only where the new release is used has this changed: it is the likely cause. It changed model scribe-model. "
         "This is beyond what is tolerated and may harm patients. Next: take the release back (release)."
     )
 
@@ -54,9 +54,10 @@ def test_both_arms_alike_is_no_release_regression(other: object, candidate_first
     for number, cohort in enumerate(cohorts):
         triage.alarm(alarm(number, cohort))  # type: ignore[arg-type]  # parametrised over cohorts
     (event,) = triage.tick()
-    assert event.drift_class is DriftClass.UNEXPLAINED
+    assert event.drift_class is DriftClass.CONCEPT_DRIFT
     assert event.alarms == 2
-    assert (event.harm, event.next_step) == (Harm.DANGEROUS, NextStep.OPEN_INCIDENT)
+    assert (event.harm, event.next_step) == (Harm.DANGEROUS, NextStep.REVIEW_SAMPLE)
+    assert "both arms moved alike" in reasons(event, DriftClass.RELEASE_REGRESSION, supports=False)
 
 
 def test_inputs_that_moved_in_both_arms_are_data_drift() -> None:
@@ -70,12 +71,18 @@ def test_inputs_that_moved_in_both_arms_are_data_drift() -> None:
     assert "dialogue_length" in reasons(event, DriftClass.DATA_DRIFT, supports=True)
 
 
-def test_an_input_that_moved_on_the_candidate_alone_is_unexplained() -> None:
+def test_an_input_of_the_candidate_is_data_drift_while_nothing_is_heard_of_the_other_arm() -> None:
     triage = Triage()
     triage.expose()
     (event,) = triage.alarm(input_alarm(1, CANDIDATE))
-    assert event.drift_class is DriftClass.UNEXPLAINED
-    assert "differs" in reasons(event, DriftClass.RELEASE_REGRESSION, supports=False)
+    assert event.drift_class is DriftClass.DATA_DRIFT
+    assert event.confidence < 0.8
+    assert "nothing that a release can move" in reasons(event, DriftClass.RELEASE_REGRESSION, supports=False)
+    triage.alarm(alarm(2, CANDIDATE))
+    triage.alarm(alarm(3, CONTROL, companions=(companion("dialogue_length", family=Family.INPUT),)))
+    (event,) = triage.tick()
+    assert event.drift_class is DriftClass.CONCEPT_DRIFT
+    assert "an input moved on the exposed arm alone" in reasons(event, DriftClass.DATA_DRIFT, supports=False)
 
 
 def test_inputs_without_a_rollout_are_data_drift_and_an_incident_if_dangerous() -> None:
@@ -85,16 +92,17 @@ def test_inputs_without_a_rollout_are_data_drift_and_an_incident_if_dangerous() 
     triage.alarm(alarm(2))
     (event,) = triage.tick()
     assert (event.drift_class, event.harm) == (DriftClass.DATA_DRIFT, Harm.DANGEROUS)
-    assert event.next_step is NextStep.OPEN_INCIDENT
+    assert (event.next_step, event.disposition) == (NextStep.CHECK_INPUTS, Disposition.INCIDENT)
     assert event.changes[0].signal == "edit_ratio", "the gravest comes first"
 
 
 def test_a_shift_that_nothing_explains() -> None:
     triage = Triage()
-    (event,) = triage.alarm(alarm(1, role=Role.SIGNAL, harmful=False, direction=Direction.DOWN, observed=0.1))
+    moved = {"signal": "latency", "family": Family.OPERATIONS, "role": Role.SIGNAL, "direction": Direction.DOWN}
+    (event,) = triage.alarm(alarm(1, harmful=False, observed=0.1, **moved))
     assert (event.drift_class, event.harm) == (DriftClass.UNEXPLAINED, Harm.UNDETERMINED)
     assert event.next_step is NextStep.REVIEW_SAMPLE
-    assert "edit ratio fell to 0.10 from 0.20" in event.sentence
+    assert "latency fell to 0.10 from 0.20" in event.sentence
     assert "no rollout" in reasons(event, DriftClass.RELEASE_REGRESSION, supports=False)
 
 
@@ -159,7 +167,8 @@ def test_the_tail_of_an_ended_rollout_without_its_id_is_the_rollouts() -> None:
     triage = Triage()
     triage.expose()
     triage.step(2, RolloutPhase.ROLLED_BACK, verdict=Verdict.HARMFUL, deciding=("omission",))
-    (event,) = triage.alarm(alarm(1, CANDIDATE, role=Role.SIGNAL, rollout=None))
+    triage.alarm(alarm(1, CANDIDATE, role=Role.SIGNAL, rollout=None))
+    (event,) = triage.tick()
     assert (event.rollout, event.drift_class) == (ROLLOUT_ID, DriftClass.RELEASE_REGRESSION)
     assert event.harm is Harm.DANGEROUS, "the guard found omission worse than tolerated"
     (elsewhere,) = triage.alarm(alarm(2, leaf("tenant-9", Arm.CANDIDATE), rollout=None, signal="omission"))

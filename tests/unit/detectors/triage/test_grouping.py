@@ -91,21 +91,26 @@ def test_it_closes_with_a_reason_after_quiet() -> None:
     assert again.event != closed.event
 
 
-def test_an_alarm_beyond_the_window_begins_another_event() -> None:
+def test_another_onset_is_another_event_and_the_same_change_again_is_not() -> None:
     triage = Triage()
     triage.alarm(alarm(1))
-    triage.log.wait(WINDOW_S + 1)
-    (event,) = triage.alarm(alarm(2, at_ms=triage.log.now_ms))
+    triage.log.wait(2 * WINDOW_S)
+    now_ms = triage.log.now_ms + 30_000
+    (event,) = triage.alarm(alarm(2, leaf(specialty="oncology"), at_ms=now_ms))
     assert event.revision == 1
     assert len(triage.stage.open_events) == 2
+    assert triage.alarm(alarm(3, at_ms=now_ms)) == []
+    assert [event.alarms for event in triage.stage.open_events.values()] == [2, 1]
 
 
-def test_the_onset_is_the_earliest_and_never_turned_round() -> None:
+def test_the_onset_is_what_those_that_began_with_the_earliest_agree_on() -> None:
     triage = Triage()
     triage.alarm(alarm(1, onset_from_ms=START_MS + 10_000, onset_to_ms=START_MS + 20_000))
     triage.alarm(alarm(2, leaf(specialty="oncology"), onset_from_ms=START_MS, onset_to_ms=START_MS + 30_000))
+    triage.alarm(alarm(3, leaf("tenant-2"), onset_from_ms=START_MS + 40_000, onset_to_ms=START_MS + 50_000))
+    triage.alarm(alarm(4, PLATFORM, onset_from_ms=START_MS, onset_to_ms=START_MS + 5_000))
     (event,) = triage.tick()
-    assert (event.onset_from_ms, event.onset_to_ms) == (START_MS, START_MS + 20_000)
+    assert (event.onset_from_ms, event.onset_to_ms) == (START_MS + 10_000, START_MS + 20_000)
 
 
 def test_the_lattice() -> None:

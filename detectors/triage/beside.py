@@ -1,0 +1,139 @@
+"""What stood beside an alarm: which other columns of its cohort moved since the onset, and which are shown steady."""
+
+from collections.abc import Iterable, Set
+from enum import StrEnum
+
+from homeostat.detectors.triage.strands import Strand, strand_of
+from homeostat.schemas.alarm import Alarm, Companion
+from homeostat.schemas.base import Count, EpochMs, Part, Slug
+from homeostat.schemas.cohort import Cohort
+from homeostat.schemas.signal import Carrier, Direction, Role
+
+MAX_MOVED, MAX_GUARDRAILS = 12, 12
+"""Companions of one cohort and carrier that are kept with their numbers; the others are counted by strand."""
+
+
+MAX_STEADY_INPUTS = 32
+
+
+class Standing(StrEnum):
+    """Where a companion's 99 % interval lies against its baseline.
+
+    `beyond`: outside the baseline's bounds by more than the tolerance. `moved`: outside the bounds, and the mean is
+    off the baseline by more than the tolerance. `little`: outside the bounds only. `steady`: inside baseline ±
+    tolerance. `unknown`: none of these, or no session.
+    """
+
+    BEYOND = "beyond"
+    MOVED = "moved"
+    LITTLE = "little"
+    STEADY = "steady"
+    UNKNOWN = "unknown"
+
+
+MOVED = frozenset({Standing.BEYOND, Standing.MOVED})
+
+
+class Tally(Part):
+    """How many of a strand's columns moved, moved a little, are steady, or unknown."""
+
+    moved: Count = 0
+    little: Count = 0
+    steady: Count = 0
+    unknown: Count = 0
+
+
+class Beside(Part):
+    """The companions of the newest alarm of one cohort and carrier, as far as they are kept."""
+
+    cohort: Cohort
+    carrier: Carrier
+    onset_from_ms: EpochMs
+    log_time_ms: EpochMs
+    moved: tuple[Companion, ...] = ()
+    guardrails: tuple[Companion, ...] = ()
+    steady_inputs: tuple[Slug, ...] = ()
+    tallies: dict[Strand, Tally] = {}
+
+
+def judge_companion(companion: Companion) -> Standing:
+    """Say where a companion stands."""
+    low, high, tolerance = companion.low, companion.high, companion.tolerance
+    if companion.sessions == 0:
+        return Standing.UNKNOWN
+    if low > companion.bound_high + tolerance or high < companion.bound_low - tolerance:
+        return Standing.BEYOND
+    if low > companion.bound_high or high < companion.bound_low:
+        return Standing.MOVED if abs(companion.observed - companion.baseline) > tolerance else Standing.LITTLE
+    if low >= companion.baseline - tolerance and high <= companion.baseline + tolerance:
+        return Standing.STEADY
+    return Standing.UNKNOWN
+
+
+def direction_of(companion: Companion) -> Direction:
+    """The way a companion's mean lies from its baseline."""
+    return Direction.UP if companion.observed >= companion.baseline else Direction.DOWN
+
+
+def moved_harmfully(companion: Companion) -> bool:
+    """Whether the way it moved is its harmful one."""
+    return direction_of(companion) is companion.direction
+
+
+def is_held(companion: Companion) -> bool:
+    """Whether a guardrail is shown to be no worse than its tolerance: the harmful end of the interval is inside."""
+    if companion.sessions == 0:
+        return False
+    if companion.direction is Direction.DOWN:
+        return companion.low >= companion.baseline - companion.tolerance
+    return companion.high <= companion.baseline + companion.tolerance
+
+
+def look_beside(alarm: Alarm) -> Beside | None:
+    """Give what is kept of an alarm's companions; None where it has none."""
+    if not alarm.companions:
+        return None
+    moved = [each for each in alarm.companions if judge_companion(each) in MOVED]
+    moved.sort(key=lambda each: (each.tolerance - abs(each.observed - each.baseline), each.signal))
+    guardrails = [each for each in alarm.companions if each.role is Role.GUARDRAIL]
+    return Beside(
+        cohort=alarm.cohort,
+        carrier=alarm.carrier,
+        onset_from_ms=alarm.onset_from_ms,
+        log_time_ms=alarm.log_time_ms,
+        moved=tuple(moved[:MAX_MOVED]),
+        guardrails=tuple(guardrails[:MAX_GUARDRAILS]),
+        steady_inputs=tuple(sorted(name_inputs(alarm.companions, {Standing.STEADY}))[:MAX_STEADY_INPUTS]),
+        tallies=_count(alarm.companions),
+    )
+
+
+def name_inputs(companions: Iterable[Companion], standings: Set[Standing]) -> set[str]:
+    """The columns of inputs among these that stand like that."""
+    inputs = (each for each in companions if strand_of(each.family, each.carrier) is Strand.INPUT)
+    return {each.signal for each in inputs if judge_companion(each) in standings}
+
+
+def add_tallies(besides: Iterable[Beside]) -> dict[Strand, Tally]:
+    """The sums over several cohorts."""
+    sums: dict[Strand, Tally] = {}
+    for beside in besides:
+        for strand, tally in beside.tallies.items():
+            held = sums.get(strand, Tally())
+            sums[strand] = Tally(
+                moved=held.moved + tally.moved,
+                little=held.little + tally.little,
+                steady=held.steady + tally.steady,
+                unknown=held.unknown + tally.unknown,
+            )
+    return sums
+
+
+def _count(companions: Iterable[Companion]) -> dict[Strand, Tally]:
+    counts: dict[Strand, dict[str, int]] = {}
+    for each in companions:
+        standing = judge_companion(each)
+        name = "moved" if standing in MOVED else standing.value
+        row = counts.setdefault(strand_of(each.family, each.carrier), {})
+        row[name] = row.get(name, 0) + 1
+    return {strand: Tally.model_validate(counts[strand]) for strand in sorted(counts)}

@@ -1,0 +1,135 @@
+"""How an alarm is akin to an open event: the same change again, the same move, the same place, beside, downstream."""
+
+from enum import IntEnum
+from typing import NamedTuple
+
+from homeostat.detectors.triage.beside import MOVED, Standing, direction_of, judge_companion, name_inputs
+from homeostat.detectors.triage.lattice import covers, overlap
+from homeostat.detectors.triage.move_names import name_change, name_move
+from homeostat.detectors.triage.nearness import DELAY_SHARE, Nearness, slack_ms
+from homeostat.detectors.triage.open_event import OpenEvent
+from homeostat.detectors.triage.strands import ORDER, Strand, strand_of
+from homeostat.schemas.alarm import Alarm
+from homeostat.schemas.cohort import ACROSS_TENANTS
+from homeostat.schemas.signal import Carrier
+from homeostat.schemas.signal_columns import signal_of
+
+
+class Kinship(IntEnum):
+    """How an alarm is akin to an event, the closest first; `NONE` is not at all."""
+
+    AGAIN = 0
+    SAME_MOVE_HERE = 1
+    SAME_PLACE = 2
+    SAME_MOVE = 3
+    MOVED_BESIDE = 4
+    DOWNSTREAM = 5
+    NONE = 6
+
+
+class Profile(NamedTuple):
+    """An alarm as grouping sees it: what moved in its cohort, which inputs moved and which are shown steady."""
+
+    alarm: Alarm
+    change: str
+    move: str
+    strand: int
+    beside: frozenset[str]
+    known: frozenset[str]
+    moved_inputs: frozenset[str]
+    steady_inputs: frozenset[str]
+    slack_ms: int
+    lag_ms: int
+    near: Nearness
+
+
+def describe_alarm(alarm: Alarm, near: Nearness) -> Profile:
+    """Read an alarm's profile."""
+    moved = [each for each in alarm.companions if judge_companion(each) in MOVED]
+    strand = strand_of(alarm.family, alarm.carrier)
+    own = {alarm.signal} if strand is Strand.INPUT else set[str]()
+    return Profile(
+        alarm=alarm,
+        change=name_change(alarm.cohort, alarm.signal, alarm.direction),
+        move=name_move(alarm.signal, alarm.direction),
+        strand=ORDER.index(strand),
+        beside=frozenset(name_move(each.signal, direction_of(each)) for each in moved),
+        known=frozenset(signal_of(each.signal) for each in alarm.companions),
+        moved_inputs=frozenset(name_inputs(alarm.companions, MOVED) | own),
+        steady_inputs=frozenset(name_inputs(alarm.companions, {Standing.STEADY})),
+        slack_ms=slack_ms(alarm, near),
+        lag_ms=near.lag_ms(alarm),
+        near=near,
+    )
+
+
+def judge_kinship(profile: Profile, event: OpenEvent) -> Kinship:
+    """Say how an alarm is akin to an event without a rollout.
+
+    The same change again, whenever it comes. Else their onsets must agree, and: the same signal moves the same way,
+    overlapping or anywhere, unless inputs that moved in one are shown steady in the other; or the place is the same
+    (one leaf, one tenant, one parent that no leaf explains); or the event's signal moved beside the alarm; or the
+    event is known across tenants only, and the alarm is of something downstream inside it.
+    """
+    if profile.change in event.changes:
+        return Kinship.AGAIN
+    if not agree_in_time(profile, event):
+        return Kinship.NONE
+    same_move = profile.move in event.moved
+    here = overlap(event.scope, profile.alarm.cohort)
+    if same_move and here:
+        return Kinship.SAME_MOVE_HERE
+    if here and _is_same_place(profile.alarm, event):
+        return Kinship.SAME_PLACE
+    if _is_contradicted(profile, event):
+        return Kinship.NONE
+    if same_move:
+        return Kinship.SAME_MOVE
+    if not profile.beside.isdisjoint(event.moved):
+        return Kinship.MOVED_BESIDE
+    return Kinship.DOWNSTREAM if here and _is_downstream(profile, event) else Kinship.NONE
+
+
+def agree_in_time(profile: Profile, event: OpenEvent) -> bool:
+    """Whether their onsets may be one: the intervals meet, give or take the slack of each and feedback's delay."""
+    alarm, near = profile.alarm, profile.near
+    slack = profile.slack_ms + max(near.window_ms + near.session_ms, round(DELAY_SHARE * event.longest_ms))
+    early = max(map(near.lag_ms, event.changes.values())) if profile.lag_ms == 0 and _is_of_feedback(event) else 0
+    not_before = alarm.onset_to_ms + slack + early >= event.onset_from_ms
+    return not_before and alarm.onset_from_ms - slack - profile.lag_ms <= event.onset_to_ms
+
+
+def _is_same_place(alarm: Alarm, event: OpenEvent) -> bool:
+    cohort = alarm.cohort
+    if cohort.layer in ACROSS_TENANTS:
+        return cohort.key in event.parents and not event.leaves
+    if cohort.tenant not in event.at_tenants:
+        return False
+    held = (*event.leaves.values(), *event.parents.values())
+    return any(each.tenant == cohort.tenant and overlap(each, cohort) for each in held)
+
+
+def _is_contradicted(profile: Profile, event: OpenEvent) -> bool:
+    """Whether inputs that moved in one of the two are shown steady in the other: what leads there does not here."""
+    if not event.besides and not profile.steady_inputs:
+        return False
+    moved = {a.signal for a in event.changes.values() if strand_of(a.family, a.carrier) is Strand.INPUT}
+    rows = event.besides.values()
+    moved |= {name for row in rows for name in name_inputs(row.moved, MOVED)}
+    steady = {name for row in rows for name in row.steady_inputs} - moved
+    return not profile.moved_inputs.isdisjoint(steady) or not profile.steady_inputs.isdisjoint(moved)
+
+
+def _is_downstream(profile: Profile, event: OpenEvent) -> bool:
+    """Whether the event is known across tenants only, covers the alarm, and moved something upstream of it.
+
+    A signal that stood beside the alarm and did not move there speaks against it.
+    """
+    if event.leaves or not any(covers(parent, profile.alarm.cohort) for parent in event.parents.values()):
+        return False
+    heads = [a for a in event.changes.values() if ORDER.index(strand_of(a.family, a.carrier)) <= profile.strand]
+    return any(signal_of(held.signal) not in profile.known for held in heads)
+
+
+def _is_of_feedback(event: OpenEvent) -> bool:
+    return bool(event.changes) and all(held.carrier is Carrier.FEEDBACK for held in event.changes.values())

@@ -1,0 +1,80 @@
+"""The narrowest scope that explains an event's alarms, a parent's among them."""
+
+from collections.abc import Iterable
+
+from homeostat.detectors.triage.beside import direction_of
+from homeostat.detectors.triage.lattice import NARROWEST_FIRST, cover, join_tags, overlap, read_tags
+from homeostat.detectors.triage.move_names import name_move
+from homeostat.detectors.triage.open_event import OpenEvent
+from homeostat.schemas.alarm import Alarm
+from homeostat.schemas.cohort import ACROSS_TENANTS, Cohort
+
+EXPLAINING_SHARE = 0.5
+"""Narrower cohorts explain a parent's change when theirs make up this share of it."""
+
+
+def find_scope(event: OpenEvent) -> Cohort:
+    """Give the narrowest declared cohort that covers the leaves that moved and the parents they do not explain.
+
+    A parent's change is an excess of so much a session over so many sessions; so is a narrower cohort's. Where the
+    excess per unit of time of narrower cohorts within it makes up half of the parent's, they explain it, and else the
+    change is wider than them. An event without alarms has the cohorts that the guard judged.
+    """
+    rows = [read_tags(leaf) for leaf in event.leaves.values()]
+    if event.rest_tags is not None:
+        return event.scope
+    kept = [parent for parent in event.parents.values() if not _is_explained(parent, event)]
+    rows += [read_tags(parent) for parent in kept]
+    return cover(join_tags(rows))
+
+
+def _is_explained(parent: Cohort, event: OpenEvent) -> bool:
+    narrower = [each for each in (*event.leaves.values(), *event.parents.values()) if _is_within(each, parent)]
+    if not narrower:
+        return False
+    own = [alarm for alarm in event.changes.values() if alarm.cohort.key == parent.key]
+    if not own:
+        return True
+    largest = max(own, key=lambda alarm: (_rate(alarm), alarm.signal))
+    shares = _rates_of(name_move(largest.signal, largest.direction), narrower, event)
+    if not shares:
+        return parent.layer not in ACROSS_TENANTS
+    return _add_disjoint(shares) >= EXPLAINING_SHARE * _rate(largest)
+
+
+def _is_within(narrow: Cohort, wide: Cohort) -> bool:
+    order = NARROWEST_FIRST.index
+    return order(narrow.layer) < order(wide.layer) and overlap(narrow, wide)
+
+
+def _rates_of(move: str, cohorts: Iterable[Cohort], event: OpenEvent) -> list[tuple[float, Cohort]]:
+    """By cohort the largest excess per ms of this move, alarmed or beside an alarm; without those that show none."""
+    rates: dict[str, tuple[float, Cohort]] = {}
+    wanted = {cohort.key: cohort for cohort in cohorts}
+    for alarm in event.changes.values():
+        key = alarm.cohort.key
+        if key in wanted and name_move(alarm.signal, alarm.direction) == move:
+            rates[key] = max(rates.get(key, (0.0, wanted[key])), (_rate(alarm), wanted[key]), key=lambda row: row[0])
+    for row in event.besides.values():
+        key = row.cohort.key
+        span_ms = max(1, row.log_time_ms - row.onset_from_ms)
+        for each in row.moved:
+            if key in wanted and key not in rates and name_move(each.signal, direction_of(each)) == move:
+                rates[key] = (abs(each.observed - each.baseline) * each.sessions / span_ms, wanted[key])
+    return list(rates.values())
+
+
+def _add_disjoint(rates: list[tuple[float, Cohort]]) -> float:
+    """The sum over cohorts that share no session, the largest first."""
+    total, counted = 0.0, list[Cohort]()
+    for rate, cohort in sorted(rates, key=lambda row: (-row[0], row[1].key)):
+        if not any(overlap(cohort, other) for other in counted):
+            total += rate
+            counted.append(cohort)
+    return total
+
+
+def _rate(alarm: Alarm) -> float:
+    """Excess per ms: (observed − baseline) · sessions since the onset / time since the onset."""
+    span_ms = max(1, alarm.log_time_ms - alarm.onset_from_ms)
+    return abs(alarm.observed - alarm.baseline) * alarm.observed_sessions / span_ms
