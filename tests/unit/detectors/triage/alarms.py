@@ -6,6 +6,7 @@ from homeostat.detectors.triage.stage import TriageStage
 from homeostat.schemas.alarm import Alarm, Companion
 from homeostat.schemas.canonical import derive_id, to_json
 from homeostat.schemas.cohort import Cohort, Layer
+from homeostat.schemas.decision import GuardrailVerdict, Health, Verdict
 from homeostat.schemas.drift_event import DriftEvent
 from homeostat.schemas.headers import output_headers
 from homeostat.schemas.log import Output
@@ -62,6 +63,12 @@ def input_alarm(number: int, cohort: Cohort | None = None, **fields: Any) -> Ala
     return alarm(number, cohort, **{**moved, **fields})
 
 
+def moved_alarm(number: int, family: Family, cohort: Cohort | None = None, **fields: Any) -> Alarm:
+    """The rise of a signal of a family; no guardrail, so that its harm is open."""
+    named = {"signal": f"{family.value}-signal", "family": family, "role": Role.SIGNAL, "harmful": False}
+    return alarm(number, cohort, **{**named, **fields})
+
+
 def companion(signal: str, observed: float = 0.2, half: float = 0.02, **fields: Any) -> Companion:
     """A column that stood beside an alarm, steady at .2 ± .02 over 400 sessions unless the fields say otherwise."""
     defaults: dict[str, Any] = {
@@ -91,8 +98,8 @@ class Triage:
 
     def __init__(self, with_rollout: bool = True, **policy_fields: Any) -> None:
         self.log = Scenario(ALARMS)
-        body = policy(correlation_window_s=WINDOW_S, **policy_fields)
-        self.log.begin(body, [document(ROLLOUT)] if with_rollout else [])
+        self.policy = policy(correlation_window_s=WINDOW_S, **policy_fields)
+        self.log.begin(self.policy, [document(ROLLOUT)] if with_rollout else [])
         self.stage = TriageStage(0, 1, trust())
         self.outputs: list[Output] = []
         self.read()
@@ -114,6 +121,25 @@ class Triage:
     def step(self, step: int, phase: RolloutPhase, **fields: Any) -> list[DriftEvent]:
         self.log.control(decision(ROLLOUT, step, phase, log_time_ms=self.log.now_ms, **fields))
         return self.read()
+
+    def judge_harmful(self, step: int) -> list[DriftEvent]:
+        """The guard rolls back because of omissions in the one cohort that is exposed."""
+        cell = GuardrailVerdict(
+            tenant="tenant-1",
+            specialty="cardiology",
+            workflow="scribe",
+            signal="omission",
+            health=Health.HARMFUL,
+            pairs=40,
+            mean_difference=0.2,
+            tolerance=0.05,
+            log_e_harmful=5.0,
+            limit_harmful=3.0,
+            log_e_non_inferior=-2.0,
+            limit_non_inferior=3.0,
+        )
+        found = {"verdict": Verdict.HARMFUL, "deciding": ("omission",), "guardrails": (cell,)}
+        return self.step(step, RolloutPhase.ROLLED_BACK, reason="omission is worse", **found)
 
     def expose(self) -> None:
         self.step(1, RolloutPhase.EXPOSING)
