@@ -1,5 +1,7 @@
 """What kind of change it is, whether it is bad, what to do, and who does it: with sentences that carry numbers."""
 
+from typing import Any
+
 import pytest
 
 from homeostat.schemas.canonical import digest_bytes
@@ -98,8 +100,8 @@ def test_inputs_without_a_rollout_are_data_drift_and_an_incident_if_dangerous() 
 
 def test_a_shift_that_nothing_explains() -> None:
     triage = Triage()
-    moved = {"signal": "latency", "family": Family.OPERATIONS, "role": Role.SIGNAL, "direction": Direction.DOWN}
-    (event,) = triage.alarm(alarm(1, harmful=False, observed=0.1, **moved))
+    moved: dict[str, Any] = {"signal": "latency", "family": Family.OPERATIONS, "role": Role.SIGNAL}
+    (event,) = triage.alarm(alarm(1, harmful=False, observed=0.1, direction=Direction.DOWN, **moved))
     assert (event.drift_class, event.harm) == (DriftClass.UNEXPLAINED, Harm.UNDETERMINED)
     assert event.next_step is NextStep.REVIEW_SAMPLE
     assert "latency fell to 0.10 from 0.20" in event.sentence

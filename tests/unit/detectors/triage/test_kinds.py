@@ -1,5 +1,7 @@
 """One class for each strand that leads, with everything upstream of it still; two causes; what the inputs explain."""
 
+from typing import Any
+
 import pytest
 
 from homeostat.schemas.alarm import Companion
@@ -19,7 +21,7 @@ STEADY_OUTPUTS = (companion("structure_score"),)
 MOVED_INPUT = companion("dialogue_length", 0.35, family=Family.INPUT)
 
 
-def first_event(family: Family, *companions: Companion, **fields: object) -> DriftEvent:
+def first_event(family: Family, *companions: Companion, **fields: Any) -> DriftEvent:
     (event,) = Triage(with_rollout=False).alarm(moved_alarm(1, family, companions=companions, **fields))
     return event
 
