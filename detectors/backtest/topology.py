@@ -55,6 +55,7 @@ class Topology:
         self.relay = ControlRelay(partitions)
         self.now_ms = 0
         self.relay_refused: dict[str, int] = {}
+        self._watches: list[Callable[[Topology], None]] = []
         self._finish = finish
         self._controlled = frozenset(STAGE_INPUTS.values() if controlled is None else controlled)
         self._stages = {
@@ -86,11 +87,18 @@ class Topology:
         self.logs.log(topic, partition).pass_by(records)
         self._handed.setdefault((topic, partition), []).append(records)
 
+    def watch(self, look: "Callable[[Topology], None]") -> None:
+        """Let someone look after every tick, at records that are not forgotten yet; looking changes nothing."""
+        self._watches.append(look)
+
     def tick(self, now_ms: int) -> None:
         """Let it be `now_ms`: control ticks, and everything runs."""
+        self._forget()
         self.now_ms = max(self.now_ms, now_ms)
         self._control(self.relay.tick(self.now_ms))
         self.run()
+        for look in self._watches:
+            look(self)
 
     def snapshot(self) -> None:
         """Let control write all its documents to every input: from then on stages evaluate."""
@@ -104,6 +112,10 @@ class Topology:
         while read := self._run_relay() + sum(self._run_stage(name, part) for name, part in self._stages):
             total += read
         self._since_forgotten += total
+        return total
+
+    def _forget(self) -> None:
+        """Drop what everyone has read and seen, and the stages' notes of what changed, now and then."""
         if self._since_forgotten >= _FORGET_EVERY:
             self._since_drained += self._since_forgotten
             self._since_forgotten = 0
@@ -112,7 +124,6 @@ class Topology:
             self._since_drained = 0
             for stage in self._stages.values():
                 stage.drain_changes()
-        return total
 
     def _control(self, outputs: Iterable[Output]) -> None:
         for output in outputs:

@@ -12,20 +12,20 @@ from homeostat.schemas.drift_event import DriftEvent
 from homeostat.schemas.dsse import read_envelope
 from homeostat.schemas.log import LogRecord
 from homeostat.schemas.parsing import parse_message
-from homeostat.schemas.topics import ALARMS, COMMANDS, DEAD_LETTERS, DECISIONS, DRIFT_EVENTS
+from homeostat.schemas.topics import COMMANDS, DEAD_LETTERS, DECISIONS, DRIFT_EVENTS
 
 M = TypeVar("M", bound=Message)
 
 
-def collect_findings(topology: Topology) -> dict[str, Any]:
-    """Give decisions, drift events (as last stated), desired states (the newest), alarms, refusals and counts."""
+def collect_findings(topology: Topology, alarms: int) -> dict[str, Any]:
+    """Give the number of alarms, decisions, drift events (as last stated), the newest desired states, refusals, counts."""
     logs = topology.logs
     return {
-        "alarms": logs.counts().get(ALARMS, 0),
-        "decisions": [_tell_decision(decision) for decision in _read_signed(logs.records(DECISIONS), Decision)],
+        "alarms": alarms,
+        "decisions": [_tell_decision(decision) for decision in read_signed(logs.records(DECISIONS), Decision)],
         "events": _tell_events(logs),
         "desired_states": _tell_states(logs),
-        "refused": _count_refused(logs),
+        "refused": count_refused(logs),
         "topics": logs.counts(),
     }
 
@@ -53,18 +53,22 @@ def _tell_decision(decision: Decision) -> dict[str, Any]:
     return decision.model_dump(mode="json", include=kept)
 
 
-def _tell_events(logs: LogStore) -> list[dict[str, Any]]:
-    dropped = {"changes", "evidence", "version", "source_partition", "mark"}
+def newest_events(logs: LogStore) -> list[DriftEvent]:
+    """Give each drift event as last stated, by onset."""
     newest: dict[str, DriftEvent] = {}
     for record in logs.records(DRIFT_EVENTS):
         event = parse_message(DriftEvent, record.value)[0]
         newest[event.event] = event
-    ordered = sorted(newest.values(), key=lambda event: (event.onset_from_ms, event.event))
-    return [event.model_dump(mode="json", exclude=dropped) for event in ordered]
+    return sorted(newest.values(), key=lambda event: (event.onset_from_ms, event.event))
+
+
+def _tell_events(logs: LogStore) -> list[dict[str, Any]]:
+    dropped = {"changes", "evidence", "version", "source_partition", "mark"}
+    return [event.model_dump(mode="json", exclude=dropped) for event in newest_events(logs)]
 
 
 def _tell_states(logs: LogStore) -> list[dict[str, Any]]:
-    newest = {state.target.key: state for state in _read_signed(logs.records(COMMANDS), DesiredState)}
+    newest = {state.target.key: state for state in read_signed(logs.records(COMMANDS), DesiredState)}
     return [
         {
             "target": key,
@@ -77,7 +81,8 @@ def _tell_states(logs: LogStore) -> list[dict[str, Any]]:
     ]
 
 
-def _count_refused(logs: LogStore) -> dict[str, dict[str, int]]:
+def count_refused(logs: LogStore) -> dict[str, dict[str, int]]:
+    """Give how many records each stage refused, by reason."""
     counts: dict[str, dict[str, int]] = {}
     for record in logs.records(DEAD_LETTERS):
         letter = parse_message(DeadLetter, record.value)[0]
@@ -86,7 +91,8 @@ def _count_refused(logs: LogStore) -> dict[str, dict[str, int]]:
     return counts
 
 
-def _read_signed(records: Iterable[LogRecord], model: type[M]) -> Iterator[M]:
+def read_signed(records: Iterable[LogRecord], model: type[M]) -> Iterator[M]:
+    """Give the messages in signed records; records without a value are passed over."""
     for record in records:
         if record.value is not None:
             yield parse_message(model, read_envelope(record.value)[1])[0]

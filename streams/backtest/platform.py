@@ -16,13 +16,13 @@ from homeostat.schemas.log import Output
 from homeostat.schemas.policy import OnUnknown, Policy
 from homeostat.schemas.roles import SignerRole
 from homeostat.schemas.rollout import Rollout
-from homeostat.schemas.topics import ALARMS, COMMANDS, CONTROLS, DEAD_LETTERS, DECISIONS, DRIFT_EVENTS, POLICIES
+from homeostat.schemas.topics import COMMANDS, CONTROLS, DEAD_LETTERS, DECISIONS, DRIFT_EVENTS, POLICIES
 from homeostat.streams.app import build_finisher, stage_factories
 from homeostat.streams.dead_letters.sealing import Sealer
 from homeostat.streams.documents.read import DocumentReader, ToPublish
 from homeostat.streams.key_set import FIRST_MASTER, KeySet
 
-REPORTED = (ALARMS, COMMANDS, DEAD_LETTERS, DECISIONS, DRIFT_EVENTS)
+REPORTED = (COMMANDS, DEAD_LETTERS, DECISIONS, DRIFT_EVENTS)
 _SEED = b"homeostat backtest"
 
 

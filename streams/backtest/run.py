@@ -1,10 +1,10 @@
 """The two backtests of a log: everything from traces on, or one stage over its own input."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from homeostat.detectors.backtest import LogStore, replay_batches
+from homeostat.detectors.backtest import LogStore, Topology, replay_batches
 from homeostat.detectors.record_block import RecordBlock
 from homeostat.detectors.trust import TrustStore
 from homeostat.schemas.errors import DocumentInvalid
@@ -12,6 +12,7 @@ from homeostat.schemas.log import Output
 from homeostat.schemas.topics import STAGE_INPUTS, SUMMARIES, TOPICS, TRACES
 from homeostat.streams.app import stage_factories
 from homeostat.streams.archive.reader import Part
+from homeostat.streams.backtest.alarm_book import AlarmBook
 from homeostat.streams.backtest.assumed_starts import ASSUMPTION
 from homeostat.streams.backtest.dump_file import Advance, DumpHead, DumpRow, write_dump
 from homeostat.streams.backtest.feed_log import LogFeeder
@@ -26,39 +27,75 @@ OWN_KEYS = "traces were authenticated and decisions signed with keys of the back
 AS_RECORDED = "the leaves follow the decisions in the log; the guard judges anew, with a key of the backtest"
 NO_TARGETS = "what targets serve is not in a log of traces.v1: the sequencer refuses what the guard intends"
 
-
+Watch = Callable[[Topology], None]
+"""Whoever looks at the stages after every tick."""
 _BATCH_RECORDS = 1_000
 _DRAIN_RECORDS = 100_000
+
+
+class Ran(NamedTuple):
+    """What all stages have run over: the platform as it is then, and what was read."""
+
+    platform: Platform
+    feeder: TraceFeeder | LogFeeder
+    alarms: AlarmBook
+    read: dict[str, Any]
+    partitions: int
 
 
 def run_traces(
     path: Path, policy: Path | None, partitions: int | None, tick_s: float | None, out: Path | None, advance: Advance
 ) -> dict[str, Any]:
     """Run a file of bare traces through all stages. Raises `DocumentInvalid` for documents that cannot be used."""
+    return _conclude(feed_traces(path, policy, partitions, tick_s, advance, retained=_retained(out)), out)
+
+
+def feed_traces(
+    path: Path,
+    policy: Path | None,
+    partitions: int | None,
+    tick_s: float | None,
+    advance: Advance,
+    watch: Watch | None = None,
+    retained: Collection[str] | None = REPORTED,
+) -> Ran:
+    """Run a file of bare traces through all stages; `watch` looks after every tick."""
     first_ms = next((row.trace.work_time_ms for row in read_traces(path) if row.trace is not None), None)
     if first_ms is None:
         raise DocumentInvalid(f"{path} holds no trace: JSON lines or Parquet with the fields of a WorkTrace")
     documents = Documents(policy, first_ms)
     count = partitions or documents.policy.partitions
-    platform = build_platform(count, documents.gateways(), retained=_retained(out))
+    platform = build_platform(count, documents.gateways(), retained=retained)
+    book = _watch(platform, watch)
     feeder = TraceFeeder(platform, documents, tick_s or documents.policy.times.tick_s)
     feeder.feed(read_traces(path, advance))
     assumptions = [OWN_KEYS, *([ASSUMPTION] if documents.rollouts else [])]
-    read = {"traces": feeder.fed, "not_traces": feeder.refused}
-    return _conclude(platform, count, feeder, out, {"file": str(path), **read, "assumptions": assumptions})
+    read = {"file": str(path), "traces": feeder.fed, "not_traces": feeder.refused, "assumptions": assumptions}
+    return Ran(platform, feeder, book, read, count)
 
 
 def run_log(source: LogSource, trust: TrustStore, masters: Mapping[str, bytes], out: Path | None) -> dict[str, Any]:
     """Run a log of `traces.v1` through all stages, with its own control records."""
+    return _conclude(feed_log(source, trust, masters, retained=_retained(out)), out)
+
+
+def feed_log(
+    source: LogSource,
+    trust: TrustStore,
+    masters: Mapping[str, bytes],
+    watch: Watch | None = None,
+    retained: Collection[str] | None = REPORTED,
+) -> Ran:
+    """Run a log of `traces.v1` through all stages; `watch` looks after every tick."""
     head = source.head
     inputs = [topic for topic in STAGE_INPUTS.values() if topic != TRACES]
-    platform = build_platform(head.partitions, (), trust, masters, inputs, _retained(out))
+    platform = build_platform(head.partitions, (), trust, masters, inputs, retained)
+    book = _watch(platform, watch)
     feeder = LogFeeder(platform)
     feeder.feed(source.partitions())
     assumptions = [AS_RECORDED, NO_TARGETS, *source.notes]
-    return _conclude(
-        platform, head.partitions, feeder, out, {"file": source.name, "records": feeder.fed, "assumptions": assumptions}
-    )
+    read = {"file": source.name, "records": feeder.fed, "assumptions": assumptions}
+    return Ran(platform, feeder, book, read, head.partitions)
 
 
 def run_stage(source: LogSource, trust: TrustStore, masters: Mapping[str, bytes], out: Path | None) -> dict[str, Any]:
@@ -119,10 +156,17 @@ def _retained(out: Path | None) -> tuple[str, ...] | None:
     return REPORTED if out is None else tuple(topic for topic in TOPICS if topic not in {TRACES, SUMMARIES})
 
 
-def _conclude(
-    platform: Platform, partitions: int, feeder: TraceFeeder | LogFeeder, out: Path | None, read: dict[str, Any]
-) -> dict[str, Any]:
+def _watch(platform: Platform, watch: Watch | None) -> AlarmBook:
+    book = AlarmBook()
+    for look in (book.look, watch):
+        if look is not None:
+            platform.topology.watch(look)
+    return book
+
+
+def _conclude(ran: Ran, out: Path | None) -> dict[str, Any]:
+    topology, feeder = ran.platform.topology, ran.feeder
     if out is not None:
-        write_logs(platform.topology.logs, out)
-    span = {"from_ms": feeder.from_ms, "to_ms": feeder.to_ms, "partitions": partitions}
-    return {**read, **span, **collect_findings(platform.topology)}
+        write_logs(topology.logs, out)
+    span = {"from_ms": feeder.from_ms, "to_ms": feeder.to_ms, "partitions": ran.partitions}
+    return {**ran.read, **span, **collect_findings(topology, ran.alarms.count)}

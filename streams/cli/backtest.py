@@ -52,13 +52,13 @@ def backtest(
     from homeostat.streams.backtest import run
 
     settings = settings_of(ctx, keys={"trust_folder": trust, "mac_masters_folder": masters})
-    with _show_progress() as show:
-        source = _open_log(file, topic, (_day(from_day), _day(to_day)), show)
+    with show_progress() as show:
+        source = open_log(file, topic, (from_day, to_day), show)
         if source is None:
             found = run.run_traces(Path(file), policy, partitions, tick, out_folder, show)
         else:
             run_it = run.run_log if run.stage_of(source.head) == "leaf" and not one_stage else run.run_stage
-            store, secrets = _load_keys(settings, source.head)
+            store, secrets = load_keys(settings, source.head)
             found = run_it(source, store, secrets, out_folder)
     if as_json:
         print_json(found)
@@ -66,7 +66,8 @@ def backtest(
         _print_lines(found)
 
 
-def _load_keys(settings: "Settings", head: "DumpHead") -> "tuple[TrustStore, dict[str, bytes]]":
+def load_keys(settings: "Settings", head: "DumpHead") -> "tuple[TrustStore, dict[str, bytes]]":
+    """The trust store and, for traces, the MAC masters of the installation. Raises `SettingsInvalid`."""
     from homeostat.schemas.topics import TRACES
     from homeostat.streams.keys import load_masters, load_trust
 
@@ -97,7 +98,7 @@ def _print_lines(found: dict[str, Any]) -> None:
     out.print(f"records: {written or 'none'}", highlight=False)
 
 
-def _open_log(name: str, topic: str, days: tuple[str | None, str | None], show: "Show") -> "LogSource | None":
+def open_log(name: str, topic: str, days: tuple[datetime | None, datetime | None], show: "Show") -> "LogSource | None":
     """The log in a dump or an archive; None for a file of bare traces."""
     from homeostat.streams.archive.reader import ArchiveReader
     from homeostat.streams.archive.store import ArchiveStore
@@ -106,7 +107,7 @@ def _open_log(name: str, topic: str, days: tuple[str | None, str | None], show: 
 
     path = Path(name)
     if "://" in name or path.is_dir():
-        reader = ArchiveReader(ArchiveStore(name), topic, *days)
+        reader = ArchiveReader(ArchiveStore(name), topic, *map(_day, days))
         show.begin(reader.offsets)
         return ArchiveSource(name, reader, show)
     if not path.is_file():
@@ -135,7 +136,8 @@ class Show:
 
 
 @contextmanager
-def _show_progress() -> Iterator[Show]:
+def show_progress() -> Iterator[Show]:
+    """A bar on standard error, where a person looks."""
     columns = (TextColumn("running"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=err, disable=not is_watched(), transient=True) as progress:
         yield Show(progress)

@@ -21,6 +21,7 @@ COMMANDS = [
         ("demo", TRY, "Watch three canaries on real clinical-note figures: one is promoted, two are taken back."),
         ("backtest", TRY, "Run the whole pipeline over a file of traces, without Kafka."),
         ("scenarios", TRY, "Run declared scenarios, and score what the platform says of them."),
+        ("report", TRY, "Write one HTML page of what a log of traces shows, to read, send and print."),
         ("broker", RUN, "Start Apache Kafka on this machine, with nothing but Python."),
         ("topics", RUN, "Create the topics, or check those of a broker against the table."),
         ("worker", RUN, "Run a role: observe, release, control, record, or all of them."),

@@ -1,0 +1,1 @@
+"""Pictures as inline SVG; colours and fonts are classes of the page that holds them."""
