@@ -18,7 +18,7 @@ M = TypeVar("M", bound=Message)
 
 
 def collect_findings(topology: Topology, alarms: int) -> dict[str, Any]:
-    """Give the number of alarms, decisions, drift events (as last stated), the newest desired states, refusals, counts."""
+    """Give the number of alarms, decisions, drift events (as last stated), desired states, refusals and counts."""
     logs = topology.logs
     return {
         "alarms": alarms,

@@ -8,7 +8,7 @@ from homeostat.schemas.decision import Decision
 from homeostat.schemas.topics import DECISIONS
 from homeostat.streams.backtest.findings import count_refused, newest_events, read_signed
 from homeostat.streams.backtest.run import Ran
-from homeostat.streams.report.gather_cohorts import Span, find_unjudged, table_layers
+from homeostat.streams.report.gather_cohorts import Span, find_unjudged, find_unseen, table_layers
 from homeostat.streams.report.gather_events import view_events
 from homeostat.streams.report.model import BudgetView, Origin, Report, RolloutView, Tally
 from homeostat.streams.report.observer import Observer
@@ -54,6 +54,7 @@ def gather(ran: Ran, observer: Observer, origin: Origin) -> Report:
         quality=list(_count_quality(ran, observer, parents)),
         unjudged=unjudged[:MOST_UNJUDGED],
         unjudged_left_out=max(0, len(unjudged) - MOST_UNJUDGED),
+        unseen=find_unseen(observer) if leaves else (),
         judged=judged,
         cohorts=len(leaves),
         sample_s=_sample_s(observer),

@@ -69,6 +69,17 @@ def find_unjudged(observer: Observer, span: Span) -> tuple[list[Unjudged], int]:
     return sorted(found, key=lambda each: (each.sessions, each.cohort.key)), whole
 
 
+def find_unseen(observer: Observer) -> tuple[str, ...]:
+    """Give the watched columns of which no session had a value."""
+    seen: dict[str, bool] = {}
+    for reader in observer.leaves.readers:
+        if reader.world is not None:
+            any_of = reader.seen(range(len(reader.leaves()))).tolist()
+            for spec, has in zip(reader.specs, any_of, strict=True):
+                seen[spec.name] = seen.get(spec.name, False) or has
+    return tuple(name for name, has in seen.items() if not has)
+
+
 def _leaf_rows(observer: Observer, changed: set[str], span: Span) -> Iterator[CohortRow]:
     columns = {} if observer.policy is None else {spec.name: spec for spec in observer.policy.columns}
     for leaf, (reader, slots) in _by_leaf(observer).items():
@@ -152,9 +163,9 @@ def _by_leaf(observer: Observer) -> dict[Leaf, tuple[LeafReader, list[int]]]:
 def _say_missing(reader: LeafReader, slots: list[int], span: Span) -> str:
     """Why a leaf is not watched, or not in everything; empty for one that is."""
     known = reader.known(slots)
-    names = [spec.name for spec in reader.specs]
-    missing = [name for name, has in zip(names, known.tolist(), strict=True) if not has]
-    if not missing:
+    names, wanted = [spec.name for spec in reader.specs], reader.seen(slots) & ~known
+    missing = [name for name, wants in zip(names, wanted.tolist(), strict=True) if wants]
+    if known.any() and not missing:
         return ""
     progress = reader.progress(slots)
     collected = max(progress.collected)

@@ -22,11 +22,14 @@ def view_events(events: Sequence[DriftEvent], observer: Observer, from_ms: int) 
     columns = {} if observer.policy is None else {spec.name: spec for spec in observer.policy.columns}
     views: list[EventView] = []
     left = MOST_PICTURES
+    groups: dict[tuple[object, ...], list[DriftEvent]] = {}
     for event in sorted(events, key=_urgency):
+        groups.setdefault(_subject(event), []).append(event)
+    for event, *again in groups.values():
         pictures = _draw(event, columns, observer, from_ms, min(left, PICTURES_EACH))
         left -= len(pictures)
         why = "" if pictures else _say_why(left)
-        views.append(EventView(event, pictures, why))
+        views.append(EventView(event, pictures, why, tuple(again)))
     return views
 
 
@@ -62,6 +65,12 @@ def merge_means(samples: Sequence[Sample], most: int = MOST_POINTS) -> list[Mean
 def _urgency(event: DriftEvent) -> tuple[object, ...]:
     closed = event.status is EventStatus.CLOSED
     return _DANGER.index(event.harm), closed, event.onset_from_ms, event.event
+
+
+def _subject(event: DriftEvent) -> tuple[object, ...]:
+    """What events have in common that read the same."""
+    first = [(change.signal, change.direction) for change in event.changes[:1]]
+    return event.harm, event.drift_class, event.next_step, event.scope.key, *first
 
 
 def _draw(

@@ -29,8 +29,8 @@ _LAYERS: Final = (
     "same clinic, specialty and kind of work."
 )
 _SIZES: Final = (
-    "The onset is dated by the bet that won most. Sizes come with 95 % intervals that hold however often one looks; they "
-    "do not correct for the choice of signal and time: an event is here because it is large. 'Now' in the tables of "
+    "The onset is dated by the bet that won most. Sizes come with 95 % intervals that hold however often one looks, but"
+    " do not correct for the choice of signal and time: an event is here because it is large. 'Now' in the tables of "
     "cohorts is the last quarter of the period; the largest of many differences is shown, so small ones are chance."
 )
 METHOD: Final = (_BET, _LAYERS, _SIZES)

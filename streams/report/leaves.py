@@ -109,6 +109,11 @@ class LeafReader:
         arrays = self.world.cohorts.arrays
         return np.any(arrays.reference[arrays.home[list(slots)], :, 0] > 0, axis=0)  # type: ignore[no-any-return] # numpy says Any
 
+    def seen(self, slots: Sequence[int]) -> NDArray[np.bool_]:
+        """Whether any session had a value, by column."""
+        assert self.world is not None
+        return np.any(self.world.cohorts.arrays.moments[list(slots), :, 0] > 0, axis=0)  # type: ignore[no-any-return] # numpy says Any
+
     def histograms(self, slots: Sequence[int], column: int) -> Ints:
         """Sessions by bin of [0, 1] of one column, added up over slots."""
         assert self.world is not None

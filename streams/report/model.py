@@ -47,11 +47,15 @@ class Picture:
 
 @dataclass(frozen=True)
 class EventView:
-    """An event as last stated, with pictures of its gravest changes; `why_none` where there are none."""
+    """An event as last stated, with pictures of its gravest changes; `why_none` where there are none.
+
+    `again` are further events that say the same of the same place and signal, at other times.
+    """
 
     event: DriftEvent
     pictures: list[Picture]
     why_none: str = ""
+    again: tuple[DriftEvent, ...] = ()
 
 
 class Standing(StrEnum):
@@ -145,7 +149,10 @@ class Origin:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything on the page. Times are log time, UTC; `from_ms` = `to_ms` = 0 for a log without records."""
+    """Everything on the page. Times are log time, UTC; `from_ms` = `to_ms` = 0 for a log without records.
+
+    `unseen` are columns of which no session of any cohort had a value.
+    """
 
     from_ms: int
     to_ms: int
@@ -160,6 +167,7 @@ class Report:
     quality: list[Tally] = field(default_factory=list)
     unjudged: list[Unjudged] = field(default_factory=list)
     unjudged_left_out: int = 0
+    unseen: tuple[str, ...] = ()
     judged: int = 0
     cohorts: int = 0
     sample_s: float = 0.0

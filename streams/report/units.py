@@ -9,16 +9,19 @@ from homeostat.schemas.signal_columns import SPREAD, UNSEEN, part_of, signal_of
 
 _UNITS = {"s": "s", "ms": "ms", "words": "words", "count": "", "usd": "USD", "chars": "characters"}
 
+_SUFFIXES = frozenset({"s", "ms", "usd"})
+
 
 def say_column(name: str) -> str:
     """A column as words.
 
-    >>> say_column("edit_ratio"), say_column("payer--unseen"), say_column("edit_ratio--spread")
-    ('edit ratio', 'payer: other than declared', 'edit ratio: spread')
+    >>> say_column("latency_s"), say_column("payer--unseen"), say_column("edit_ratio--spread")
+    ('latency', 'payer: other than declared', 'edit ratio: spread')
     """
-    part = part_of(name)
+    part, signal = part_of(name), signal_of(name)
     named = {UNSEEN: "other than declared", SPREAD: "spread"}.get(part, say_signal(part))
-    return say_signal(signal_of(name)) + (f": {named}" if part else "")
+    stem, _, unit = signal.rpartition("_")
+    return say_signal(stem if stem and unit in _SUFFIXES else signal) + (f": {named}" if part else "")
 
 
 def to_natural(spec: SignalSpec, unit: float) -> float:

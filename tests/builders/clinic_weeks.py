@@ -29,7 +29,7 @@ DAY_S = 86_400.0
 WORKFLOW, GATEWAY = "visit-note", "gateway-1"
 BASELINE, CANDIDATE = "BART_large:full", "LED:full"
 TIMES = Times(
-    tick_s=60.0,
+    tick_s=300.0,
     bucket_s=900.0,
     session_s=1800.0,
     lease_ttl_s=3600.0,
@@ -94,7 +94,7 @@ CLINICS = (
     Clinic("summit-clinic", {"family-medicine": 55}),
     Clinic("hillside-practice", {"family-medicine": 4}, from_day=9.0),
 )
-TRIAL = Trial(("north-clinic", "lakeview-clinic"), 14.2, 4.0)
+TRIAL = Trial(("north-clinic", "lakeview-clinic"), 14.3, 0.42)
 CHANGES = (
     Change(("riverside-clinic",), 15.35, fewer_words),
     Change(("summit-clinic",), 16.4, slower),
@@ -107,7 +107,7 @@ def write_folder(folder: Path, days: float = 21.0, seed: int = 1, partitions: in
     with (folder / "traces.jsonl").open("w") as out:
         for trace in draw_weeks(days, seed):
             out.write(json.dumps(trace.model_dump(mode="json", exclude_defaults=True) | {"kind": trace.kind}) + "\n")
-    policy = default_policy(TIMES, partitions)
+    policy = default_policy(TIMES, partitions).model_copy(update={"correlation_window_s": 3 * DAY_S})
     (folder / "documents" / "all.yaml").write_text(yaml.safe_dump_all(document_entries(policy)))
     return folder
 
