@@ -10,7 +10,7 @@ WORKERS ?= 2
 ARGS ?=
 BENCH_JSON ?=
 
-.PHONY: help setup demo test coverage lint bench bench-guard bench-delay faults lock wheel clean
+.PHONY: help setup demo test coverage lint bench bench-guard bench-delay bench-null faults lock wheel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ bench-guard: $(STAMP) ## Error rates of the guard over thousands of simulated ro
 
 bench-delay: $(STAMP) ## Delay of each kind's monitor beside an oracle, FOCuS and River's detectors (ARGS="--full")
 	@$(BIN)/python -m bench.delay $(if $(BENCH_JSON),--json $(BENCH_JSON)) $(ARGS)
+
+bench-null: $(STAMP) ## False alarms used ÷ declared on streams without a change (ARGS="--full")
+	@$(BIN)/python -m bench.null $(if $(BENCH_JSON),--json $(BENCH_JSON)) $(ARGS)
 
 faults: $(STAMP) ## The fault trials on real Kafka, full size
 	@$(BIN)/pytest -m faults --fault-trials full --timeout 7200 $(ARGS)
