@@ -56,46 +56,51 @@ def poisson_interval(count: int, confidence: float = CONFIDENCE) -> tuple[float,
     return low, float(chi2.ppf(1.0 - tail, 2 * count + 2)) / 2.0
 
 
+class Change(NamedTuple):
+    """A change upwards by column: cohorts with even numbers to the edge plus a size, odd ones to the base plus one."""
+
+    past_edge: Floats
+    past_base: Floats
+
+
 class Watched:
-    """One trial under one stream: means set each slice, and when each reference was sealed."""
+    """One trial under one stream: means set each hour, and when each monitor began."""
 
     def __init__(self, trial: Trial, stream: Stream, base: Floats, by_column: bool = False) -> None:
         self.trial, self.stream, self.base = trial, stream, base
-        self.sealed_ms = np.full(base.shape, -1, np.int64)
+        self.since_ms = np.full(base.shape, -1, np.int64)
         count, columns = base.shape
-        slots = 0 if by_column else np.arange(count)[:, None]
-        self.side: Ints = np.broadcast_to((slots + np.arange(columns)) % 2, base.shape).astype(np.int64)
+        numbers = 0 if by_column else np.arange(count)[:, None]
+        self.side: Ints = np.broadcast_to((numbers + np.arange(columns)) % 2, base.shape).astype(np.int64)
+        self.even = np.arange(count) % 2 == 0
         self.now_ms = 0
 
-    def run(self, until_ms: int, mode: str, shift: Floats | float = 0.0) -> None:
-        """Let time pass: at the edge of each monitor's null once it is sealed, or at the base plus a shift."""
+    def run(self, until_ms: int, mode: str | Change) -> None:
+        """Let time pass: at the edge of each monitor's null once it is sealed, at the base, or changed."""
         while self.now_ms < until_ms:
-            means = self._edges() if mode == EDGE else self.base + shift
-            arrivals = self.stream.draw(self.trial, self.now_ms, self.now_ms + HOUR_MS, means)
+            arrivals = self.stream.draw(self.trial, self.now_ms, self.now_ms + HOUR_MS, self._means(mode))
             if arrivals.time_ms.size:
                 self.trial.feed(arrivals)
             self.now_ms += HOUR_MS
-            self._note_seals()
+            self.since_ms[self._sealed().any(axis=1) & (self.since_ms < 0)] = self.now_ms
 
     def seal_again(self, sessions: int) -> None:
         """Have every cohort's reference sealed anew, as an operator may."""
         cohorts = self.trial.world.cohorts
-        for slot in range(self.base.shape[0]):
+        for slot in self.trial.slots.ravel().tolist():
             cohorts.ask_seal(slot, self.trial.offset, sessions)
 
     def count_from_now(self) -> None:
         """Count neither alarms nor the share of the budget until now."""
         self.trial.alarms.clear()
-        self.sealed_ms[self.sealed_ms >= 0] = self.now_ms
+        self.since_ms[self.since_ms >= 0] = self.now_ms
 
     def declared(self, until_ms: int, mode: str) -> float:
         """Σ w / A of the leaf monitors that count: all with bets, or at the edge those whose null the mean sits at."""
-        cohorts = self.trial.world.cohorts.arrays
-        count = self.base.shape[0]
-        bets = cohorts.stakes[:count, :, :, 0] > 0.0
+        bets = (self.trial.world.cohorts.arrays.stakes[self.trial.slots, :, :, 0] > 0.0).any(axis=1)
         if mode == EDGE:
             bets = np.take_along_axis(bets, self.side[:, :, None], axis=2)
-        time_ms = np.where(self.sealed_ms >= 0, until_ms - self.sealed_ms, 0)
+        time_ms = np.where(self.since_ms >= 0, until_ms - self.since_ms, 0)
         budget = self.trial.policy.budget
         spent = weight_per_ms(budget, Layer.LEAF) * (time_ms[:, :, None] * bets).sum()
         return float(spent / budget.alarm_threshold)
@@ -104,40 +109,46 @@ class Watched:
         """Alarms of the monitors that `declared` counts."""
         found = [alarm for alarm in self.trial.alarms if alarm.layer == Layer.LEAF]
         if mode == EDGE:
-            found = [alarm for alarm in found if alarm.side == self.side[alarm.slot, alarm.column]]
+            found = [alarm for alarm in found if alarm.side == self.side[alarm.cohort, alarm.column]]
         return len(found)
 
-    def _edges(self) -> Floats:
-        cohorts = self.trial.world.cohorts.arrays
-        count = self.base.shape[0]
-        null = np.take_along_axis(cohorts.null[:count], self.side[:, :, None], axis=2)[:, :, 0]
-        has = (cohorts.reference[:count, :, 0] > 0) & (null > 0.0) & (null < 1.0)
-        return np.where(has, null, self.base)
+    def _sealed(self) -> NDArray[np.bool_]:
+        """Whether there is a reference: bool [cohort, part, column]."""
+        return np.asarray(self.trial.world.cohorts.arrays.reference[self.trial.slots, :, 0] > 0)
 
-    def _note_seals(self) -> None:
-        cohorts = self.trial.world.cohorts.arrays
-        new = (cohorts.reference[: self.base.shape[0], :, 0] > 0) & (self.sealed_ms < 0)
-        self.sealed_ms[new] = self.now_ms
+    def _means(self, mode: str | Change) -> Floats:
+        """Means of the hour that begins now: a part with a reference of its own sits at its own edge all through it."""
+        factor = self.stream.factor(self.now_ms)
+        base = self.base * factor
+        if mode == STILL:
+            return base
+        part = self.trial.world.plan.part_at(self.now_ms)
+        slots = self.trial.slots
+        null = self.trial.world.cohorts.arrays.null[slots[:, part]]
+        scale = factor if slots.shape[1] == 1 else 1.0
+        if isinstance(mode, Change):
+            past_edge, past_base = null[:, :, 0] * scale + mode.past_edge, base + mode.past_base
+            return np.where(self.even[:, None] & self._sealed()[:, part], past_edge, past_base)
+        edge = np.take_along_axis(null, self.side[:, :, None], axis=2)[:, :, 0]
+        has = self._sealed()[:, part] & (edge > 0.0) & (edge < 1.0)
+        return np.where(has, edge * scale, base)
 
 
-def measure_delays(watched: Watched, past_edge: Floats, past_base: Floats, days: int) -> tuple[Delay, Delay]:
-    """Change every mean upwards, and count sessions of the cohort until its monitor alarms, among monitors with bets.
-
-    Cohorts with even numbers go to the edge of the null plus `past_edge`, odd ones to the base plus `past_base`.
-    """
+def measure_delays(watched: Watched, change: Change, days: int) -> tuple[Delay, Delay]:
+    """Count sessions of the cohort from a change until its monitor alarms, among monitors with bets: even, odd ones."""
     trial = watched.trial
-    cohorts = trial.world.cohorts.arrays
-    even = np.arange(watched.base.shape[0]) % 2 == 0
-    edges = cohorts.null[: even.size, :, 0]
-    means = np.where(even[:, None], edges + past_edge, watched.base + past_base)
-    had, began = len(trial.alarms), cohorts.ring_count.sum(axis=1)
+    had, began = len(trial.alarms), trial.sessions
+    watched.run(watched.now_ms + days * DAY_MS, change)
     counted: dict[tuple[int, int], int] = {}
-    watched.run(watched.now_ms + days * DAY_MS, STILL, means - watched.base)
     for alarm in trial.alarms[had:]:
         if alarm.layer == Layer.LEAF and alarm.side == 0:
-            counted.setdefault((alarm.slot, alarm.column), alarm.sessions - int(began[alarm.slot]))
-    with_bets = (watched.sealed_ms >= 0) & (means < 1.0)
-    return _delay_of(counted, with_bets & even[:, None]), _delay_of(counted, with_bets & ~even[:, None])
+            counted.setdefault((alarm.cohort, alarm.column), alarm.sessions - int(began[alarm.cohort]))
+    null = trial.world.cohorts.arrays.null[trial.slots[:, 0], :, 0]
+    with_bets = (watched.since_ms >= 0) & (null + change.past_edge < 1.0)
+    return (
+        _delay_of(counted, with_bets & watched.even[:, None]),
+        _delay_of(counted, with_bets & ~watched.even[:, None]),
+    )
 
 
 def _delay_of(counted: Mapping[tuple[int, int], int], among: NDArray[np.bool_]) -> Delay:

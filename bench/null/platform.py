@@ -76,7 +76,7 @@ def run_platform(size: PlatformSize, seed: int, tell: Callable[[str], None]) -> 
                 used[mode, layer] = used[mode, layer].plus(found[layer])
             tell(f"{size.tenants} tenants, {mode}: {sum(each.alarms for each in found.values())} alarms")
             monitors = _count_monitors(watched.trial, len(ground.tenants))
-            sessions = int(watched.trial.world.cohorts.arrays.tally[:, 0].sum())
+            sessions = int(watched.trial.sessions.sum())
         moved = _mean_moved(ground)
     whole = BUDGET_A_WEEK * size.tenants / SIZES["full"].tenants * WEEKS * size.repeats
     rows = [LayerRow(layer.value, monitors[layer], used[EDGE, layer], used[STILL, layer]) for layer in LAYERS]

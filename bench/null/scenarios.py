@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bench.null.laws import BINARY, TAILED, TAILED_LOW, TIGHT, WIDE, Floats, Law
-from bench.null.measure import EDGE, STILL, Delay, Used, Watched, measure_delays
+from bench.null.measure import EDGE, STILL, Change, Delay, Used, Watched, measure_delays
 from bench.null.streams import DAY_MS, FLAT, HOUR_MS, NIGHTS, OFFICE, Cohorts, Stream, Visits
 from bench.null.streams import Delay as Late
 from bench.null.trial import Trial
-from homeostat.schemas.policy import BaselineRule, Budget, Dedupe, Policy, Times
+from homeostat.schemas.policy import BaselineRule, Budget, Calendar, Dedupe, PartOfWeek, Policy, Times
 from homeostat.schemas.signal import Carrier, Direction, Family, Kind, Role, SignalSpec
 
 WEEKS = 4
@@ -37,11 +37,13 @@ class Scenario(NamedTuple):
     first_sessions: int = 200
     reseal_day: int | None = None
     cohorts_ratio: float = 1.0
+    calendar: Calendar = Calendar()
 
 
 _SLOW = Late(12.0 * HOUR_MS, 1.2, 7.0 * DAY_MS, 0.8)
 _EVEN = Late(12.0 * HOUR_MS, 1.2, 7.0 * DAY_MS, 0.0)
 _RATES = (BINARY, WIDE)
+_PARTS = Calendar(parts=(PartOfWeek(name="day", from_hour=8, to_hour=20),))
 SCENARIOS: tuple[Scenario, ...] = (
     Scenario("i.i.d.", "40 a day", True),
     Scenario("i.i.d.", "5 a day", True, a_day=5.0, first_sessions=30),
@@ -51,6 +53,17 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario("clustered", "each record is its own session", False, _RATES, 20.0, visits=Visits(10, 3.0, False)),
     Scenario("daily cycle", "no parts declared, 40 a day", False, _RATES, rhythm=NIGHTS),
     Scenario("daily cycle", "no parts declared, 400 a day", False, _RATES, 400.0, rhythm=NIGHTS, cohorts_ratio=0.25),
+    Scenario("daily cycle", "day and night as parts, 40 a day", True, _RATES, rhythm=NIGHTS, calendar=_PARTS),
+    Scenario(
+        "daily cycle",
+        "day and night as parts, 400 a day",
+        True,
+        _RATES,
+        400.0,
+        rhythm=NIGHTS,
+        cohorts_ratio=0.25,
+        calendar=_PARTS,
+    ),
     Scenario("daily cycle", "volume only", True, _RATES, volume=OFFICE),
     Scenario("late feedback", "40 a day, the same at any age", True, _RATES, late=_EVEN),
     Scenario(
@@ -103,6 +116,7 @@ def policy_of(scenario: Scenario, cohorts: int) -> Policy:
         times=Times(bucket_s=3600.0),
         budget=Budget(false_alarms_per_week=BUDGET_A_WEEK * cohorts / FULL_COHORTS, expected_monitors=monitors),
         baseline=BaselineRule(first_sessions=scenario.first_sessions),
+        calendar=scenario.calendar,
         dedupe=Dedupe(window_s=60.0, max_entries=1024),
     )
 
@@ -133,11 +147,11 @@ def run_scenario(scenario: Scenario, size: Size, seed: int, tell: Callable[[str]
             found = Used(watched.leaf_alarms(mode), watched.declared(watched.now_ms, mode))
             used[mode] = used[mode].plus(found)
             tell(f"{scenario.name}, {scenario.variant}, {mode}: {found.alarms} alarms, {found.declared:.1f} declared")
-            sessions = float(watched.trial.world.cohorts.arrays.tally[:cohorts, 0].mean())
+            sessions = float(watched.trial.sessions.mean())
             if mode == STILL and repeat == 0:
                 tolerances = np.array([law.tolerance for law in scenario.laws])
-                past_edge, past_base = PAST_EDGE_TOLERANCES * tolerances, PAST_BASE_TOLERANCES * tolerances
-                delays = measure_delays(watched, past_edge, past_base, DELAY_DAYS)
+                change = Change(PAST_EDGE_TOLERANCES * tolerances, PAST_BASE_TOLERANCES * tolerances)
+                delays = measure_delays(watched, change, DELAY_DAYS)
     monitors = 2 * cohorts * len(scenario.laws)
     named = (scenario.name, scenario.variant, scenario.holds)
     return Row(*named, monitors, sessions, used[EDGE], used[STILL], *delays)

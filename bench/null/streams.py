@@ -70,7 +70,7 @@ class Cohorts:
 
 @dataclass
 class Stream:
-    """Draws arrivals; `means` float64 [cohort, column] are of a day's average session."""
+    """Draws arrivals; the epoch, time 0, was a Thursday."""
 
     cohorts: Cohorts
     laws: Sequence[Law]
@@ -80,25 +80,27 @@ class Stream:
     visits: Visits | None = None
     delay: Delay | None = None
     weekend_ratio: float = 1.0
-    _waiting: tuple[Ints, Ints, Floats] | None = None
+    _waiting: tuple[Ints, Floats] | None = None
+
+    def factor(self, time_ms: int) -> float:
+        """By what the means of this hour differ from a day's average session."""
+        return float(self.rhythm[time_ms // HOUR_MS % 24] / np.average(self.rhythm, weights=self.volume))
 
     def draw(self, trial: Trial, from_ms: int, to_ms: int, means: Floats) -> Arrivals:
-        """Traces of a slice of an hour; `means` are scaled by the rhythm of that hour."""
-        hour = from_ms // HOUR_MS % 24
-        weighted = self.volume / self.volume.mean()
-        factor = float(self.rhythm[hour] / np.average(self.rhythm, weights=weighted))
-        weekend = self.weekend_ratio if from_ms // DAY_MS % 7 >= 5 else 1.0
-        expected = self.cohorts.expected(from_ms, to_ms) * weighted[hour] * weekend
+        """Traces of a slice of an hour, of sessions with these means (float64 [cohort, column])."""
+        volume = self.volume[from_ms // HOUR_MS % 24] / self.volume.mean()
+        weekend = self.weekend_ratio if (from_ms // DAY_MS + 3) % 7 >= 5 else 1.0
+        expected = self.cohorts.expected(from_ms, to_ms) * volume * weekend
         slot = np.repeat(np.arange(expected.size), self.rng.poisson(expected))
         time_ms = self.rng.integers(from_ms, to_ms, slot.size)
         order = np.argsort(time_ms, kind="stable")
         slot, time_ms = slot[order], time_ms[order]
         if self.delay is not None:
-            return self._late(trial, slot, time_ms, means * factor, to_ms)
+            return self._late(trial, slot, time_ms, means, to_ms)
         if self.visits is not None:
-            return self._visits(trial, slot, time_ms, means * factor)
-        values = self._values(means * factor, slot)
-        return Arrivals(time_ms, slot, trial.fresh_sessions(slot.size), values)
+            return self._visits(trial, slot, time_ms, means)
+        values = self._values(means, slot)
+        return Arrivals(time_ms, slot, trial.fresh_sessions(slot.size), values, time_ms)
 
     def _values(self, means: Floats, slot: Ints) -> Floats:
         return np.stack([law.draw(self.rng, means[slot, s]) for s, law in enumerate(self.laws)], axis=1)
@@ -112,7 +114,8 @@ class Stream:
             axis=1,
         )
         ids = trial.fresh_sessions(slots.size)
-        return Arrivals(time_ms[cluster], slots, ids[0] + cluster if self.visits.as_sessions else ids, values)
+        times_ms, sessions = time_ms[cluster], ids[0] + cluster if self.visits.as_sessions else ids
+        return Arrivals(times_ms, slots, sessions, values, times_ms)
 
     def _late(self, trial: Trial, slot: Ints, time_ms: Ints, means: Floats, to_ms: int) -> Arrivals:
         """Draw the feedback on this slice's work, and give what arrives by `to_ms`."""
@@ -125,16 +128,15 @@ class Stream:
         values = np.stack(
             [law.draw(self.rng, np.minimum(means[slot, s] * factors, 1.0)) for s, law in enumerate(self.laws)], axis=1
         )
-        held_ms, held_slot, held = sent_ms + late_ms.astype(np.int64), slot, values
+        times_ms = np.stack([sent_ms + late_ms.astype(np.int64), slot, sent_ms], axis=1)
         if self._waiting is not None:
-            held_ms = np.concatenate([self._waiting[0], held_ms])
-            held_slot = np.concatenate([self._waiting[1], held_slot])
-            held = np.concatenate([self._waiting[2], held])
-        now = held_ms < to_ms
-        self._waiting = (held_ms[~now], held_slot[~now], held[~now])
-        order = np.flatnonzero(now)[np.argsort(held_ms[now], kind="stable")]
-        ids = trial.fresh_sessions(order.size)
-        return Arrivals(held_ms[order], held_slot[order], ids, held[order], feedback=True)
+            times_ms = np.concatenate([self._waiting[0], times_ms])
+            values = np.concatenate([self._waiting[1], values])
+        now = times_ms[:, 0] < to_ms
+        self._waiting = (times_ms[~now], values[~now])
+        order = np.flatnonzero(now)[np.argsort(times_ms[now, 0], kind="stable")]
+        arrived_ms, slots, sent_ms = times_ms[order].T
+        return Arrivals(arrived_ms, slots, trial.fresh_sessions(order.size), values[order], sent_ms, feedback=True)
 
 
 def mean_factor(delay: Delay) -> float:

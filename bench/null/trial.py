@@ -14,6 +14,7 @@ from homeostat.detectors.leaf.arrays import (
     NOT_COUNTED,
     OFFSET,
     PAIR,
+    PART,
     RELEASE,
     ROW_FEEDBACK,
     ROW_NOTHING,
@@ -26,6 +27,7 @@ from homeostat.detectors.leaf.batch import ROWS, Batch
 from homeostat.detectors.leaf.engine import Engine
 from homeostat.detectors.leaf.leaf_key import LeafKey
 from homeostat.detectors.leaf.outbox import Outbox
+from homeostat.detectors.leaf.parts import HOUR_MS, HOURS
 from homeostat.detectors.leaf.plan import Plan
 from homeostat.detectors.leaf.tables import SEEDS
 from homeostat.detectors.leaf.world import World
@@ -41,20 +43,21 @@ Floats = NDArray[np.float64]
 
 
 class Arrivals(NamedTuple):
-    """Traces in order of time: int64 [n] each, and values float64 [n, column], nan for none."""
+    """Traces in order of time: int64 [n] each, values float64 [n, column] (nan for none), and the time of the work."""
 
     time_ms: Ints
-    slot: Ints
+    cohort: Ints
     session: Ints
     values: Floats
+    work_ms: Ints
     feedback: bool = False
 
 
 class Alarmed(NamedTuple):
-    """A crossing: a leaf's by its slot, or a parent's by its layer (slot −1); `sessions` the cohort had by then."""
+    """A crossing: a leaf's by its number, or a parent's by its layer (cohort −1); `sessions` the cohort had by then."""
 
     layer: str
-    slot: int
+    cohort: int
     column: int
     side: int
     time_ms: int
@@ -71,12 +74,27 @@ class Trial(Engine):
         self.parents: dict[str, CohortState] = {}
         self.parent_since_ms: dict[str, int] = {}
         self.now_ms = self.offset = self._sessions = 0
+        self._slots: list[int] = []
+        self._number: dict[int, int] = {}
+        self._part_of_hour = np.array(self.world.plan.part_of_hour)
         self._batch = Batch(len(self.world.plan.specs))
         self._with_parents = with_parents
 
-    def add_cohort(self, tenant: str, specialty: str, now_ms: int) -> int:
-        """The slot of a new leaf cohort."""
-        return self.world.cohorts.slot_of(LeafKey(tenant, specialty, "scribe", Arm.BASELINE), now_ms)
+    def add_cohort(self, tenant: str, specialty: str, now_ms: int) -> None:
+        """Add a leaf cohort; they are numbered in this order."""
+        slot = self.world.cohorts.slot_of(LeafKey(tenant, specialty, "scribe", Arm.BASELINE), now_ms)
+        self._number[slot] = len(self._slots)
+        self._slots.append(slot)
+
+    @property
+    def slots(self) -> Ints:
+        """The slots of the cohorts' parts of the week: int64 [cohort, part]."""
+        return self.world.cohorts.arrays.parts[self._slots].astype(np.int64)
+
+    @property
+    def sessions(self) -> Ints:
+        """Sessions closed so far (int64 [cohort])."""
+        return self.world.cohorts.arrays.tally[self._slots, 0]
 
     def begin(self, now_ms: int) -> None:
         """Let the log begin."""
@@ -91,6 +109,7 @@ class Trial(Engine):
 
     def feed(self, arrivals: Arrivals) -> None:
         """Walk the kernel over the traces."""
+        slots, parts = self.slots[:, 0], self._part_of_hour[arrivals.work_ms // HOUR_MS % HOURS]
         kind = ROW_FEEDBACK if arrivals.feedback else ROW_WORK
         for first in range(0, arrivals.time_ms.shape[0], ROWS):
             part = slice(first, first + ROWS)
@@ -100,7 +119,8 @@ class Trial(Engine):
             rows[:] = 0
             rows[:, KIND], rows[:, CODE] = kind, NOT_COUNTED
             rows[:, PAIR] = rows[:, RELEASE] = -1
-            rows[:, TIME], rows[:, SLOT] = arrivals.time_ms[part], arrivals.slot[part]
+            rows[:, TIME], rows[:, SLOT] = arrivals.time_ms[part], slots[arrivals.cohort[part]]
+            rows[:, PART] = parts[part]
             rows[:, OFFSET] = rows[:, ID] = np.arange(self.offset, self.offset + count)
             rows[:, SESSION] = arrivals.session[part]
             self._batch.values[:] = arrivals.values[part]
@@ -126,8 +146,9 @@ class Trial(Engine):
     def _answer_events(self, world: World) -> None:
         count = int(world.cursor[EVENTS])
         for slot, column, side in world.scratch.events[:count, :3].tolist():
-            sessions = int(world.cohorts.arrays.ring_count[slot].sum())
-            self.alarms.append(Alarmed("leaf", slot, column, side, self._outbox.log_time_ms, sessions))
+            owner = int(world.cohorts.arrays.owner[slot])
+            sessions = int(world.cohorts.arrays.tally[owner, 0])
+            self.alarms.append(Alarmed("leaf", self._number[owner], column, side, self._outbox.log_time_ms, sessions))
         world.cursor[EVENTS] = 0
 
     def _judge(self, key: str, summary: Summary, bucket: int) -> None:
