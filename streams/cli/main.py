@@ -22,6 +22,7 @@ COMMANDS = [
         ("backtest", TRY, "Run the whole pipeline over a file of traces, without Kafka."),
         ("scenarios", TRY, "Run declared scenarios, and score what the platform says of them."),
         ("report", TRY, "Write one HTML page of what a log of traces shows, to read, send and print."),
+        ("budget", TRY, "Show the budget of false alarms, how it is spent, and what it would notice how soon."),
         ("broker", RUN, "Start Apache Kafka on this machine, with nothing but Python."),
         ("topics", RUN, "Create the topics, or check those of a broker against the table."),
         ("worker", RUN, "Run a role: observe, release, control, record, or all of them."),
