@@ -10,7 +10,7 @@ from homeostat.schemas.dsse import read_envelope
 from homeostat.schemas.parsing import parse_message
 from homeostat.schemas.rollout import RolloutPhase
 from homeostat.schemas.topics import ALARMS, DECISIONS, DRIFT_EVENTS
-from homeostat.streams.backtest.findings import collect_findings
+from homeostat.streams.backtest.findings import count_refused
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def collect_outcome(topology: Topology) -> Outcome:
     ]
     latest = {decision.rollout: decision for decision in sorted(decisions, key=lambda decision: decision.step)}
     refused: dict[str, int] = {}
-    for reasons in collect_findings(topology)["refused"].values():
+    for reasons in count_refused(topology.logs).values():
         for reason, count in reasons.items():
             refused[reason] = refused.get(reason, 0) + count
     counts = topology.logs.counts()

@@ -59,7 +59,8 @@ def write_signals() -> str:
 
 def _write_model(model: type[Part]) -> str:
     rows = [
-        f"| `{field.alias or name}` | {_say_type(field.annotation, field)} | {_say_default(field)} | {field.description} |"
+        f"| `{field.alias or name}` | {_say_type(field.annotation, field)} | {_say_default(field)} "
+        f"| {field.description} |"
         for name, field in model.model_fields.items()
     ]
     return "\n".join(["| field | takes | left out | meaning |", "| --- | --- | --- | --- |", *rows, ""])
