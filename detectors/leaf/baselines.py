@@ -11,7 +11,7 @@ from homeostat.detectors.leaf.explain import seal_slopes
 from homeostat.detectors.leaf.learn import begin_learning
 from homeostat.detectors.leaf.plan import BASELINE_DELTA, WORK, PlanArrays
 from homeostat.detectors.leaf.stakes import write_bets
-from homeostat.detectors.statistics.baseline_bound import lower_bound, upper_bound
+from homeostat.detectors.statistics.baseline_bound import mean_bounds, session_rate_bounds
 
 LEAST_VALUES: Final = 30
 """A signal with fewer values among the sessions of a reference waits for the next lot."""
@@ -39,8 +39,12 @@ def seal_signal(slot: int, s: int, values: Floats, total: int, plan: PlanArrays,
     count = values.shape[0]
     cohorts.reference[slot, s, 0] = count
     cohorts.reference[slot, s, 1] = total / count / VALUE_SCALE
-    cohorts.reference[slot, s, 2] = lower_bound(values, plan.weights[BASELINE_DELTA])
-    cohorts.reference[slot, s, 3] = upper_bound(values, plan.weights[BASELINE_DELTA])
+    if plan.binary[s]:
+        lower, upper = session_rate_bounds(values, plan.weights[BASELINE_DELTA])
+    else:
+        lower, upper = mean_bounds(values, plan.weights[BASELINE_DELTA])
+    cohorts.reference[slot, s, 2] = lower
+    cohorts.reference[slot, s, 3] = upper
 
 
 @compiled

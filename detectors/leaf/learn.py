@@ -63,13 +63,18 @@ def begin_learning(slot: int, s: int, cohorts: CohortArrays) -> None:
 
 @borrowing
 def tighten(slot: int, s: int, plan: PlanArrays, cohorts: CohortArrays) -> None:
-    """Move the bounds of a column inwards by what was learned, the mean to that of all its sessions, the bets along."""
+    """Move the bounds of a column inwards by what was learned, the mean to that of all its sessions, the bets along.
+
+    The sessions of the reference are counted when both bounds have come from them: the width of the two tells the
+    stakes the deviation.
+    """
     learned, reference = cohorts.learned[slot, s], cohorts.reference[slot, s]
     count, sealed = float(learned[COUNT]), float(learned[SEALED])
     centre = learned[CENTRE] / VALUE_SCALE
     average = centre + learned[TOTAL] / VALUE_SCALE / count
     radius = mean_radius(count, learned[SQUARES] / VALUE_SCALE, plan.weights[BASELINE_DELTA])
-    reference[0] = sealed + count
+    if average - radius > reference[2] and average + radius < reference[3]:
+        reference[0] = sealed + count
     reference[1] = (sealed * centre + count * average) / (sealed + count)
     reference[2] = min(max(reference[2], average - radius), reference[1])
     reference[3] = max(min(reference[3], average + radius), reference[1])

@@ -1,49 +1,70 @@
-"""Exact confidence bounds of a rate from independent binary observations."""
+"""Exact confidence bounds of a rate from binary observations, compiled: no logarithm, so the same everywhere."""
 
-import math
+from homeostat.detectors.compiled import compiled
 
-_HALVINGS = 60
-
-
-def _log_tail(n: int, hits: int, rate: float) -> float:
-    """Log of P(Binomial(n, rate) ≤ hits), 0 < rate < 1, summed from the largest term."""
-    base = math.lgamma(n + 1)
-    log_rate, log_rest = math.log(rate), math.log1p(-rate)
-    terms = [
-        base - math.lgamma(j + 1) - math.lgamma(n - j + 1) + j * log_rate + (n - j) * log_rest for j in range(hits + 1)
-    ]
-    top = max(terms)
-    return top + math.log(math.fsum(math.exp(term - top) for term in terms))
+CELLS = 1 << 20
+"""Bounds lie on the grid of 2⁻²⁰, rounded away from the sample."""
 
 
+@compiled
+def tail_probability(n: int, hits: int, rate: float) -> float:
+    """Give P(Binomial(n, rate) ≤ hits) for 0 ≤ hits < n and hits/n ≤ rate ≤ 1; a value below 1e-300 may come as 0.
+
+    The term at `hits` is a product taken in an order that leaves it near 1 as long as it can; the terms below it follow
+    by their ratios. The relative error is at most about n·2⁻⁵².
+
+    >>> round(tail_probability(10, 0, 0.1), 6), round(tail_probability(4, 2, 0.5), 6)
+    (0.348678, 0.6875)
+    """
+    rest = 1.0 - rate
+    if rate <= 0.0 or rest <= 0.0:
+        return 1.0 if rate <= 0.0 else 0.0
+    term, misses = 1.0, n - hits
+    for i in range(1, hits + 1):
+        term *= (n - hits + i) / i * rate
+        while term > 1.0 and misses > 0:
+            term *= rest
+            misses -= 1
+    for _ in range(misses):
+        term *= rest
+    total = term
+    for j in range(hits, 0, -1):
+        if term == 0.0:
+            break
+        term *= j * rest / ((n - j + 1) * rate)
+        total += term
+    return total
+
+
+@compiled
 def rate_upper_bound(n: int, hits: int, delta: float) -> float:
-    """Give U with P(rate > U) ≤ δ: the rate at which P(Binomial(n, U) ≤ hits) = δ; 1 for hits = n, n = 0 included.
+    """Give U with P(rate > U) ≤ δ: the least rate on the grid of 2⁻²⁰ with P(Binomial(n, U) ≤ hits) ≤ δ.
 
-    Valid at an n fixed beforehand only, for independent records: a session's mean of several is not binary, and a
-    reference sealed 'when it looks long enough' is not fixed; both use `baseline_bound`.
-    Raises `ValueError` unless 0 ≤ hits ≤ n and 0 < δ < 1. Source: Clopper and Pearson (1934).
+    1 for hits ≥ n, n = 0 included. Guarantee: when each of n observations is 1 with a probability of at least p given
+    the past, the number of hits is stochastically no smaller than Binomial(n, p), so P(U < p) ≤ δ; no smaller bound of
+    the hits alone has that. Conditions: n does not depend on the values; the observations are 0 or 1 (of a session's
+    mean see `baseline_bound`). Units: a rate. Raises nothing: 0 ≤ hits and 0 < δ < 1 are the caller's.
+    Source: Clopper and Pearson, 'The use of confidence or fiducial limits illustrated in the case of the binomial'
+    (1934).
 
     >>> round(rate_upper_bound(200, 20, 0.025), 4)
     0.1502
     """
-    if not 0 <= hits <= n or not 0.0 < delta < 1.0:
-        raise ValueError(f"need 0 <= hits <= n and 0 < delta < 1, got n={n}, hits={hits}, delta={delta}")
-    if hits == n:
+    if hits >= n:
         return 1.0
-    low, high = 0.0, 1.0
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2.0
-        if middle in {low, high}:
-            break
-        if _log_tail(n, hits, middle) <= math.log(delta):
+    low, high = hits * CELLS // n, CELLS
+    while high - low > 1:
+        middle = (low + high) // 2
+        if tail_probability(n, hits, middle / CELLS) <= delta:
             high = middle
         else:
             low = middle
-    return high
+    return high / CELLS
 
 
+@compiled
 def rate_lower_bound(n: int, hits: int, delta: float) -> float:
-    """Give L with P(rate < L) ≤ δ: 1 − the upper bound of the misses; 0 for hits = 0.
+    """Give L with P(rate < L) ≤ δ: 1 − the upper bound of the misses; 0 for hits = 0. Same conditions.
 
     >>> round(rate_lower_bound(200, 20, 0.025), 4)
     0.0622

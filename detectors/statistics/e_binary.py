@@ -18,7 +18,7 @@ def binary_rows(mean: float, direction: int, log_hit: Floats, log_miss: Floats) 
     >>> import numpy as np
     >>> hit, miss = np.empty(8), np.empty(8); binary_rows(0.1, 1, hit, miss)
     >>> round(float(hit[7]), 4), round(float(miss[7]), 4)
-    (1.3863, -0.4055)
+    (1.92, -1.0406)
     """
     null = harmful_mean(mean, direction)
     binary_alternatives(mean, direction, log_hit)
@@ -42,7 +42,7 @@ def e_binary(x: float, log_hit: Floats, log_miss: Floats, out: Floats) -> None:
     >>> import numpy as np
     >>> hit, miss, out = np.empty(8), np.empty(8), np.empty(8)
     >>> binary_rows(0.1, 1, hit, miss); e_binary(1.0, hit, miss, out); round(float(out[7]), 6)
-    4.0
+    6.820679
     """
     for k in range(out.shape[0]):
         out[k] = math.exp(x * log_hit[k] + (1.0 - x) * log_miss[k])
@@ -55,7 +55,7 @@ def log_e_binary(x: float, log_hit: Floats, log_miss: Floats, out: Fixed) -> Non
     >>> import numpy as np
     >>> hit, miss, out = np.empty(8), np.empty(8), np.empty(8, np.int64)
     >>> binary_rows(0.1, 1, hit, miss); log_e_binary(1.0, hit, miss, out); round(int(out[7]) / 2**32, 4)
-    1.3863
+    1.92
     """
     for k in range(out.shape[0]):
         out[k] = math.floor((x * log_hit[k] + (1.0 - x) * log_miss[k]) * LOG_E_SCALE)

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from homeostat.detectors.fixed_point import VALUE_SCALE, encode_log_e
-from homeostat.detectors.leaf.stakes import write_stakes
+from homeostat.detectors.leaf.stakes import guess_deviation, write_stakes
 from homeostat.detectors.statistics.baseline_bound import lower_bound, upper_bound
 from homeostat.detectors.statistics.bets import DOWN, UP
 from homeostat.detectors.statistics.e_binary import binary_rows, e_binary
-from homeostat.detectors.statistics.e_bounded import bounded_stakes, e_bounded
+from homeostat.detectors.statistics.e_bounded import e_bounded
 from homeostat.detectors.statistics.e_shiryaev_roberts import advance
 from homeostat.schemas.alarm import Alarm
 from homeostat.schemas.cohort import Cohort, Layer
@@ -65,11 +65,12 @@ def test_the_kernel_steps_monitors_as_the_statistics_do() -> None:
     world = stage.world
     assert world is not None
     column = world.plan.column["edit_ratio"]
-    _, _, lower, upper = world.cohorts.arrays.reference[0, column].tolist()
+    n, _, lower, upper = world.cohorts.arrays.reference[0, column].tolist()
+    deviation = guess_deviation(n, lower, upper, MODEST.baseline_delta)
     rate_per_ms = MODEST.false_alarms_per_week * MODEST.alarm_threshold / 604_800_000
     for side, (direction, null) in enumerate(((UP, upper + 0.05), (DOWN, lower - 0.05))):
         stakes, e_row, m_row = np.empty(8), np.empty(8), np.zeros(8)
-        bounded_stakes(null, direction, stakes)
+        write_stakes(False, null, direction, stakes, deviation)
         for value in quantised(LATER).tolist():
             e_bounded(value, null, direction, stakes, e_row)
             advance(m_row, e_row, rate_per_ms * 500)
@@ -126,9 +127,9 @@ def test_parents_are_told_each_sessions_log_e_against_its_own_leaf() -> None:
     world = stage.world
     assert world is not None
     column = world.plan.column["edit_ratio"]
-    _, mean, _, upper = world.cohorts.arrays.reference[0, column].tolist()
+    n, mean, lower, upper = world.cohorts.arrays.reference[0, column].tolist()
     stakes = np.empty(8)
-    bounded_stakes(upper + 0.05, UP, stakes)
+    write_stakes(False, upper + 0.05, UP, stakes, guess_deviation(n, lower, upper, MODEST.baseline_delta))
     expected = [
         sum(encode_log_e(math.log(1.0 + stake * (x - (upper + 0.05)))) for x in quantised(LATER).tolist())
         for stake in stakes.tolist()

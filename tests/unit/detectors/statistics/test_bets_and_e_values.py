@@ -53,15 +53,38 @@ def test_harm_raises_every_bet(mean: float, direction: int) -> None:
         assert np.all(row(1.0 - harmful, mean, direction) < 1.0)
 
 
-@given(st.floats(0.001, 0.999))
+@given(st.floats(1e-6, 0.999999))
 def test_binary_alternatives_are_distinct_ordered_and_below_one(mean: float) -> None:
     out = np.empty(8)
     bets.binary_alternatives(mean, bets.UP, out)
     assert mean < out[0]
     assert np.all(np.diff(out) > 0)
-    assert out[-1] <= mean + 0.875 * (1.0 - mean) + 1e-12
-    if mean <= 7 / 31:
-        np.testing.assert_allclose(out / mean - 1.0, np.geomspace(0.4, 3.0, 8), rtol=1e-9)
+    assert 1.0 - out[-1] >= (1.0 - mean) / 9.0 - 1e-12
+
+
+@given(st.floats(0.001, 0.5))
+def test_binary_alternatives_are_the_sizes_that_they_say(mean: float) -> None:
+    out = np.empty(8)
+    bets.binary_alternatives(mean, bets.UP, out)
+    tangents = np.tan((np.arcsin(np.sqrt(out)) - math.asin(math.sqrt(mean))) / 2.0)
+    np.testing.assert_allclose(tangents[1:] / tangents[:-1], (math.tan(0.325) / math.tan(0.02)) ** (1 / 7), rtol=1e-9)
+    if mean <= 0.2:
+        np.testing.assert_allclose(tangents[[0, -1]], [math.tan(0.02), math.tan(0.325)], rtol=1e-9)
+
+
+@given(st.floats(0.001, 0.999), DIRECTIONS, st.floats(0.0, 0.5))
+def test_bounded_stakes_reach_from_the_cap_to_the_deviation_told(mean: float, direction: int, deviation: float) -> None:
+    stakes = np.empty(8)
+    bets.bounded_stakes(mean, direction, stakes, deviation)
+    cap = 31 / 32 / bets.harmful_mean(mean, direction)
+    assert stakes[:3].tolist() == [cap] * 3
+    assert np.all(np.diff(stakes[2:]) < 0.0)
+    assert cap / 64 <= stakes[7] * (1 + 1e-12)
+    if deviation > 0.0:
+        assert stakes[7] <= max(0.14 / deviation, cap / 64) * (1 + 1e-12)
+        assert stakes[7] >= min(0.07 / deviation, cap / 2) * (1 - 1e-12)
+    else:
+        assert stakes[7] == pytest.approx(cap / 64)
 
 
 @pytest.mark.parametrize(("mean", "direction"), [(1.0, bets.UP), (0.0, bets.DOWN)])
@@ -89,16 +112,6 @@ def test_fixed_point_logs_are_the_logs_rounded_down(mean: float, direction: int,
     np.testing.assert_array_equal(out, twin)
     assert np.all(out / 2**32 <= np.log(row) + 1e-9)
     assert np.all(out / 2**32 > np.log(row) - 1e-9)
-
-
-def test_monitor_bets_shape_and_content() -> None:
-    means = np.array([[0.1, 0.05], [0.5, 0.4]])
-    row = np.empty(8)
-    for binary, fill in ((True, bets.binary_alternatives), (False, bets.bounded_stakes)):
-        table = bets.monitor_bets(binary, means)
-        assert table.shape == (2, 2, 8)
-        fill(0.4, bets.DOWN, row)
-        np.testing.assert_array_equal(table[1, 1], row)
 
 
 @given(st.floats(0.0, 0.5), st.floats(-1.0, 1.0))

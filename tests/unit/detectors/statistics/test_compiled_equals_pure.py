@@ -11,6 +11,7 @@ from homeostat.detectors.compiled import compiled, pure
 from homeostat.detectors.statistics import (
     baseline_bound,
     bets,
+    clopper_pearson,
     closed_test,
     e_binary,
     e_bounded,
@@ -59,6 +60,7 @@ def test_integers(a: int, b: int) -> None:
 def test_monitor_e_values(mean: float, direction: int) -> None:
     row, hit, miss, fixed = np.empty(8), np.empty(8), np.empty(8), np.empty(8, np.int64)
     same(bets.bounded_stakes, mean, direction, row)
+    same(bets.bounded_stakes, mean, direction, row, 0.1)
     same(bets.binary_alternatives, mean, direction, row)
     same(e_binary.binary_rows, mean, direction, hit, miss)
     bets.bounded_stakes(mean, direction, row)
@@ -89,6 +91,15 @@ def test_detector_steps() -> None:
 def test_bounds() -> None:
     same(baseline_bound.upper_bound, XS, 0.01)
     same(baseline_bound.lower_bound, XS, 0.01)
+    same(baseline_bound.fit_stakes, XS, 0.01)
+    for values in (XS, np.round(XS), XS[:0]):
+        same(baseline_bound.count_hits, values)
+        same(baseline_bound.mean_bounds, values, 0.01)
+        same(baseline_bound.session_rate_bounds, values, 0.01)
+    for hits in (0, 3, 40):
+        same(clopper_pearson.tail_probability, 40, min(hits, 39), 0.3)
+        same(clopper_pearson.rate_upper_bound, 40, hits, 0.01)
+        same(clopper_pearson.rate_lower_bound, 40, hits, 0.01)
 
 
 def test_rollout_tests() -> None:
