@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from homeostat.detectors.backtest import Topology
+from homeostat.schemas.control import CONTROL_HEADER
 from homeostat.schemas.decision import Decision
 from homeostat.schemas.drift_event import DriftEvent
 from homeostat.schemas.dsse import read_envelope
+from homeostat.schemas.headers import find_header
 from homeostat.schemas.parsing import parse_message
 from homeostat.schemas.rollout import RolloutPhase
 from homeostat.schemas.topics import ALARMS, DECISIONS, DRIFT_EVENTS
@@ -57,11 +59,10 @@ def collect_outcome(topology: Topology) -> Outcome:
     for reasons in count_refused(topology.logs).values():
         for reason, count in reasons.items():
             refused[reason] = refused.get(reason, 0) + count
-    counts = topology.logs.counts()
     return Outcome(
         raised=tuple(sorted(raised, key=lambda each: (each.first_ms, each.event.event))),
         phases={key: decision.phase for key, decision in latest.items()},
         decisions=tuple(decisions),
-        alarms=counts.get(ALARMS, 0),
+        alarms=sum(find_header(record.headers, CONTROL_HEADER) is None for record in topology.logs.records(ALARMS)),
         refused=refused,
     )

@@ -34,19 +34,21 @@ class Player:
         self._by_release = {digest_document(trial.manifest): n for n, trial in enumerate(self.script.trials)}
         self._usual = Served(self.script.usual, "baseline", None)
         self._served: dict[int, Served | None] = {}
+        self._names: dict[int, str] = {}
+        self._actors: dict[tuple[str, str, int], str] = {}
         self._waiting = sorted(self.script.trials, key=lambda trial: trial.canary.at_day)
         self._tells_all = self.script.can_crash
 
     def play(self) -> None:
-        """Run from the first day to the last."""
+        """Run from the first day to the last; where no session is open, ticks come at the ends of buckets only."""
         begin_ms, topology = start_ms_of(self.scenario), self.platform.topology
         end_ms = begin_ms + round(self.scenario.days * DAY_MS)
-        tick_ms = max(1000, round(self.policy.times.tick_s * 1000))
+        tick_ms, bucket_ms, open_ms = (max(1000, round(s * 1000)) for s in self._durations_s())
         topology.now_ms = begin_ms - tick_ms
         self.platform.publish(first_documents(self.scenario, self.policy, self.script.manifests, begin_ms), begin_ms)
         topology.snapshot()
         times, kinds, rows = (array.tolist() for array in self.script.arrivals())
-        at, now_ms = 0, begin_ms
+        at, now_ms, quiet_from_ms = 0, begin_ms, begin_ms
         while now_ms <= end_ms + _AFTER_H * 3_600_000:
             first = at
             while at < len(times) and times[at] < now_ms and times[at] < end_ms:
@@ -56,7 +58,15 @@ class Player:
             topology.tick(now_ms)
             if self.scenario.rollouts and self._gateway.follow(now_ms):
                 topology.run()
+            quiet_from_ms = quiet_from_ms if at == first else now_ms + open_ms
             now_ms += tick_ms
+            coming_ms = times[at] if at < len(times) else end_ms
+            while now_ms > quiet_from_ms and now_ms % bucket_ms and now_ms + tick_ms <= coming_ms:
+                now_ms += tick_ms
+
+    def _durations_s(self) -> tuple[float, float, float]:
+        times = self.policy.times
+        return times.tick_s, times.bucket_s, times.session_s + times.tick_s
 
     def _begin_trials(self, now_ms: int) -> None:
         day = (now_ms - start_ms_of(self.scenario)) / DAY_MS
@@ -99,7 +109,7 @@ class Player:
         if served is None:
             return
         tenant, specialty, workflow = self._cells[int(script.records.cell[row])]
-        actor = derive_id("actor", tenant, specialty, int(script.records.clinician[row]))
+        actor = self._name_actor(tenant, specialty, int(script.records.clinician[row]))
         work_ms = int(script.records.work_ms[row])
         work = Work(tenant, specialty, workflow, self._name(session), actor, work_ms, served)
         wire, work_id = self._wires[tenant], name_trace(self.scenario.name, "work", row)
@@ -117,4 +127,12 @@ class Player:
         self.counts["traces"] += 1
 
     def _name(self, session: int) -> str:
-        return derive_id("session", self.scenario.name, session)
+        if session not in self._names:
+            self._names[session] = derive_id("session", self.scenario.name, session)
+        return self._names[session]
+
+    def _name_actor(self, tenant: str, specialty: str, clinician: int) -> str:
+        key = (tenant, specialty, clinician)
+        if key not in self._actors:
+            self._actors[key] = derive_id("actor", *key)
+        return self._actors[key]
