@@ -33,8 +33,8 @@ class Latents:
     def _draw(self, name: str) -> Floats:
         scenario, records, rng = self._scenario, self._records, make_rng(self._scenario, f"signal/{name}")
         alike, count = scenario.clusters, self._records.session.shape[0]
-        people = rng.standard_normal((int(self._pairs.max()) + 1, alike.clinicians))
-        offsets = rng.standard_normal(len(scenario.tenants)), rng.standard_normal(len(scenario.specialties))
+        people = _centre(rng.standard_normal((int(self._pairs.max()) + 1, alike.clinicians)))
+        offsets = [_centre(rng.standard_normal(len(names))) for names in (scenario.tenants, scenario.specialties)]
         by_session = rng.standard_normal(int(records.session.max(initial=0)) + 1)
         by_day = rng.standard_normal((len(scenario.tenants), int(np.ceil(scenario.days)) + 2))
         own = np.sqrt(1.0 - alike.session - alike.clinician - alike.day)
@@ -44,3 +44,9 @@ class Latents:
         z += np.sqrt(alike.day) * by_day[self._tenant, self._day]
         z += alike.tenant_spread * (offsets[0][self._tenant] + offsets[1][self._specialty])
         return z
+
+
+def _centre(offsets: Floats) -> Floats:
+    """Offsets about nothing: what is declared as usual is so on average, however few there are."""
+    centred: Floats = offsets - offsets.mean(axis=-1, keepdims=True)
+    return centred

@@ -159,12 +159,13 @@ class Painter:
         else:
             centres = rng.normal(0, _SKETCH_SD, (len(self._scenario.cells()), spec.dimensions))
             vectors = centres[self._records.cell] + rng.normal(0, _SKETCH_SD, (count, spec.dimensions))
+        usual_sd = vectors.std(axis=0).mean()
         for each in in_force:
             effect = each.effects.get(spec.name)
             if effect is not None and effect.shift_sd is not None:
                 direction = make_rng(self._scenario, f"{each.label}/direction").standard_normal(spec.dimensions)
                 unit = direction / np.linalg.norm(direction)
-                vectors = vectors + np.outer(each.felt, unit) * (effect.shift_sd * vectors.std())
+                vectors = vectors + np.outer(each.felt, unit) * (effect.shift_sd * usual_sd)
         world.embedding = np.round(vectors, 4)
 
     def _paint_steps(self, world: World, in_force: Sequence[InForce]) -> None:
