@@ -10,10 +10,10 @@ WORKERS ?= 2
 ARGS ?=
 BENCH_JSON ?=
 
-.PHONY: help setup demo test coverage lint bench bench-guard bench-delay bench-null faults lock wheel clean
+.PHONY: help setup demo test coverage lint bench bench-guard bench-delay bench-null bench-scenarios faults lock wheel clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Make .venv from the lock, and install this tree into it
 
@@ -62,6 +62,9 @@ bench-delay: $(STAMP) ## Delay of each kind's monitor beside an oracle, FOCuS an
 
 bench-null: $(STAMP) ## False alarms used ÷ declared on streams without a change (ARGS="--full")
 	@$(BIN)/python -m bench.null $(if $(BENCH_JSON),--json $(BENCH_JSON)) $(ARGS)
+
+bench-scenarios: $(STAMP) ## The scenarios and what is said of them, by class (ARGS="--held-out" for those kept for the end, "--all")
+	@$(BIN)/python -m bench.scenarios $(if $(BENCH_JSON),--json $(BENCH_JSON)) $(ARGS)
 
 faults: $(STAMP) ## The fault trials on real Kafka, full size
 	@$(BIN)/pytest -m faults --fault-trials full --timeout 7200 $(ARGS)

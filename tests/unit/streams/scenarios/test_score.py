@@ -29,11 +29,10 @@ def cohort(tenant: str | None = None, specialty: str | None = None, arm: str | N
 
 
 def change(of: Cohort) -> SignalChange:
-    return SignalChange(
-        cohort=of, signal="edit_ratio", family="outcome", role="guardrail", direction="up", harmful=True, observed=0.4,
-        observed_sessions=50, baseline=0.2, size=0.2, size_low=0.1, size_high=0.3, tolerance=0.05, evidence=1e4,
-        threshold=1e4, alarm=derive_id("alarm"),
-    )  # fmt: skip
+    told = {"cohort": of, "signal": "edit_ratio", "family": "outcome", "role": "guardrail", "direction": "up"}
+    size = {"observed": 0.4, "observed_sessions": 50, "baseline": 0.2, "size": 0.2, "size_low": 0.1, "size_high": 0.3}
+    rest = {"harmful": True, "tolerance": 0.05, "evidence": 1e4, "threshold": 1e4, "alarm": derive_id("alarm")}
+    return SignalChange.model_validate({**told, **size, **rest})
 
 
 def event(
@@ -42,16 +41,17 @@ def event(
     drift_class: str = "prompt_drift",
     harm: str = "dangerous",
     step: str = "check_configuration",
-    onset: tuple[float, float] = (20.0, 21.0),
     leaves: tuple[Cohort, ...] = (),
     **more: Any,
 ) -> Raised:
-    stated = DriftEvent(
-        event=derive_id("event", scope.key, day, drift_class), revision=1, status="open", drift_class=drift_class,
-        harm=harm, scope=scope, changes=tuple(change(leaf) for leaf in leaves), alarms=1, evidence=(),
-        onset_from_ms=BEGIN_MS + round(onset[0] * DAY_MS), onset_to_ms=BEGIN_MS + round(onset[1] * DAY_MS),
-        next_step=step, owner="platform", sentence="", source_partition=0, mark=0, log_time_ms=0, **more,
-    )  # fmt: skip
+    """An event first stated on a day, whose onset lies between days 20 and 21."""
+    told = {"drift_class": drift_class, "harm": harm, "scope": scope, "next_step": step, **more}
+    name = derive_id("event", scope.key, day, drift_class)
+    onset = {"onset_from_ms": BEGIN_MS + 20 * DAY_MS, "onset_to_ms": BEGIN_MS + 21 * DAY_MS}
+    rest = {"revision": 1, "status": "open", "alarms": 1, "evidence": (), "owner": "platform", "sentence": ""}
+    place = {"source_partition": 0, "mark": 0, "log_time_ms": 0}
+    changes = tuple(change(leaf) for leaf in leaves)
+    stated = DriftEvent.model_validate({"event": name, "changes": changes, **told, **onset, **rest, **place})
     return Raised(stated, BEGIN_MS + round(day * DAY_MS))
 
 
@@ -158,13 +158,13 @@ def test_the_event_that_agrees_best_is_scored(clinics: Build) -> None:
 
 
 def test_two_truths_have_an_event_each(clinics: Build) -> None:
-    two = (truth({"tenant": "a"}), truth({"tenant": "b"}, **{"class": "data_drift", "next_step": "check_inputs"}))
+    two = (truth({"tenant": "a"}), {**truth({"tenant": "b"}, next_step="check_inputs"), "class": "data_drift"})
     inputs = event(cohort("b"), drift_class="data_drift", step="check_inputs")
     assert rights(score(clinics(*two), inputs, event(cohort("a")))) == RIGHT
 
 
 def test_one_event_may_name_two_truths(clinics: Build) -> None:
-    two = (truth(), truth(**{"class": "data_drift", "harm": "benign"}))
+    two = (truth(), {**truth(harm="benign"), "class": "data_drift"})
     assert rights(score(clinics(*two), event(cohort(), also=["data_drift"]))) == RIGHT
     assert not score(clinics(*two), event(cohort()))["class_right"]
 

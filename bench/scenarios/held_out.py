@@ -1,0 +1,12 @@
+"""Which scenarios nobody looks at before the end."""
+
+import hashlib
+
+_KEY = b"homeostat scenarios held out"
+_ONE_IN = 3
+
+
+def is_held_out(name: str) -> bool:
+    """One in three, by a keyed hash of the name: neither the author nor the order of files decides."""
+    digest = hashlib.blake2b(name.encode(), key=_KEY, digest_size=8).digest()
+    return int.from_bytes(digest, "big") % _ONE_IN == 0
