@@ -20,7 +20,8 @@ class Corroboration(Part):
 class Companion(Part):
     """What another column of the same cohort did since the alarm's onset: its mean with an interval of that time.
 
-    `low` and `high` bound the mean at 99 % (an empirical Bernstein interval, not corrected for the choice of time).
+    `low` and `high` bound the mean at about 99 % (Wilson's interval where the column is binary, Student's t elsewhere),
+    not corrected for the choice of time.
     """
 
     signal: Slug

@@ -8,12 +8,12 @@ import numpy as np
 
 from homeostat.detectors.fixed_point import Floats
 from homeostat.detectors.leaf.cohorts import CohortStore
+from homeostat.detectors.leaf.mean_bounds import bound_mean
 from homeostat.detectors.leaf.plan import FEEDBACK, WORK, Plan
 from homeostat.detectors.leaf.recent import Recent
 from homeostat.schemas.alarm import Companion
-from homeostat.schemas.signal import SignalSpec
+from homeostat.schemas.signal import Kind, SignalSpec
 
-_LEVEL: Final = 0.01
 _MOVED_ERRORS: Final = 3.0
 """An input whose mean moved by fewer standard errors than this explains nothing."""
 
@@ -77,8 +77,7 @@ def _values(recent: Recent, column: int) -> tuple[Floats, "np.ndarray[tuple[int]
 
 
 def _describe(spec: SignalSpec, values: Floats, reference: Floats) -> Companion:
-    mean = min(1.0, _mean(values))
-    half = _half_width(values, mean)
+    low, high = bound_mean(values, spec.kind is Kind.BINARY)
     _, baseline, lower, upper = reference.tolist()
     return Companion(
         signal=spec.name,
@@ -87,23 +86,14 @@ def _describe(spec: SignalSpec, values: Floats, reference: Floats) -> Companion:
         carrier=spec.carrier,
         direction=spec.direction,
         tolerance=spec.tolerance,
-        observed=mean,
-        low=max(0.0, mean - half),
-        high=min(1.0, mean + half),
+        observed=min(1.0, _mean(values)),
+        low=low,
+        high=high,
         sessions=len(values),
         baseline=baseline,
         bound_low=lower,
         bound_high=upper,
     )
-
-
-def _half_width(values: Floats, mean: float) -> float:
-    """Half of an empirical Bernstein interval at 99 % (Maurer and Pontil, 2009), 1 for a single value."""
-    count, log_term = len(values), math.log(4.0 / _LEVEL)
-    if count < 2:
-        return 1.0
-    variance = math.fsum(((values - mean) ** 2).tolist()) / (count - 1)
-    return math.sqrt(2.0 * variance * log_term / count) + 7.0 * log_term / (3.0 * (count - 1))
 
 
 def _mean(values: Floats) -> float:
