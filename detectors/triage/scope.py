@@ -18,28 +18,40 @@ def find_scope(event: OpenEvent) -> Cohort:
 
     A parent's change is an excess of so much a session over so many sessions; so is a narrower cohort's. Where the
     excess per unit of time of narrower cohorts within it makes up half of the parent's, they explain it, and else the
-    change is wider than them. An event without alarms has the cohorts that the guard judged.
+    change is wider than them. Of parents that only overlap and do not explain each other the larger excess counts, the
+    other one has its share of it. An event without alarms has the cohorts that the guard judged.
     """
     rows = [read_tags(leaf) for leaf in event.leaves.values()]
     if event.rest_tags is not None:
         return event.scope
     kept = [parent for parent in event.parents.values() if not _is_explained(parent, event)]
-    rows += [read_tags(parent) for parent in kept]
+    rows += [read_tags(parent) for parent in kept if not _is_share(parent, kept, event)]
     return cover(join_tags(rows))
+
+
+def _is_share(parent: Cohort, kept: Iterable[Cohort], event: OpenEvent) -> bool:
+    own = _find_largest(parent, event)
+    others = [_find_largest(other, event) for other in kept if other != parent and overlap(other, parent)]
+    return own is not None and any(other is not None and _rate(other) > _rate(own) for other in others)
 
 
 def _is_explained(parent: Cohort, event: OpenEvent) -> bool:
     narrower = [each for each in (*event.leaves.values(), *event.parents.values()) if _is_within(each, parent)]
     if not narrower:
         return False
-    own = [alarm for alarm in event.changes.values() if alarm.cohort.key == parent.key]
-    if not own:
+    largest = _find_largest(parent, event)
+    if largest is None:
         return True
-    largest = max(own, key=lambda alarm: (_rate(alarm), alarm.signal))
     shares = _rates_of(name_move(largest.signal, largest.direction), narrower, event)
     if not shares:
         return parent.layer not in ACROSS_TENANTS
     return _add_disjoint(shares) >= EXPLAINING_SHARE * _rate(largest)
+
+
+def _find_largest(cohort: Cohort, event: OpenEvent) -> Alarm | None:
+    """The alarm of a cohort whose excess per unit of time is the largest; None where none was kept."""
+    own = [alarm for alarm in event.changes.values() if alarm.cohort.key == cohort.key]
+    return max(own, key=lambda alarm: (_rate(alarm), alarm.signal), default=None)
 
 
 def _is_within(narrow: Cohort, wide: Cohort) -> bool:

@@ -21,6 +21,7 @@ from tests.builders.scenario import Scenario
 from tests.builders.traces import Draft
 
 WINDOW_S = 120.0
+PLATFORM = Cohort(layer=Layer.PLATFORM)
 ROLLOUT = rollout()
 
 
@@ -102,13 +103,16 @@ class Triage:
         self.log.begin(self.policy, [document(ROLLOUT)] if with_rollout else [])
         self.stage = TriageStage(0, 1, trust())
         self.outputs: list[Output] = []
+        self.stated: list[DriftEvent] = []
         self.read()
 
     def read(self) -> list[DriftEvent]:
         """Apply what is new; gives the events stated."""
         outputs = self.stage.apply(self.log.log[self.stage.next_offset :])
         self.outputs += outputs
-        return [parse_message(DriftEvent, output.value)[0] for output in outputs if output.topic == DRIFT_EVENTS]
+        stated = [parse_message(DriftEvent, output.value)[0] for output in outputs if output.topic == DRIFT_EVENTS]
+        self.stated += stated
+        return stated
 
     def alarm(self, message: Alarm) -> list[DriftEvent]:
         self.log.add(draft(message))
