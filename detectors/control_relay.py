@@ -35,7 +35,7 @@ ROUTES: Mapping[ControlType, tuple[str, ...]] = MappingProxyType(
         ControlType.KERNEL_VERSION: _EVERYWHERE,
         ControlType.ROLLOUT_STEP: (TRACES, ALARMS),
         ControlType.BASELINE: (TRACES, SUMMARIES),
-        ControlType.SEAL_BASELINE: (TRACES,),
+        ControlType.SEAL_BASELINE: (TRACES, ALARMS),
         ControlType.ACKNOWLEDGEMENT: (INTENTS, ALARMS),
         ControlType.APPROVAL: (INTENTS,),
         ControlType.REVIEW: (ALARMS,),

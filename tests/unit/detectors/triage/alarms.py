@@ -6,6 +6,7 @@ from homeostat.detectors.triage.stage import TriageStage
 from homeostat.schemas.alarm import Alarm, Companion
 from homeostat.schemas.canonical import derive_id, to_json
 from homeostat.schemas.cohort import Cohort, Layer
+from homeostat.schemas.control import Review, ReviewDocument, ReviewVerdict, SealBaseline, SealBaselineDocument
 from homeostat.schemas.decision import GuardrailVerdict, Health, Verdict
 from homeostat.schemas.drift_event import DriftEvent
 from homeostat.schemas.headers import output_headers
@@ -87,6 +88,18 @@ def companion(signal: str, observed: float = 0.2, half: float = 0.02, **fields: 
         "bound_high": 0.21,
     }
     return Companion(signal=signal, **{**defaults, **fields})
+
+
+def seal(cohort: Cohort, number: int = 1) -> SealBaselineDocument:
+    """An operator's decision to seal a new baseline for a cohort."""
+    body = SealBaseline(cohort=cohort)
+    return SealBaselineDocument(subject=f"seal/{number}", subject_version=1, at_ms=START_MS, body=body)
+
+
+def review(event: str, trace_id: str, number: int = 1) -> ReviewDocument:
+    """A reviewer's finding of harm in a work."""
+    body = Review(event=event, trace_id=trace_id, verdict=ReviewVerdict.CONFIRMED, reviewer="reviewer-1")
+    return ReviewDocument(subject=f"review/{number}", subject_version=1, at_ms=START_MS, body=body)
 
 
 def draft(message: Alarm, index: int = 0) -> Draft:

@@ -5,22 +5,35 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from homeostat.detectors.triage.grouping import MAX_OPEN_EVENTS
-from homeostat.detectors.triage.open_event import MAX_CHANGES, MAX_COHORTS
+from homeostat.detectors.triage.open_event import MAX_BESIDES, MAX_CHANGES, MAX_COHORTS
 from homeostat.detectors.triage.size_interval import mean_interval
 from homeostat.detectors.triage.stage import TriageStage
+from homeostat.schemas.canonical import derive_id, to_json
 from homeostat.schemas.headers import output_headers
 from homeostat.schemas.log import Output
 from homeostat.schemas.partition import partition_of
 from homeostat.schemas.rollout import RolloutPhase
+from homeostat.schemas.signal import Family, Role
 from homeostat.schemas.topics import ALARMS, DEAD_LETTERS, DRIFT_EVENTS
 from homeostat.schemas.trace import Arm
 from tests.builders.documents import START_MS, decision
 from tests.builders.keys import trust
 from tests.builders.scenario import Scenario, control
 from tests.builders.traces import Draft
-from tests.unit.detectors.triage.alarms import ROLLOUT, Triage, alarm, draft, input_alarm, leaf
+from tests.unit.detectors.triage.alarms import (
+    ROLLOUT,
+    Triage,
+    alarm,
+    companion,
+    draft,
+    input_alarm,
+    leaf,
+    moved_alarm,
+    review,
+    seal,
+)
 
-STORM = 100_000
+STORM = 40_000
 TICKS = 100
 
 
@@ -40,6 +53,20 @@ def test_a_storm_of_alarms_is_bounded_in_memory_and_in_statements() -> None:
     for event in triage.stage.open_events.values():
         assert len(event.changes) <= MAX_CHANGES
         assert len(event.leaves) <= MAX_COHORTS
+
+
+def test_what_stands_beside_a_storm_is_bounded_too() -> None:
+    triage = Triage(with_rollout=False)
+    beside = tuple(companion(f"column-{number}", 0.2 + number / 200, role=Role.GUARDRAIL) for number in range(128))
+    ids = {name: tuple(derive_id(name, number) for number in range(16)) for name in ("affected", "unaffected")}
+    for number in range(4 * MAX_BESIDES):
+        triage.alarm(alarm(number, leaf(f"tenant-{number}"), companions=beside, **ids))
+    (event,) = triage.stage.open_events.values()
+    assert len(event.besides) == MAX_BESIDES
+    assert event.besides_left_out == 3 * MAX_BESIDES
+    assert len(event.to_bytes()) < 150_000
+    (stated,) = triage.tick()
+    assert len(to_json(stated)) < 300_000
 
 
 def test_what_finds_no_room_goes_into_one_event() -> None:
@@ -66,6 +93,9 @@ def test_the_gravest_changes_are_kept() -> None:
 _STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("alarm"), st.integers(0, 3), st.sampled_from(list(Arm)), st.booleans()),
+        st.tuples(st.just("beside"), st.integers(0, 3), st.sampled_from([0.2, 0.28, 0.4])),
+        st.tuples(st.just("seal"), st.integers(0, 3)),
+        st.tuples(st.just("review"), st.integers(0, 3)),
         st.tuples(st.just("tick"), st.sampled_from([0.5, 60.0, 130.0])),
         st.tuples(st.just("step"), st.sampled_from(list(RolloutPhase))),
     ),
@@ -80,6 +110,17 @@ def build_log(steps: list[tuple[object, ...]]) -> Triage:
             case ("alarm", int(tenant), Arm() as arm, bool(is_input)):
                 make = input_alarm if is_input else alarm
                 triage.log.add(draft(make(number, leaf(f"tenant-{tenant}", arm), at_ms=triage.log.now_ms)))
+            case ("beside", int(tenant), float(observed)):
+                rows = (companion("dialogue_length", observed, family=Family.INPUT),)
+                ids = {"affected": (derive_id("a", number),), "unaffected": (derive_id("u", number),)}
+                message = moved_alarm(number, Family.OUTPUT, leaf(f"tenant-{tenant}"), companions=rows, **ids)
+                triage.log.add(draft(message.model_copy(update={"log_time_ms": triage.log.now_ms})))
+            case ("seal", int(tenant)):
+                triage.log.control(seal(leaf(f"tenant-{tenant}"), number))
+            case ("review", int(back)):
+                triage.read()
+                asked = [(event.event, trace) for event in triage.stated for trace in event.sample.affected]
+                triage.log.control(review(*asked[-1 - back % len(asked)], number) if asked else seal(leaf(), number))
             case ("tick", float(seconds)):
                 triage.log.tick(seconds)
             case ("step", RolloutPhase() as phase):

@@ -17,6 +17,7 @@ from tests.unit.detectors.triage.alarms import (
     input_alarm,
     leaf,
     moved_alarm,
+    seal,
 )
 
 HOUR_MS = 3_600_000
@@ -160,3 +161,27 @@ def test_quiet_is_as_long_as_the_change_took_to_notice() -> None:
     (closed,) = triage.tick(3 * HOUR_MS / 1000)
     assert closed.closed_because.startswith("quiet: no alarm for 11041 s > 10800 s (1 alarms in all)")
     assert closed.closed_because in closed.sentence
+
+
+def test_an_accepted_baseline_closes_what_it_covers() -> None:
+    triage = Triage(with_rollout=False)
+    triage.alarm(moved_alarm(1, Family.OUTPUT, leaf()))
+    triage.alarm(moved_alarm(2, Family.OUTPUT, FAR))
+    triage.log.control(seal(leaf(), 1))
+    triage.read()
+    (event,) = triage.tick()
+    assert event.status is EventStatus.UPDATED, "one of its two cohorts"
+    triage.log.control(seal(FAR, 2))
+    triage.read()
+    (event,) = triage.tick()
+    assert event.status is EventStatus.CLOSED
+    assert event.closed_because.startswith("baseline accepted: a new one is being sealed for leaf/tenant-1")
+
+
+def test_after_its_end_an_alarm_begins_another_event() -> None:
+    triage = Triage(with_rollout=False)
+    (first,) = triage.alarm(alarm(1))
+    triage.tick(2 * WINDOW_S + 1)
+    (again,) = triage.alarm(alarm(2, at_ms=triage.log.now_ms))
+    assert (again.revision, again.status) == (1, EventStatus.OPEN)
+    assert again.event != first.event
