@@ -114,8 +114,9 @@ class Stream:
             axis=1,
         )
         ids = trial.fresh_sessions(slots.size)
-        times_ms, sessions = time_ms[cluster], ids[0] + cluster if self.visits.as_sessions else ids
-        return Arrivals(times_ms, slots, sessions, values, times_ms)
+        if self.visits.as_sessions:
+            ids = np.repeat(ids[:: self.visits.size], self.visits.size)
+        return Arrivals(time_ms[cluster], slots, ids, values, time_ms[cluster])
 
     def _late(self, trial: Trial, slot: Ints, time_ms: Ints, means: Floats, to_ms: int) -> Arrivals:
         """Draw the feedback on this slice's work, and give what arrives by `to_ms`."""

@@ -19,6 +19,9 @@ from homeostat.streams.budget.inventory import Inventory
 from homeostat.streams.budget.read_world import read_inventory
 from homeostat.streams.errors import SettingsInvalid
 
+_HEARD_IN_A_TIMEOUT = 3
+"""Ticks are as rare as they can be: no source may seem to be missing, no trace to be ahead of its time."""
+
 
 def read_policy(path: Path | None) -> Policy:
     """The policy in a folder or file of documents, or that of a new installation. Raises `DocumentInvalid`."""
@@ -45,7 +48,9 @@ def read_traces_file(path: Path, policy: Path | None) -> Inventory:
         raise DocumentInvalid(f"{path} holds no trace: JSON lines or Parquet with the fields of a WorkTrace")
     documents = Documents(policy, first_ms)
     platform = build_platform(documents.policy.partitions, documents.gateways())
-    feeder = TraceFeeder(platform, documents, documents.policy.times.bucket_s)
+    times = documents.policy.times
+    rarest_s = min(times.bucket_s, times.data_step_s, times.max_ahead_s, times.source_timeout_s / _HEARD_IN_A_TIMEOUT)
+    feeder = TraceFeeder(platform, documents, max(times.tick_s, rarest_s))
     feeder.feed(read_traces(path))
     found = read_inventory(platform.topology, feeder.from_ms, feeder.to_ms)
     assert found is not None, "a platform of its own has its policy"

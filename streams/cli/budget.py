@@ -44,23 +44,25 @@ def budget(
     top: Annotated[int, typer.Option(min=1, help="Show so many cohorts, the busiest first.")] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
-    r"""Show the budget of false alarms, how it is spent, and which shift it would notice how soon.
+    """Show the budget of false alarms, how it is spent, and which shift it would notice how soon.
 
-    A policy declares one number, false alarms a week, and how many monitors share it: each side (up, down) of each
-    column in each cohort is one. With a file the core runs over it, as a backtest does, and what its leaves and
-    parents then watch is counted; without one, volumes are declared and nothing is needed but a policy.
+    A policy declares false alarms a week, and how many monitors share them:
+    each side (up, down) of each column in each cohort is one. With a file, the
+    core runs over it as a backtest does, and what its leaves and parents then
+    watch is counted. Without one, volumes are declared: only a policy is needed.
 
-    \b
-    A monitor alarms on what lies beyond the baseline's bound plus tolerance. So a shift has a price in sessions:
-      smallest   the least shift that is noticed within --within-days at today's volume, in tolerances τ
-      delay      sessions and time until a shift of --tolerances is noticed, on average
-      needed     sessions a day at which it would be in time, where it is not
-    A cohort of which no signal is in time is named: rely on its parents, raise its volume, or ask for less.
+    A monitor alarms on what lies beyond its baseline's bound plus tolerance, so
+    a shift of one tolerance is never noticed and a larger one has a price:
+    [bold]least[/bold]     the smallest shift noticed within --within-days, in tolerances τ
+    [bold]sessions[/bold]  and time until a shift of --tolerances is noticed, on average
+    [bold]needed[/bold]    sessions a day at which that would be in time, where it is not
+    A cohort none of whose guardrails is in time is named: its parents have to
+    watch it, or more sessions, or a baseline of more sessions.
 
-    \b
-      homeostat budget --tenants 40 --notes-per-day 120
-      homeostat budget --policy policy.yaml --tenants 40 --specialties 3 --within-days 2
-      homeostat budget traces.parquet --policy documents/ --cohort cardiology
+    [bold]Examples[/bold]
+    homeostat budget --tenants 40 --notes-per-day 120
+    homeostat budget --policy policy.yaml --tenants 40 --within-days 2
+    homeostat budget traces.parquet --policy documents/ --cohort cardiology
     """
     from homeostat.streams.budget.assess import Question, assess
     from homeostat.streams.budget.declared import Shape, Volumes, declare_inventory
