@@ -1,6 +1,6 @@
 """Bare traces through the topology: keyed, authenticated and timed as a runtime and Kafka would have done."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from pydantic import SecretStr
 
@@ -21,6 +21,8 @@ _IDLE_BUCKETS = 3
 class TraceFeeder:
     """Feeds rows in their order. A record's time is its work's; time never goes back, and is ticked at `tick_s`.
 
+    A rollout is applied before the first trace that names it, and where none does, at the end.
+
     Where nothing comes for longer than a session and a few buckets, time jumps to the next trace.
     """
 
@@ -32,6 +34,7 @@ class TraceFeeder:
         self._starts = AssumedStarts(documents.rollouts, platform.keys)
         self._writers: dict[str, TraceWriter] = {}
         self._waiting: list[Trace] = []
+        self._to_come = documents.rollout_documents()
         self._next_ms: int | None = None
         self.fed = 0
         self.refused: dict[str, int] = {}
@@ -46,6 +49,7 @@ class TraceFeeder:
             elif row.refusal is not None:
                 self.refused[row.refusal.reason.value] = self.refused.get(row.refusal.reason.value, 0) + 1
         if self._next_ms is not None:
+            self._apply_rollouts(list(self._to_come))
             self._tick_until(self.to_ms + self._idle_ms)
 
     def _take(self, trace: Trace) -> None:
@@ -55,13 +59,22 @@ class TraceFeeder:
         if trace.work_time_ms >= self._next_ms:
             self._pass_time(trace.work_time_ms)
         self.to_ms = max(self.to_ms, trace.work_time_ms)
+        if trace.rollout in self._to_come:
+            self._apply_rollouts([trace.rollout])
         self._waiting.append(trace)
+
+    def _apply_rollouts(self, rollouts: Sequence[str]) -> None:
+        """Apply rollouts now; what came before is fed first, and the stages take them over before what follows."""
+        self._send_waiting()
+        topology = self._platform.topology
+        self._platform.publish([self._to_come.pop(rollout) for rollout in rollouts], topology.now_ms)
+        topology.run()
 
     def _begin(self, at_ms: int) -> None:
         topology = self._platform.topology
         self.from_ms = self.to_ms = topology.now_ms = at_ms
         self._next_ms = at_ms + self._tick_ms
-        self._platform.publish(self._documents.to_publish, at_ms)
+        self._platform.publish(self._documents.before_traces(), at_ms)
         topology.snapshot()
         topology.tick(at_ms)
 

@@ -56,8 +56,19 @@ class Documents:
         )
         self.to_publish.append(ToPublish(CONTROLS, activation.subject, activation))
         self.policy: Policy = policies[0].body
-        rollouts = [each.message.body for each in found if isinstance(each.message, RolloutDocument)]
-        self.rollouts: Sequence[Rollout] = rollouts
+        self.rollouts: Sequence[Rollout] = [
+            each.message.body for each in self.to_publish if isinstance(each.message, RolloutDocument)
+        ]
+
+    def before_traces(self) -> list[ToPublish]:
+        """All but the rollouts."""
+        return [each for each in self.to_publish if not isinstance(each.message, RolloutDocument)]
+
+    def rollout_documents(self) -> dict[str, ToPublish]:
+        """The rollouts by their id."""
+        return {
+            each.message.body.rollout: each for each in self.to_publish if isinstance(each.message, RolloutDocument)
+        }
 
     def gateways(self) -> tuple[str, ...]:
         """The gateways that rollouts name."""

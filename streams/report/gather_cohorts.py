@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 from homeostat.schemas.cohort import Cohort, Layer
 from homeostat.schemas.drift_event import DriftEvent
 from homeostat.schemas.signal import SignalSpec
+from homeostat.schemas.trace import Arm
 from homeostat.streams.report.leaves import Leaf, LeafReader
 from homeostat.streams.report.model import CohortRow, LayerTable, Standing, Unjudged
 from homeostat.streams.report.observer import Observer
@@ -61,7 +62,7 @@ def find_unjudged(observer: Observer, span: Span) -> tuple[list[Unjudged], int]:
     """Give the leaves without a baseline for every column, and how many leaves there are with all."""
     found, whole = [], 0
     for leaf, (reader, slots) in _by_leaf(observer).items():
-        why = _say_missing(reader, slots, span)
+        why = _say_missing(leaf, reader, slots, span)
         if why:
             found.append(Unjudged(leaf.cohort, reader.progress(slots).sessions, why))
         else:
@@ -85,7 +86,7 @@ def _leaf_rows(observer: Observer, changed: set[str], span: Span) -> Iterator[Co
     for leaf, (reader, slots) in _by_leaf(observer).items():
         row, series = observer.leaves.rows.get(leaf), observer.leaves.series
         sessions, cohort = reader.progress(slots).sessions, leaf.cohort
-        missing = _say_missing(reader, slots, span)
+        missing = _say_missing(leaf, reader, slots, span)
         known = bool(reader.known(slots).any())
         standing = Standing.STEADY if known else Standing.LEARNING if sessions else Standing.UNKNOWN
         standing = Standing.CHANGED if cohort.key in changed else standing
@@ -160,15 +161,18 @@ def _by_leaf(observer: Observer) -> dict[Leaf, tuple[LeafReader, list[int]]]:
     return found
 
 
-def _say_missing(reader: LeafReader, slots: list[int], span: Span) -> str:
-    """Why a leaf is not watched, or not in everything; empty for one that is."""
+def _say_missing(leaf: Leaf, reader: LeafReader, slots: list[int], span: Span) -> str:
+    """Why a leaf is not watched, or not in everything; empty for one that is.
+
+    What a release on trial has no baseline for, its trial judges against the control.
+    """
     known = reader.known(slots)
     names, wanted = [spec.name for spec in reader.specs], reader.seen(slots) & ~known
     missing = [name for name, wants in zip(names, wanted.tolist(), strict=True) if wants]
-    if known.any() and not missing:
+    if known.any() and (not missing or leaf.arm is not Arm.BASELINE):
         return ""
     progress = reader.progress(slots)
-    collected = max(progress.collected)
+    collected = progress.collected
     if known.any():
         few = ", ".join(say_column(name) for name in missing[:4]) + (" and more" if len(missing) > 4 else "")
         return f"no baseline yet for {few}; everything else is watched"

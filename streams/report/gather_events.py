@@ -6,6 +6,7 @@ from typing import Final
 from homeostat.schemas.cohort import Cohort, Layer
 from homeostat.schemas.drift_event import DriftEvent, EventStatus, Harm, SignalChange
 from homeostat.schemas.signal import Direction, SignalSpec
+from homeostat.schemas.trace import Arm
 from homeostat.streams.report.leaf_watch import direction_field
 from homeostat.streams.report.model import EventView, Mean, Picture, Trace
 from homeostat.streams.report.observer import Observer, leaf_of
@@ -76,44 +77,81 @@ def _subject(event: DriftEvent) -> tuple[object, ...]:
 def _draw(
     event: DriftEvent, columns: Mapping[str, SignalSpec], observer: Observer, from_ms: int, most: int
 ) -> list[Picture]:
-    pictures: list[Picture] = []
-    seen: set[str] = set()
+    """Pictures of the gravest signals, each in a leaf if it changed in one: a leaf has a baseline with bounds."""
+    chosen: dict[str, SignalChange] = {}
     for change in event.changes:
-        if len(pictures) >= most:
-            break
-        if change.signal in columns and change.signal not in seen:
-            found = _picture(event, change, columns[change.signal], observer, from_ms)
-            if found is not None:
-                seen.add(change.signal)
-                pictures.append(found)
+        held = chosen.get(change.signal)
+        if held is None or (held.cohort.layer is not Layer.LEAF and change.cohort.layer is Layer.LEAF):
+            chosen[change.signal] = change
+    pictures: list[Picture] = []
+    for signal, change in chosen.items():
+        if len(pictures) < most and signal in columns:
+            found = _picture(event, change, columns[signal], observer, from_ms)
+            pictures += [] if found is None else [found]
     return pictures
 
 
 def _picture(
     event: DriftEvent, change: SignalChange, spec: SignalSpec, observer: Observer, from_ms: int
 ) -> Picture | None:
-    samples = find_samples(change.cohort, change.signal, observer)
+    cohort, signal = change.cohort, change.signal
+    samples = find_samples(cohort, signal, observer)
     means = merge_means(samples)
     if not means:
         return None
-    side = direction_field(change.direction is Direction.UP)
-    evidence = [Trace(sample.until_ms, sample.up if side == UP else sample.down) for sample in samples]
-    alarm = observer.alarmed.get(change.alarm)
-    shape = observer.shapes.get((change.cohort.key, change.signal))
-    before: list[int] = []
-    after: list[int] = []
-    if shape is not None:
-        since_alarm = observer.histogram(change.cohort, change.signal) - shape.until_alarm
-        before = (shape.until_alarm - shape.since_onset).clip(0).tolist()
-        after = (shape.since_onset + since_alarm.clip(0)).tolist()
-    begins = from_ms
-    if change.cohort.layer is Layer.LEAF:
-        begins = max(from_ms, observer.leaves.since_ms.get(leaf_of(change.cohort), from_ms))
-    noticed = None if alarm is None else alarm.log_time_ms
+    is_up = direction_field(change.direction is Direction.UP) == UP
+    before, after = _shapes(cohort, signal, observer)
+    began = observer.since_ms(cohort)
+    alarm = observer.first_alarm(cohort, signal)
     onset = event if alarm is None else alarm
     return Picture(
-        change, spec, begins, means, evidence, before, after, onset.onset_from_ms, onset.onset_to_ms, noticed
+        change=change,
+        spec=spec,
+        from_ms=from_ms if began is None or _on_trial(cohort) else max(from_ms, began),
+        means=means,
+        evidence=[Trace(sample.until_ms, sample.up if is_up else sample.down) for sample in samples],
+        before=before,
+        after=after,
+        onset_from_ms=onset.onset_from_ms,
+        onset_to_ms=onset.onset_to_ms,
+        noticed_ms=None if alarm is None else alarm.log_time_ms,
+        beside=tuple(_means_beside(cohort, signal, observer)),
     )
+
+
+def _shapes(cohort: Cohort, signal: str, observer: Observer) -> tuple[list[int], list[int]]:
+    """Sessions by value before the onset and since; for a release on trial, those on the release in use and its own."""
+    if _on_trial(cohort):
+        baseline, control = (observer.histogram(other, signal) for other in _others(cohort))
+        return (baseline + control).tolist(), observer.histogram(cohort, signal).tolist()
+    shape = observer.shapes.get((cohort.key, signal))
+    if shape is None:
+        return [], []
+    since_alarm = observer.histogram(cohort, signal) - shape.until_alarm
+    before, after = shape.until_alarm - shape.since_onset, shape.since_onset + since_alarm.clip(0)
+    return before.clip(0).tolist(), after.tolist()
+
+
+def _means_beside(cohort: Cohort, signal: str, observer: Observer) -> list[Mean]:
+    if not _on_trial(cohort):
+        return []
+    baseline, control = (find_samples(other, signal, observer) for other in _others(cohort))
+    both = [_add(*pair) for pair in zip(baseline, control, strict=True)] if control else baseline
+    return merge_means(both)
+
+
+def _on_trial(cohort: Cohort) -> bool:
+    return cohort.arm is Arm.CANDIDATE
+
+
+def _others(cohort: Cohort) -> tuple[Cohort, Cohort]:
+    """The same leaf on the release in use: outside a trial, and beside it."""
+    return cohort.model_copy(update={"arm": Arm.BASELINE}), cohort.model_copy(update={"arm": Arm.CONTROL})
+
+
+def _add(one: Sample, other: Sample) -> Sample:
+    sums = [a + b for a, b in zip(one[1:-2], other[1:-2], strict=True)]
+    return Sample._make([one.until_ms, *sums, max(one.up, other.up), max(one.down, other.down)])
 
 
 def _say_why(left: int) -> str:

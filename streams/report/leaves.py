@@ -53,11 +53,10 @@ class Readout(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """How far a leaf is: sessions closed and late records, by lane those collected for a baseline and those wanted."""
+    """How far a leaf is: sessions with work, sessions collected for a baseline (in either lane), and those wanted."""
 
     sessions: int
-    late: int
-    collected: tuple[int, int]
+    collected: int
     wanted: int
 
 
@@ -135,13 +134,12 @@ class LeafReader:
         return np.concatenate([np.zeros(0), *found])
 
     def monitors(self) -> int:
-        """Monitors that bet: a leaf's column in one direction, where a baseline is sealed and a bet has a stake."""
+        """Monitors that bet: a leaf's column in one direction, where a null is known and a bet has a stake."""
         assert self.world is not None
         arrays, running = self.world.cohorts.arrays, set()
         for slot, leaf in enumerate(self.leaves()):
             home = arrays.home[slot]
-            bets = (arrays.stakes[home, :, :, 0] != 0.0) & (arrays.reference[home, :, 0] > 0)[:, None]
-            running |= {(leaf, column, side) for column, side in np.argwhere(bets).tolist()}
+            running |= {(leaf, column, side) for column, side in np.argwhere(arrays.stakes[home, :, :, 0]).tolist()}
         return len(running)
 
     def works(self) -> int:
@@ -153,11 +151,11 @@ class LeafReader:
         """How far the slots of one leaf are."""
         assert self.world is not None
         arrays, chosen = self.world.cohorts.arrays, list(slots)
-        collected = tuple(
+        collected = [
             int(arrays.seal_seen[chosen, lane][arrays.collects[chosen, lane] > 0].sum()) for lane in (WORK, FEEDBACK)
-        )
-        sessions, late = arrays.tally[chosen].sum(axis=0).tolist()
-        return Progress(sessions, late, (collected[0], collected[1]), int(arrays.seal_sessions[chosen].max()))
+        ]
+        sessions = int(arrays.ring_count[chosen, WORK].sum())
+        return Progress(sessions, max(collected), int(arrays.seal_sessions[chosen].max()))
 
 
 def leaf_readers(stages: Mapping[tuple[str, int], object]) -> list[LeafReader]:

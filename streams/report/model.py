@@ -31,7 +31,11 @@ class Trace(NamedTuple):
 
 @dataclass(frozen=True)
 class Picture:
-    """One signal in one cohort over the period. `from_ms` is when its samples begin; shapes are sessions by bin."""
+    """One signal in one cohort over the period. `from_ms` is when its samples begin; shapes are sessions by bin.
+
+    `beside` are the sessions of the same leaf on the release in use, where the cohort is a release on trial; the shape
+    before is then theirs.
+    """
 
     change: SignalChange
     spec: SignalSpec
@@ -43,6 +47,7 @@ class Picture:
     onset_from_ms: int
     onset_to_ms: int
     noticed_ms: int | None
+    beside: tuple[Mean, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ class Observer:
         self.leaves = LeafWatch(())
         self.parents = ParentWatch()
         self.shapes: dict[tuple[str, str], Shape] = {}
-        self.alarmed: dict[str, Alarm] = {}
+        self._alarmed: dict[tuple[str, str], Alarm] = {}
         self._book = AlarmBook(self._note)
         self._now_ms = 0
         self._looked = False
@@ -61,6 +61,14 @@ class Observer:
         self._now_ms = topology.now_ms
         self._book.look(topology)
 
+    def first_alarm(self, cohort: Cohort, signal: str) -> Alarm | None:
+        """The first alarm of a signal in a cohort; None for none, or where it was one too many to keep."""
+        return self._alarmed.get((cohort.key, signal))
+
+    def since_ms(self, cohort: Cohort) -> int | None:
+        """Since when a cohort's row was its own; None for a parent, or a leaf without a row."""
+        return self.leaves.since_ms.get(leaf_of(cohort)) if cohort.layer is Layer.LEAF else None
+
     def histogram(self, cohort: Cohort, signal: str) -> Ints:
         """Sessions by bin of [0, 1] so far, of a leaf or of all leaves in a parent."""
         found = np.zeros(BINS, np.int64)
@@ -82,7 +90,7 @@ class Observer:
         key = (alarm.cohort.key, alarm.signal)
         if key not in self.shapes and len(self.shapes) < MOST_SHAPES:
             self.shapes[key] = self._shape(alarm)
-            self.alarmed[alarm.alarm] = alarm
+            self._alarmed[key] = alarm
 
     def _shape(self, alarm: Alarm) -> Shape:
         since = np.zeros(BINS, np.int64)

@@ -87,14 +87,28 @@ def say_number(value: float) -> str:
 
 
 def say_cohort(cohort: Cohort) -> str:
-    """A cohort as words, narrowest tag first.
+    """A cohort as words, the clinic first.
 
-    >>> say_cohort(Cohort(layer="tenant", tenant="riverside"))
-    'riverside'
+    >>> say_cohort(Cohort(layer="tenant", tenant="riverside")), say_cohort(Cohort(layer="platform"))
+    ('riverside', 'the whole platform')
     """
-    parts = [cohort.specialty, cohort.workflow]
-    what = ", ".join(part for part in parts if part)
-    arm = f" ({cohort.arm} arm)" if cohort.arm and cohort.arm != "baseline" else ""
+    what = ", ".join(part for part in (cohort.specialty, cohort.workflow) if part)
     if not cohort.tenant:
         return f"{what}, all clinics" if what else "the whole platform"
-    return f"{cohort.tenant}: {what}{arm}" if what else cohort.tenant
+    return f"{cohort.tenant}, {what}{say_arm(cohort)}" if what else cohort.tenant
+
+
+def say_arm(cohort: Cohort) -> str:
+    """The arm of a release trial that a cohort is; empty outside one."""
+    return {"candidate": " (release on trial)", "control": " (beside the trial)"}.get(cohort.arm or "", "")
+
+
+def say_tick(spec: SignalSpec, unit: float) -> str:
+    """A value on an axis: without digits that say nothing.
+
+    >>> spec = SignalSpec(name="accepted", family="outcome", kind="binary", direction="down", role="guardrail",
+    ...                   tolerance=0.1)
+    >>> say_tick(spec, 0.6)
+    '60 %'
+    """
+    return f"{round(100 * unit, 1):g} %" if is_share(spec) else say_value(spec, unit)

@@ -79,23 +79,26 @@ PHASES: Final = {
 
 def say_verdict(report: Report) -> str:
     """One sentence: what a reader has to know if it is all that they read."""
+    return say_findings(report)[0]
+
+
+def say_findings(report: Report) -> list[str]:
+    """What was found as sentences, the gravest first; at least one."""
     if not report.sessions:
-        return "No work was seen in this period, so nothing can be said about it."
+        return ["No work was seen in this period, so nothing can be said about it."]
     events = [view.event for view in report.events]
     still = [event for event in events if event.status is not EventStatus.CLOSED]
     dangerous = [event for event in still if event.harm is Harm.DANGEROUS]
     unclear = [event for event in still if event.harm is Harm.UNDETERMINED]
     was = sum(event.harm is Harm.DANGEROUS for event in events) - len(dangerous)
-    parts = []
+    found = []
     if dangerous:
-        parts.append(f"{_count(len(dangerous), 'dangerous change')} {_need(len(dangerous))} action now")
+        found.append(f"{_count(len(dangerous), 'dangerous change')} {_need(len(dangerous))} action now.")
     if unclear:
-        parts.append(f"{_count(len(unclear), 'change')} of unknown harm {_need(len(unclear))} a person's judgement")
+        found.append(f"{_count(len(unclear), 'change')} of unknown harm {_need(len(unclear))} a person's judgement.")
     if was:
-        parts.append(f"{_count(was, 'dangerous change')} {'was' if was == 1 else 'were'} found and ended")
-    if parts:
-        return _capital("; ".join(parts)) + "."
-    return _say_calm(report, len(events))
+        found.append(f"{_count(was, 'dangerous change')} {'was' if was == 1 else 'were'} found and {_has(was)} ended.")
+    return found or [_say_calm(report, len(events))]
 
 
 def say_coverage(report: Report) -> str:
@@ -111,7 +114,8 @@ def say_headline(event: DriftEvent) -> str:
     """What happened and where, in a few words."""
     change = event.changes[0] if event.changes else None
     what = "Something changed" if change is None else say_movement(change)
-    return f"{what}: {say_cohort(event.scope)}"
+    where = "at" if event.scope.tenant else "on" if event.scope.layer is Layer.PLATFORM else "in"
+    return f"{what} {where} {say_cohort(event.scope)}"
 
 
 def say_movement(change: SignalChange) -> str:
@@ -143,13 +147,16 @@ def say_time(epoch_ms: int) -> str:
 
 
 def say_interval(from_ms: int, to_ms: int) -> str:
-    """Two moments; one where they are the same minute.
+    """Two moments; one where they are the same minute, the day once where it is the same.
 
-    >>> say_interval(1_700_000_000_000, 1_700_000_005_000)
-    '14 Nov 2023, 22:13'
+    >>> say_interval(1_700_000_000_000, 1_700_000_005_000), say_interval(1_700_000_000_000, 1_700_000_600_000)
+    ('14 Nov 2023, 22:13', '14 Nov 2023, 22:13 to 22:23')
     """
     first, last = say_time(from_ms), say_time(to_ms)
-    return first if first == last else f"{first} to {last}"
+    if first == last:
+        return first
+    day, time = last.split(", ")
+    return f"{first} to {time if first.startswith(day) else last}"
 
 
 def say_duration(ms: float) -> str:
@@ -175,6 +182,10 @@ def _say_calm(report: Report, events: int) -> str:
 
 def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _has(number: int) -> str:
+    return "has" if number == 1 else "have"
 
 
 def _need(number: int) -> str:

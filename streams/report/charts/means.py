@@ -1,6 +1,7 @@
 """A signal over time: the mean of each interval against its baseline and what is tolerated."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from markupsafe import Markup
 
@@ -8,7 +9,7 @@ from homeostat.schemas.signal import Direction, SignalSpec
 from homeostat.streams.report.charts.frame import Frame, draw_onset, draw_time_axis, draw_value_axis, round_ticks
 from homeostat.streams.report.charts.svg import element, join, path_of, picture
 from homeostat.streams.report.model import Mean, Picture
-from homeostat.streams.report.units import say_column, say_value, to_natural
+from homeostat.streams.report.units import say_column, say_tick, say_value, to_natural
 
 _WIDTH, _HEIGHT = 920.0, 250.0
 
@@ -20,9 +21,10 @@ def draw_means(shown: Picture, to_ms: int) -> Markup:
     parts = [
         _band(shown, frame, spec.tolerance, "tolerated"),
         _band(shown, frame, 0.0, "usual"),
-        draw_value_axis(frame, _ticks(frame, spec), lambda unit: say_value(spec, unit)),
-        element("path", d=_line(shown.means, frame, "baseline"), class_="baseline"),
+        draw_value_axis(frame, _ticks(frame, spec), partial(say_tick, spec)),
+        element("path", d=_line(_banded(shown), frame, "baseline"), class_="baseline"),
         draw_onset(frame, shown.onset_from_ms, shown.onset_to_ms, shown.noticed_ms),
+        element("path", d=_line(shown.beside, frame, "mean"), class_="beside"),
         element("path", d=_line(shown.means, frame, "mean"), class_="observed"),
         join(_dot(mean, frame, spec) for mean in shown.means),
         draw_time_axis(frame),
@@ -32,8 +34,8 @@ def draw_means(shown: Picture, to_ms: int) -> Markup:
 
 def _frame_of(shown: Picture, to_ms: int) -> Frame:
     tolerance = shown.spec.tolerance
-    values = [mean.mean for mean in shown.means]
-    for mean in shown.means:
+    values = [mean.mean for mean in (*shown.means, *shown.beside)]
+    for mean in _banded(shown):
         if mean.lower is not None and mean.upper is not None:
             values += [mean.lower - tolerance, mean.upper + tolerance]
     low, high = min(values), max(values)
@@ -54,7 +56,7 @@ def _ticks(frame: Frame, spec: SignalSpec) -> list[float]:
 def _band(shown: Picture, frame: Frame, room: float, class_: str) -> Markup:
     """One band for each run of intervals that have bounds."""
     runs: list[list[Mean]] = [[]]
-    for mean in shown.means:
+    for mean in _banded(shown):
         if mean.lower is None:
             runs.append([])
         else:
@@ -67,6 +69,11 @@ def _band(shown: Picture, frame: Frame, room: float, class_: str) -> Markup:
         if run:
             parts.append(element("path", d=path_of([*up, *down[::-1]]) + "Z", class_=class_))
     return join(parts)
+
+
+def _banded(shown: Picture) -> Sequence[Mean]:
+    """The intervals whose baseline is drawn: a trial is short, so what it is compared with says more."""
+    return shown.beside or shown.means
 
 
 def _line(means: Sequence[Mean], frame: Frame, name: str) -> str:

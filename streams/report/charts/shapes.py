@@ -8,7 +8,7 @@ from homeostat.schemas.signal import Kind
 from homeostat.streams.report.charts.frame import Frame, draw_value_axis, round_ticks
 from homeostat.streams.report.charts.svg import element, join, path_of, picture
 from homeostat.streams.report.model import Picture
-from homeostat.streams.report.units import say_value
+from homeostat.streams.report.units import say_tick, to_natural
 
 _WIDTH, _HEIGHT = 450.0, 190.0
 
@@ -33,9 +33,9 @@ def draw_shapes(shown: Picture) -> Markup:
 
 def _draw_bars(shown: Picture) -> Markup:
     parts = []
-    for place, (name, counts, class_) in enumerate(
-        (("before", shown.before, "bar-before"), ("since", shown.after, "bar-after"))
-    ):
+    names = ("in use", "on trial") if shown.beside else ("before", "since")
+    bars = ((names[0], shown.before, "bar-before"), (names[1], shown.after, "bar-after"))
+    for place, (name, counts, class_) in enumerate(bars):
         sessions, top = sum(counts), 12.0 + 40 * place
         share = sum(count * (bin_ / (len(counts) - 1)) for bin_, count in enumerate(counts)) / sessions
         width = share * (_WIDTH - 150)
@@ -67,11 +67,15 @@ def _steps(shares: Sequence[float], frame: Frame) -> str:
 
 
 def _draw_axis(frame: Frame, shown: Picture, bins: int) -> Markup:
-    parts = [element("line", x1=frame.left, x2=frame.right, y1=frame.bottom, y2=frame.bottom, class_="axis")]
-    for quarter in range(5):
-        place = frame.x_low + (frame.x_high - frame.x_low) * quarter / 4
-        anchor = "end" if quarter == 4 else "middle"
-        text = {"class_": "tick", "text_anchor": anchor}
-        label = say_value(shown.spec, place / bins)
-        parts.append(element("text", label, x=frame.x(place), y=frame.bottom + 17, **text))
+    spec, parts = shown.spec, []
+    low, high = frame.x_low / bins, frame.x_high / bins
+    if spec.is_logarithmic:
+        ticks = [low + (high - low) * quarter / 4 for quarter in range(5)]
+    else:
+        natural = round_ticks(to_natural(spec, low), to_natural(spec, high))
+        ticks = [(value - spec.low) / (spec.high - spec.low) for value in natural]
+    parts.append(element("line", x1=frame.left, x2=frame.right, y1=frame.bottom, y2=frame.bottom, class_="axis"))
+    for tick in ticks:
+        text = {"class_": "tick", "text_anchor": "middle"}
+        parts.append(element("text", say_tick(spec, tick), x=frame.x(tick * bins), y=frame.bottom + 17, **text))
     return join(parts)
