@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 from homeostat.schemas.cohort import Cohort, Layer
 from homeostat.schemas.drift_event import DriftEvent
 from homeostat.schemas.signal import SignalSpec
+from homeostat.schemas.signal_columns import signal_of
 from homeostat.schemas.trace import Arm
 from homeostat.streams.report.leaves import Leaf, LeafReader
 from homeostat.streams.report.model import CohortRow, LayerTable, Standing, Unjudged
@@ -62,7 +63,7 @@ def find_unjudged(observer: Observer, span: Span) -> tuple[list[Unjudged], int]:
     """Give the leaves without a baseline for every column, and how many leaves there are with all."""
     found, whole = [], 0
     for leaf, (reader, slots) in _by_leaf(observer).items():
-        why = _say_missing(leaf, reader, slots, span)
+        why = _say_missing(leaf, reader, slots, span.to_ms - observer.leaves.since_ms.get(leaf, span.from_ms))
         if why:
             found.append(Unjudged(leaf.cohort, reader.progress(slots).sessions, why))
         else:
@@ -71,14 +72,15 @@ def find_unjudged(observer: Observer, span: Span) -> tuple[list[Unjudged], int]:
 
 
 def find_unseen(observer: Observer) -> tuple[str, ...]:
-    """Give the watched columns of which no session had a value."""
+    """Give the watched signals of which no session had a value."""
     seen: dict[str, bool] = {}
     for reader in observer.leaves.readers:
         if reader.world is not None:
             any_of = reader.seen(range(len(reader.leaves()))).tolist()
             for spec, has in zip(reader.specs, any_of, strict=True):
                 seen[spec.name] = seen.get(spec.name, False) or has
-    return tuple(name for name, has in seen.items() if not has)
+    lost = dict.fromkeys(signal_of(name) for name, has in seen.items() if not has)
+    return tuple(name for name in lost if not any(has for column, has in seen.items() if signal_of(column) == name))
 
 
 def _leaf_rows(observer: Observer, changed: set[str], span: Span) -> Iterator[CohortRow]:
@@ -86,7 +88,7 @@ def _leaf_rows(observer: Observer, changed: set[str], span: Span) -> Iterator[Co
     for leaf, (reader, slots) in _by_leaf(observer).items():
         row, series = observer.leaves.rows.get(leaf), observer.leaves.series
         sessions, cohort = reader.progress(slots).sessions, leaf.cohort
-        missing = _say_missing(leaf, reader, slots, span)
+        missing = _say_missing(leaf, reader, slots, span.to_ms - observer.leaves.since_ms.get(leaf, span.from_ms))
         known = bool(reader.known(slots).any())
         standing = Standing.STEADY if known else Standing.LEARNING if sessions else Standing.UNKNOWN
         standing = Standing.CHANGED if cohort.key in changed else standing
@@ -161,7 +163,7 @@ def _by_leaf(observer: Observer) -> dict[Leaf, tuple[LeafReader, list[int]]]:
     return found
 
 
-def _say_missing(leaf: Leaf, reader: LeafReader, slots: list[int], span: Span) -> str:
+def _say_missing(leaf: Leaf, reader: LeafReader, slots: list[int], span_ms: int) -> str:
     """Why a leaf is not watched, or not in everything; empty for one that is.
 
     What a release on trial has no baseline for, its trial judges against the control.
@@ -171,6 +173,8 @@ def _say_missing(leaf: Leaf, reader: LeafReader, slots: list[int], span: Span) -
     missing = [name for name, wants in zip(names, wanted.tolist(), strict=True) if wants]
     if known.any() and (not missing or leaf.arm is not Arm.BASELINE):
         return ""
+    if leaf.arm is not Arm.BASELINE:
+        return "no baseline yet where it is tried: judged against its control only"
     progress = reader.progress(slots)
     collected = progress.collected
     if known.any():
@@ -178,7 +182,7 @@ def _say_missing(leaf: Leaf, reader: LeafReader, slots: list[int], span: Span) -
         return f"no baseline yet for {few}; everything else is watched"
     if not progress.sessions:
         return "no session has ended yet"
-    pace = progress.sessions / max(1, span.to_ms - span.from_ms) * _WEEK_MS
+    pace = progress.sessions / max(1, span_ms) * _WEEK_MS
     weeks = (progress.wanted - collected) / pace if pace else 0.0
     more = f"; at this pace it takes {_say_weeks(weeks)} more" if weeks > 0 else ""
     return f"no baseline yet: {min(collected, progress.wanted)} of {progress.wanted} sessions{more}"

@@ -65,7 +65,7 @@ def merge_means(samples: Sequence[Sample], most: int = MOST_POINTS) -> list[Mean
 
 def _urgency(event: DriftEvent) -> tuple[object, ...]:
     closed = event.status is EventStatus.CLOSED
-    return _DANGER.index(event.harm), closed, event.onset_from_ms, event.event
+    return closed, _DANGER.index(event.harm), event.onset_from_ms, event.event
 
 
 def _subject(event: DriftEvent) -> tuple[object, ...]:

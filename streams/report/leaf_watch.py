@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homeostat.streams.report.leaves import Floats, Ints, Leaf, LeafReader, Readout
-from homeostat.streams.report.series import DOWN, UP, Series
+from homeostat.streams.report.series import DOWN, MOST_CELLS, UP, Series
 
 Number = TypeVar("Number", np.int64, np.float64)
 
@@ -19,8 +19,9 @@ class LeafWatch:
     busy that has not: `left_out` leaves have none, `since_ms` says from when on a row was its leaf's.
     """
 
-    def __init__(self, readers: Sequence[LeafReader]) -> None:
+    def __init__(self, readers: Sequence[LeafReader], most_cells: int = MOST_CELLS) -> None:
         self.readers = readers
+        self._most_cells = most_cells
         self.series: Series | None = None
         self.columns: dict[str, int] = {}
         self.rows: dict[Leaf, int] = {}
@@ -35,7 +36,7 @@ class LeafWatch:
         if all(reader.world is None for reader in self.readers):
             return
         if self.series is None:
-            self.series = Series(max(len(reader.specs) for reader in self.readers))
+            self.series = Series(max(len(reader.specs) for reader in self.readers), self._most_cells)
         if not self.series.is_due(now_ms):
             return
         self.series.begin(now_ms)

@@ -156,7 +156,7 @@ class Origin:
 class Report:
     """Everything on the page. Times are log time, UTC; `from_ms` = `to_ms` = 0 for a log without records.
 
-    `unseen` are columns of which no session of any cohort had a value.
+    `unseen` are signals of which no session of any cohort had a value.
     """
 
     from_ms: int

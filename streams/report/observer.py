@@ -15,6 +15,7 @@ from homeostat.streams.report.leaf_watch import LeafWatch, direction_field
 from homeostat.streams.report.leaves import Ints, Leaf, LeafReader, leaf_readers
 from homeostat.streams.report.parent_watch import ParentWatch
 from homeostat.streams.report.parents import read_parents
+from homeostat.streams.report.series import MOST_CELLS
 
 MOST_SHAPES: Final = 256
 BINS: Final = 32
@@ -30,7 +31,8 @@ class Shape(NamedTuple):
 class Observer:
     """Give `look` to a topology. Bounded: samples (see `Series`), and the shapes of the first `MOST_SHAPES` alarms."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_cells: int = MOST_CELLS) -> None:
+        self._most_cells = most_cells
         self.leaves = LeafWatch(())
         self.parents = ParentWatch()
         self.shapes: dict[tuple[str, str], Shape] = {}
@@ -52,7 +54,7 @@ class Observer:
     def look(self, topology: Topology) -> None:
         """Take what is new."""
         if not self._looked:
-            self._looked, self.leaves = True, LeafWatch(leaf_readers(topology.stages()))
+            self._looked, self.leaves = True, LeafWatch(leaf_readers(topology.stages()), self._most_cells)
         policy = self.policy
         if policy is None:
             return

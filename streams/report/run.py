@@ -16,13 +16,20 @@ from homeostat.streams.backtest.run import Ran, feed_log, feed_traces
 from homeostat.streams.report.gather import gather
 from homeostat.streams.report.model import Origin, Report
 from homeostat.streams.report.observer import Observer
+from homeostat.streams.report.series import MOST_CELLS
 
 
 def report_traces(
-    path: Path, policy: Path | None, partitions: int | None, tick_s: float | None, command: str, advance: Advance
+    path: Path,
+    policy: Path | None,
+    partitions: int | None,
+    tick_s: float | None,
+    command: str,
+    advance: Advance,
+    most_cells: int = MOST_CELLS,
 ) -> Report:
     """Run a file of bare traces and report on it. Raises `DocumentInvalid` as the backtest does."""
-    observer = Observer()
+    observer = Observer(most_cells)
     ran = feed_traces(path, policy, partitions, tick_s, advance, watch=observer.look)
     return _conclude(ran, observer, command, _digest(path))
 

@@ -77,6 +77,18 @@ def say_difference(spec: SignalSpec, size: float, before: float) -> str:
     return f"{sign}{say_number(abs(size) * (spec.high - spec.low))} {unit_of(spec)}".strip()
 
 
+def say_bound(spec: SignalSpec, size: float, before: float) -> str:
+    """A difference from a value without its unit, for an end of its interval.
+
+    >>> spec = SignalSpec(name="accepted", family="outcome", kind="binary", direction="down", role="guardrail",
+    ...                   tolerance=0.1)
+    >>> say_bound(spec, -0.05, 0.93)
+    '−5.0'
+    """
+    said = say_difference(spec, size, before)
+    return said if said.startswith("×") else said.split(" ")[0]
+
+
 def say_number(value: float) -> str:
     """Three digits or so, thousands apart.
 

@@ -107,7 +107,8 @@ def say_coverage(report: Report) -> str:
         return ""
     silent = report.cohorts - report.judged
     said = f"{report.judged} of {_count(report.cohorts, 'cohort')} could be judged in full."
-    return f"{said} About the other {silent} less is known: silence there is not health." if silent else said
+    others = "one less is known, and its" if silent == 1 else f"{silent:,} less is known, and their"
+    return f"{said} About the other {others} silence is not health." if silent else said
 
 
 def say_headline(event: DriftEvent) -> str:

@@ -15,8 +15,9 @@ import yaml
 
 from homeostat.schemas.canonical import derive_id, digest_document
 from homeostat.schemas.defaults import default_policy
-from homeostat.schemas.policy import Policy, Times
-from homeostat.schemas.trace import Arm, FeedbackKind, FeedbackTrace, WorkTrace
+from homeostat.schemas.policy import BaselineRule, Policy, Times
+from homeostat.schemas.registries.scribe_core import core_scribe_signals
+from homeostat.schemas.trace import Arm, Consent, FeedbackKind, FeedbackTrace, WorkTrace
 from homeostat.streams.simulator.figures import load_notes
 from homeostat.streams.simulator.plan import build_manifest
 from homeostat.streams.simulator.visits import draw_visit
@@ -101,13 +102,19 @@ CHANGES = (
 )
 
 
-def write_folder(folder: Path, days: float = 21.0, seed: int = 1, partitions: int = 2) -> Path:
+def write_folder(
+    folder: Path, days: float = 21.0, first_day: int = 0, baseline_sessions: int = 200, partitions: int = 2
+) -> Path:
     """Write `traces.jsonl` and `documents/all.yaml`; gives the folder."""
     (folder / "documents").mkdir(parents=True, exist_ok=True)
     with (folder / "traces.jsonl").open("w") as out:
-        for trace in draw_weeks(days, seed):
+        for trace in draw_weeks(first_day, days):
             out.write(json.dumps(trace.model_dump(mode="json", exclude_defaults=True) | {"kind": trace.kind}) + "\n")
-    policy = default_policy(TIMES, partitions).model_copy(update={"correlation_window_s": 3 * DAY_S})
+    changes = {
+        "correlation_window_s": 3 * DAY_S,
+        "baseline": BaselineRule(first_sessions=baseline_sessions),
+    }
+    policy = default_policy(TIMES, partitions, signals=core_scribe_signals()).model_copy(update=changes)
     (folder / "documents" / "all.yaml").write_text(yaml.safe_dump_all(document_entries(policy)))
     return folder
 
@@ -134,14 +141,14 @@ def document_entries(policy: Policy) -> list[dict[str, Any]]:
     ]
 
 
-def draw_weeks(days: float, seed: int) -> Iterator[Trace]:
-    """Work and feedback by their times."""
+def draw_weeks(first_day: int, days: float, seed: int = 1) -> Iterator[Trace]:
+    """Work and feedback of some days by their times."""
     rng, notes = np.random.default_rng(seed), load_notes()
     drawn: list[tuple[float, int, Trace]] = []
     numbers = itertools.count()
     for clinic in CLINICS:
         for specialty, visits in clinic.visits_a_day.items():
-            for at_s in _arrivals(rng, visits, clinic.from_day, days):
+            for at_s in _arrivals(rng, visits, max(first_day, clinic.from_day), days):
                 arm = _arm_of(clinic.name, at_s / DAY_S, rng)
                 visit = draw_visit(notes[CANDIDATE if arm is Arm.CANDIDATE else BASELINE], rng)
                 work_signals, feedback_signals = dict(visit.work_signals), dict(visit.feedback_signals)
@@ -188,6 +195,7 @@ def _tags(clinic: str, specialty: str, arm: Arm, seed: int, number: int, at_s: f
         "rollout": None if arm is Arm.BASELINE else TRIAL.rollout,
         "session": derive_id("session", seed, number),
         "actor": derive_id("actor", clinic, number % 8),
+        "consent": Consent.SHARED,
         "work_id": derive_id("work", seed, number),
         "work_time_ms": START_MS + round(at_s * 1000),
     }

@@ -19,11 +19,11 @@ from homeostat.streams.backtest.dump_file import DumpHead, DumpRow, write_dump
 from homeostat.streams.backtest.log_source import ArchiveSource, DumpSource
 from homeostat.streams.backtest.platform import Platform
 from homeostat.streams.cli.main import run_with
+from tests.builders.canary_folder import PARTITIONS
 from tests.builders.keys import MASTERS, trust
 from tests.builders.scenario import Scenario
 from tests.builders.traces import trace, work
 from tests.unit.streams.archive.logs import list_records
-from tests.unit.streams.backtest.conftest import PARTITIONS
 
 FILE_RECORDS, OVERLAP = 40, 9
 

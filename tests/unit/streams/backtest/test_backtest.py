@@ -17,8 +17,8 @@ from homeostat.streams.backtest.dump_file import DumpHead, DumpRow, read_dump, r
 from homeostat.streams.backtest.log_source import DumpSource
 from homeostat.streams.backtest.platform import Documents, Platform
 from homeostat.streams.cli.main import run_with
+from tests.builders.canary_folder import LED, PARTITIONS
 from tests.builders.demo_traces import START_MS
-from tests.unit.streams.backtest.conftest import LED, PARTITIONS
 
 
 @pytest.fixture(scope="module")
