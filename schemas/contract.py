@@ -31,6 +31,7 @@ from homeostat.schemas.exposure import ExposureReport, PublisherReport
 from homeostat.schemas.intent import Intent
 from homeostat.schemas.key_document import KeyDocument
 from homeostat.schemas.lease import Lease
+from homeostat.schemas.pool import PooledBaseline, ReferencePool
 from homeostat.schemas.summary import Marker, Summary
 from homeostat.schemas.trace import FeedbackTrace, WorkTrace
 
@@ -64,7 +65,9 @@ _PLAIN: tuple[type[Message], ...] = (
     Evidence,
     FeedbackTrace,
     Marker,
+    PooledBaseline,
     PublisherReport,
+    ReferencePool,
     Summary,
     WorkTrace,
 )

@@ -5,13 +5,14 @@ snapshots, missing sources and gaps itself; documents, decisions and acknowledge
 """
 
 from enum import StrEnum
-from typing import Annotated, ClassVar, Generic, TypeVar
+from typing import Annotated, ClassVar, Generic, Self, TypeVar
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from homeostat.schemas.base import Count, Digest, EpochMs, KeyId, Message, Offset, OpaqueId, Part, Partition, Slug, Unit
-from homeostat.schemas.cohort import Cohort
+from homeostat.schemas.cohort import ACROSS_TENANTS, Cohort
 from homeostat.schemas.policy import Policy
+from homeostat.schemas.pool import LEAST_TENANTS, PartNumber, PoolEdition, PooledSignal
 from homeostat.schemas.release import ReleaseManifest
 from homeostat.schemas.rollout import Rollout
 
@@ -128,12 +129,27 @@ class SealedSignal(Part):
 
 
 class Baseline(Part):
-    """A cohort's sealed references."""
+    """A cohort's sealed references; of a cohort across tenants, what their references add up to (`pooled`).
+
+    `pooled` is of one `part` of the week and made of the `editions` of the sources' pools.
+    """
 
     cohort: Cohort
     sealed_at_ms: EpochMs
     tenants: Count = 1
     signals: dict[Slug, SealedSignal]
+    part: PartNumber = 0
+    pooled: dict[Slug, PooledSignal] = {}
+    editions: Annotated[tuple[PoolEdition, ...], Field(max_length=4096)] = ()
+
+    @model_validator(mode="after")
+    def _check_pooled(self) -> Self:
+        if self.pooled and self.cohort.layer not in ACROSS_TENANTS:
+            raise ValueError(f"a {self.cohort.layer} cohort is inside a tenant: nothing of it is pooled")
+        few = sorted(name for name, signal in self.pooled.items() if signal.tenants < LEAST_TENANTS)
+        if few:
+            raise ValueError(f"fewer than {LEAST_TENANTS} tenants: {', '.join(few)}")
+        return self
 
 
 class BaselineDocument(Document[Baseline]):

@@ -26,6 +26,7 @@ from homeostat.schemas.evidence import Echo, Evidence
 from homeostat.schemas.exposure import ExposureReport, PublisherReport
 from homeostat.schemas.intent import Intent
 from homeostat.schemas.lease import Lease
+from homeostat.schemas.pool import PooledBaseline, ReferencePool
 from homeostat.schemas.summary import Marker, Summary
 from homeostat.schemas.trace import FeedbackTrace, WorkTrace
 
@@ -98,7 +99,7 @@ _TABLE = (
     _append(TRACES, "tenant", 7, WorkTrace, FeedbackTrace, ExposureReport, PublisherReport)._replace(
         timestamps=Timestamps.LOG_APPEND
     ),
-    _append(SUMMARIES, "parent cohort", 7, Summary, Marker),
+    _append(SUMMARIES, "parent cohort", 7, Summary, ReferencePool, Marker),
     _append(EVIDENCE, "rollout", 30, Evidence, Echo, Marker),
     _append(ALARMS, "correlation domain", 30, Alarm),
     _append(DEAD_LETTERS, "source topic/partition", 3, DeadLetter)._replace(max_message_bytes=2_097_152),
@@ -110,7 +111,7 @@ _TABLE = (
     _append(AUDIT, "subject", 3650, AuditEntry),
     _compact(LEASES, "rollout", Lease, spread=Spread.PLATFORM),
     _compact(COMMANDS, "target", DesiredState, spread=Spread.PLATFORM),
-    _compact(BASELINES, "cohort", BaselineDocument),
+    _compact(BASELINES, "cohort", BaselineDocument, PooledBaseline),
     _compact(POLICIES, "policy", PolicyDocument),
     _compact(RELEASES, "release", ReleaseDocument),
     _compact(ROLLOUTS, "rollout", RolloutDocument),

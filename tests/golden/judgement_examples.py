@@ -12,9 +12,10 @@ from homeostat.schemas.drift_event import (
     SignalChange,
 )
 from homeostat.schemas.evidence import Echo, Evidence, GuardrailEvidence
+from homeostat.schemas.pool import PooledBaseline, PoolEdition, PooledSignal, ReferencePool
 from homeostat.schemas.signal import Direction, Family, Role
 from homeostat.schemas.summary import HISTOGRAM_BINS, Marker, SignalSummary, Summary
-from tests.golden.shared import ALARM, AT_MS, CANDIDATE, EVENT, LEAF, ROLLOUT, SPECIALTY
+from tests.golden.shared import ALARM, AT_MS, CANDIDATE, EVENT, LEAF, ROLLOUT, SPECIALTY, WORKFLOW
 
 
 def judgement_examples() -> list[Message]:
@@ -50,6 +51,7 @@ def judgement_examples() -> list[Message]:
             tenants=2,
             signals={"edit_ratio": sums},
         ),
+        *_pools(),
         Marker(bucket=170_000_000, source_partition=3, partition_count=16, mark=41, log_time_ms=AT_MS),
         Evidence(
             rollout=ROLLOUT,
@@ -73,6 +75,23 @@ def judgement_examples() -> list[Message]:
         Echo(rollout=ROLLOUT, step=1, source_partition=3, partition_count=16, mark=41, log_time_ms=AT_MS),
         _alarm(),
         _drift_event(),
+    ]
+
+
+def _pools() -> list[Message]:
+    place = {"cohort": WORKFLOW, "part": 1, "source_partition": 3, "mark": 41, "log_time_ms": AT_MS}
+    two = PooledSignal(tenants=2, total=524_288, squares=137_441_050_624, meaning="9d" * 16)
+    four = PooledSignal(tenants=4, total=1_048_576, squares=274_882_101_248, meaning="9d" * 16)
+    return [
+        ReferencePool.model_validate({**place, "edition": 2, "signals": {"edit_ratio": two}}),
+        PooledBaseline.model_validate(
+            {
+                **place,
+                "pool_version": 5,
+                "signals": {"edit_ratio": four},
+                "editions": (PoolEdition(source_partition=1, edition=1), PoolEdition(source_partition=3, edition=2)),
+            }
+        ),
     ]
 
 

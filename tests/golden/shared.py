@@ -21,6 +21,7 @@ TRACE, SESSION, ACTOR, ALARM = "5f" * 16, "6a" * 16, "7b" * 16, "8c" * 16
 TARGET = Target(gateway="gateway-1", tenant="clinic-a", workflow="scribe")
 LEAF = Cohort(layer=Layer.LEAF, tenant="clinic-a", specialty="cardiology", workflow="scribe", arm=Arm.CANDIDATE)
 SPECIALTY = Cohort(layer=Layer.SPECIALTY, specialty="cardiology")
+WORKFLOW = Cohort(layer=Layer.WORKFLOW, workflow="scribe")
 MANIFEST = ReleaseManifest(
     title="BioBART, full notes",
     artifacts=(
