@@ -1,14 +1,17 @@
 """The control relay's core: which documents, times and silences go into which inputs. No clock, no Kafka."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
 from homeostat.detectors.control_log import digest_snapshot
 from homeostat.detectors.control_types import CONTROL_KINDS, read_subject
 from homeostat.schemas.base import Message
 from homeostat.schemas.canonical import digest_bytes, to_json
+from homeostat.schemas.cohort import Layer
 from homeostat.schemas.control import (
     CONTROL_HEADER,
+    Baseline,
+    BaselineDocument,
     ControlType,
     MissingSource,
     PolicyDocument,
@@ -17,13 +20,16 @@ from homeostat.schemas.control import (
     Tick,
 )
 from homeostat.schemas.dsse import read_envelope
+from homeostat.schemas.errors import PoisonRecord
 from homeostat.schemas.headers import DSSE_CONTENT, event_headers
 from homeostat.schemas.log import Output
 from homeostat.schemas.parsing import parse_message
 from homeostat.schemas.partition import partition_of
 from homeostat.schemas.policy import Policy
+from homeostat.schemas.pool import PooledBaseline, name_pool
+from homeostat.schemas.reasons import Refusal
 from homeostat.schemas.roles import SignerRole
-from homeostat.schemas.topics import ALARMS, EVIDENCE, INTENTS, STAGE_INPUTS, SUMMARIES, TRACES
+from homeostat.schemas.topics import ALARMS, BASELINES, EVIDENCE, INTENTS, STAGE_INPUTS, SUMMARIES, TRACES
 
 _EVERYWHERE = tuple(STAGE_INPUTS.values())
 ROUTES: Mapping[ControlType, tuple[str, ...]] = MappingProxyType(
@@ -51,11 +57,13 @@ class ControlRelay:
     """Copies documents in their author's envelope and makes ticks, snapshots and missing-source records.
 
     It keeps the newest envelope of each document; what it writes may be repeated at any time, because readers ignore
-    a version that they have. `partitions` is the platform's partition count.
+    a version that they have. `partitions` is the platform's partition count; `finish` signs what control itself says,
+    so that a baseline across tenants, which the parents state unsigned, is copied in control's envelope. Without it
+    there are no such baselines.
     """
 
-    def __init__(self, partitions: int) -> None:
-        self._partitions = partitions
+    def __init__(self, partitions: int, finish: Callable[[Output], Output] | None = None) -> None:
+        self._partitions, self._finish = partitions, finish
         self._documents: dict[tuple[ControlType, str], tuple[int, bytes]] = {}
         self._snapshot = 0
         self._heard_ms: dict[int, int] = {}
@@ -69,10 +77,12 @@ class ControlRelay:
         return self.policy is not None and any(kind is ControlType.KEY_ACTIVATION for kind, _ in self._documents)
 
     def take(self, envelope: bytes, ce_type: str, now_ms: int) -> list[Output]:
-        """Take over a document, decision or acknowledgement; gives its copies, or nothing for one already known.
+        """Take over a document, decision, acknowledgement or pooled baseline; gives copies, or nothing for a known one.
 
         The signature is the readers' to check. Raises `SignatureRefused` or `PoisonRecord` where it cannot be read.
         """
+        if ce_type == PooledBaseline.ce_type:
+            return self._endorse(envelope, now_ms)
         kind = _BY_CE_TYPE.get(ce_type)
         if kind is None or kind not in ROUTES:
             return []
@@ -84,6 +94,25 @@ class ControlRelay:
         if isinstance(message, PolicyDocument):
             self.policy = message.body
         return list(self._copy(kind, subject, envelope, now_ms))
+
+    def _endorse(self, value: bytes, now_ms: int) -> list[Output]:
+        """Sign a pooled baseline as the document that it is, and take that over.
+
+        Only a workflow's: nothing that an observer's worker says can stand for a cohort of one tenant.
+        """
+        if self._finish is None:
+            return []
+        pooled, _ = parse_message(PooledBaseline, value)
+        if pooled.cohort.layer is not Layer.WORKFLOW:
+            raise PoisonRecord(Refusal.OUT_OF_RANGE, f"a pooled baseline of the layer {pooled.cohort.layer}")
+        document = _state_document(pooled)
+        headers = _headers(ControlType.BASELINE, f"baseline-{document.subject}")
+        unsigned = Output(
+            BASELINES, b"", to_json(document), pooled.log_time_ms, headers, None, signer=SignerRole.CONTROL
+        )
+        envelope = self._finish(unsigned).value
+        assert envelope is not None
+        return self.take(envelope, BaselineDocument.ce_type, now_ms)
 
     def hear(self, source_partition: int, mark: int, now_ms: int) -> None:
         """Note a marker of a source partition."""
@@ -162,6 +191,28 @@ class ControlRelay:
         kind = _BY_CE_TYPE[model.ce_type]
         headers = _headers(kind, f"{kind}-{topic}-{partition}-{now_ms}")
         return Output(topic, b"control", to_json(message), now_ms, headers, partition, SignerRole.CONTROL)
+
+
+def _state_document(pooled: PooledBaseline) -> BaselineDocument:
+    """Raises `PoisonRecord` for one that no document may say: of fewer tenants than three."""
+    try:
+        body = Baseline(
+            cohort=pooled.cohort,
+            sealed_at_ms=pooled.log_time_ms,
+            tenants=max((signal.tenants for signal in pooled.signals.values()), default=0),
+            signals={},
+            part=pooled.part,
+            pooled=pooled.signals,
+            editions=pooled.editions,
+        )
+    except ValueError as error:
+        raise PoisonRecord(Refusal.OUT_OF_RANGE, "a baseline across fewer tenants than three") from error
+    return BaselineDocument(
+        subject=name_pool(pooled.cohort, pooled.part),
+        subject_version=pooled.pool_version,
+        at_ms=pooled.log_time_ms,
+        body=body,
+    )
 
 
 def _copied(kind: ControlType, subject: str, envelope: bytes, topic: str, partition: int, now_ms: int) -> Output:

@@ -52,7 +52,7 @@ class Topology:
         controlled: Collection[str] | None = None,
     ) -> None:
         self.logs = LogStore(partitions, retained)
-        self.relay = ControlRelay(partitions)
+        self.relay = ControlRelay(partitions, finish)
         self.now_ms = 0
         self.relay_refused: dict[str, int] = {}
         self._watches: list[Callable[[Topology], None]] = []

@@ -9,6 +9,7 @@ from homeostat.detectors.parents.alarm_of import state_alarm
 from homeostat.detectors.parents.buckets import OpenBuckets, SealedBucket, Taken
 from homeostat.detectors.parents.cohort_state import CohortState
 from homeostat.detectors.parents.judge import judge_bucket
+from homeostat.detectors.parents.pools import Pools
 from homeostat.detectors.record_stage import RecordStage
 from homeostat.detectors.trust import TrustStore
 from homeostat.schemas.base import Message
@@ -19,9 +20,10 @@ from homeostat.schemas.log import Record
 from homeostat.schemas.parsing import parse_message
 from homeostat.schemas.partition import partition_of
 from homeostat.schemas.policy import Policy
+from homeostat.schemas.pool import ReferencePool, name_pool
 from homeostat.schemas.reasons import Refusal
 from homeostat.schemas.summary import Marker, Summary
-from homeostat.schemas.topics import ALARMS
+from homeostat.schemas.topics import ALARMS, BASELINES
 
 CORRELATION_DOMAIN = "platform"
 MAX_COHORTS = 50_000
@@ -33,7 +35,8 @@ class ParentsStage(RecordStage):
     """The parents of one partition of `summaries.v1`.
 
     `source_partition_count` is the number of partitions of `traces.v1`: a bucket is sealed when each has sent its
-    marker or is declared missing. The state is one record a parent cohort, one an open summary, and one of counters.
+    marker or is declared missing. The state is one record a parent cohort, one an open summary, one a source's pool
+    of references, one a baseline across tenants, and one of counters.
     """
 
     name = "parents"
@@ -42,6 +45,7 @@ class ParentsStage(RecordStage):
         super().__init__(partition, trust)
         self._partition_count, self._sources = partition_count, source_partition_count
         self._buckets = OpenBuckets(source_partition_count)
+        self._pools = Pools()
         self._cohorts: dict[str, CohortState] = {}
         self._changed: set[str] = set()
         self.no_data: dict[int, int] = {}
@@ -53,15 +57,16 @@ class ParentsStage(RecordStage):
 
     def _own_records(self) -> dict[bytes, bytes]:
         cohorts = {_COHORT + key.encode(): state.to_bytes() for key, state in self._cohorts.items()}
-        return {**self._buckets.state_records(), **cohorts}
+        return {**self._buckets.state_records(), **self._pools.state_records(), **cohorts}
 
     def _drain_own(self) -> list[tuple[bytes, bytes | None]]:
         changed, self._changed = self._changed, set()
         cohorts = [(_COHORT + key.encode(), self._cohorts[key].to_bytes()) for key in changed]
-        return [*self._buckets.drain_changes(), *cohorts]
+        return [*self._buckets.drain_changes(), *self._pools.drain_changes(), *cohorts]
 
     def _restore_own(self, state_records: Mapping[bytes, bytes]) -> None:
         self._buckets.restore(state_records)
+        self._pools.restore(state_records)
         for key in sorted(key for key in state_records if key.startswith(_COHORT)):
             self._cohorts[key.removeprefix(_COHORT).decode()] = CohortState.from_bytes(state_records[key])
 
@@ -74,11 +79,11 @@ class ParentsStage(RecordStage):
         self._seal(outbox)
 
     def _take(self, record: Record, outbox: Outbox) -> None:
-        if self._admit(record):
+        if self._admit(record, outbox):
             self._seal(outbox)
 
-    def _admit(self, record: Record) -> bool:
-        """Take a summary or a marker; tells whether a bucket may be complete now, or must be let go."""
+    def _admit(self, record: Record, outbox: Outbox) -> bool:
+        """Take a summary, a pool or a marker; tells whether a bucket may be complete now, or must be let go."""
         if not self._control.evaluated:
             self._count("not_evaluated")
             return False
@@ -88,6 +93,10 @@ class ParentsStage(RecordStage):
             self._check_key(message)
             self._count(f"summary_{self._buckets.add(message)}")
             return self._buckets.is_overfull()
+        if isinstance(message, ReferencePool):
+            self._check_key(message)
+            self._pool(message, outbox)
+            return False
         self._check_marker(message)
         if self._buckets.mark(message) is Taken.REPEAT:
             return False
@@ -98,9 +107,9 @@ class ParentsStage(RecordStage):
         if source >= self._sources:
             raise PoisonRecord(Refusal.OUT_OF_RANGE, f"source partition {source} >= {self._sources}")
 
-    def _check_key(self, summary: Summary) -> None:
-        if partition_of(summary.cohort.key.encode(), self._partition_count) != self._partition:
-            raise PoisonRecord(Refusal.WRONG_PARTITION, f"{summary.cohort.key} is not of partition {self._partition}")
+    def _check_key(self, message: Summary | ReferencePool) -> None:
+        if partition_of(message.cohort.key.encode(), self._partition_count) != self._partition:
+            raise PoisonRecord(Refusal.WRONG_PARTITION, f"{message.cohort.key} is not of partition {self._partition}")
 
     def _check_marker(self, marker: Marker) -> None:
         if marker.partition_count != self._sources:
@@ -129,6 +138,17 @@ class ParentsStage(RecordStage):
         for judged in judge_bucket(state, sealed.bucket, summaries, policy, bool(sealed.no_data)):
             outbox.put(ALARMS, CORRELATION_DOMAIN, state_alarm(judged, state.cohort, policy, outbox))
 
+    def _pool(self, pool: ReferencePool, outbox: Outbox) -> None:
+        """Add a source's pool, and say the workflow's baseline across tenants where that changes it enough."""
+        found, policy = self._pools.add(pool), self._control.policy
+        self._count(f"pool_{found}")
+        if policy is None or found != "added":
+            return
+        tolerances = {spec.name: spec.tolerance for spec in policy.columns}
+        told = self._pools.tell(pool, tolerances, self._partition, outbox.mark, outbox.log_time_ms)
+        if told is not None:
+            outbox.put(BASELINES, name_pool(told.cohort, told.part), told)
+
     def _meta_fields(self) -> dict[str, Any]:
         return {
             **super()._meta_fields(),
@@ -144,11 +164,11 @@ class ParentsStage(RecordStage):
         self.no_data = {int(source): count for source, count in fields["no_data"].items()}
 
 
-def _read(record: Record) -> Summary | Marker:
+def _read(record: Record) -> Summary | ReferencePool | Marker:
     ce_type = find_header(record.headers, CE_TYPE)
-    models: dict[bytes, type[Message]] = {model.ce_type.encode(): model for model in (Summary, Marker)}
+    models: dict[bytes, type[Message]] = {model.ce_type.encode(): model for model in (Summary, ReferencePool, Marker)}
     if ce_type not in models:
-        raise PoisonRecord(Refusal.UNKNOWN_TYPE, "neither a summary nor a marker")
+        raise PoisonRecord(Refusal.UNKNOWN_TYPE, "neither a summary, a pool nor a marker")
     message, _ = parse_message(models[ce_type], record.value)
-    assert isinstance(message, (Summary, Marker))
+    assert isinstance(message, (Summary, ReferencePool, Marker))
     return message

@@ -98,10 +98,14 @@ class ControlProcess:
             "heartbeat.interval.ms": 1_000,
         }
 
+    def sign(self, output: Output) -> Output:
+        """The output in control's envelope, where it asks for one."""
+        return self._signers.sign_output(output)
+
     def send(self, outputs: list[Output]) -> None:
         """Sign and send; raises `BrokerUnavailable` when an earlier send was given up."""
         for output in outputs:
-            signed = self._signers.sign_output(output)
+            signed = self.sign(output)
             self._produce(signed)
             metrics.CONTROL_RECORDS.labels(topic=signed.topic).inc()
         if self._failed is not None:
@@ -135,7 +139,7 @@ class _Session:
 
     def __init__(self, owner: ControlProcess, reader: Consumer) -> None:
         self._owner, self._reader = owner, reader
-        self._relay = ControlRelay(owner.partitions)
+        self._relay = ControlRelay(owner.partitions, owner.sign)
         self._behind: set[tuple[str, int]] = set()
         self._next_tick_ms = 0
         self._next_snapshot_ms: int | None = None
