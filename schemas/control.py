@@ -211,7 +211,7 @@ class ApprovalDocument(Document[Approval]):
 
 
 class ReviewVerdict(StrEnum):
-    """Whether the sampled trace bears the event out."""
+    """Whether the sampled work shows the harm that the event is about, an affected or an unaffected one alike."""
 
     CONFIRMED = "confirmed"
     REFUTED = "refuted"

@@ -14,7 +14,7 @@ MAX_ASKED = 256
 HARMFUL_SHARE = 0.05
 """Where no unaffected work was read: harm is shown by an affected share that is surely above this."""
 HARMLESS_SHARE = 0.25
-"""Harm is ruled out by an affected share that is surely at most this: none of 13 works, or 1 of 18."""
+"""Harm is ruled out by an affected share that is surely at most this: none of 13 works, or 1 of 20."""
 
 
 class Share(NamedTuple):

@@ -1,21 +1,38 @@
 """Examples of what leaves, parents and triage say."""
 
-from homeostat.schemas.alarm import Alarm, Corroboration
+from homeostat.schemas.alarm import Alarm, Companion, Corroboration
 from homeostat.schemas.base import Message
 from homeostat.schemas.drift_event import (
+    ArtifactChange,
     ClassEvidence,
+    Disposition,
+    DraftFix,
     DriftClass,
     DriftEvent,
     EventStatus,
     Harm,
     NextStep,
+    ReviewSample,
     SignalChange,
 )
 from homeostat.schemas.evidence import Echo, Evidence, GuardrailEvidence
 from homeostat.schemas.pool import PooledBaseline, PoolEdition, PooledSignal, ReferencePool
-from homeostat.schemas.signal import Direction, Family, Role
+from homeostat.schemas.release import ArtifactKind
+from homeostat.schemas.signal import Carrier, Direction, Family, Role
 from homeostat.schemas.summary import HISTOGRAM_BINS, Marker, SignalSummary, Summary
-from tests.golden.shared import ALARM, AT_MS, CANDIDATE, EVENT, LEAF, ROLLOUT, SPECIALTY, WORKFLOW
+from tests.golden.shared import (
+    ALARM,
+    AT_MS,
+    CANDIDATE,
+    CONTROL,
+    EVENT,
+    LEAF,
+    ROLLOUT,
+    SPECIALTY,
+    TRACE,
+    WORK,
+    WORKFLOW,
+)
 
 
 def judgement_examples() -> list[Message]:
@@ -122,6 +139,31 @@ def _alarm() -> Alarm:
         mark=41,
         log_time_ms=AT_MS,
         plug_in=True,
+        carrier=Carrier.FEEDBACK,
+        limit=0.4,
+        explained=0.02,
+        release_since_ms=AT_MS - 61_000,
+        companions=(_companion(),),
+        affected=(TRACE,),
+        unaffected=(WORK,),
+    )
+
+
+def _companion() -> Companion:
+    return Companion(
+        signal="payer--unseen",
+        family=Family.INPUT,
+        role=Role.SIGNAL,
+        carrier=Carrier.WORK,
+        direction=Direction.UP,
+        tolerance=0.05,
+        observed=0.02,
+        low=0.0,
+        high=0.05,
+        sessions=212,
+        baseline=0.01,
+        bound_low=0.0,
+        bound_high=0.02,
     )
 
 
@@ -144,6 +186,7 @@ def _drift_event() -> DriftEvent:
         threshold=10_000.0,
         alarm=ALARM,
     )
+    artifact = ArtifactChange(kind=ArtifactKind.MODEL, name="biobart", before="2.0.0", after="2.1.0")
     reason = ClassEvidence(
         drift_class=DriftClass.RELEASE_REGRESSION, supports=True, reason="edit_ratio 0.41 > 0.30 (n=212, e=1.2e4)"
     )
@@ -164,6 +207,13 @@ def _drift_event() -> DriftEvent:
         next_step=NextStep.ROLL_BACK,
         owner="clinical-quality",
         sentence="edit_ratio 0.41 > 0.30 (n=212, e=1.2e4)",
+        also=(DriftClass.DATA_DRIFT,),
+        confidence=0.75,
+        disposition=Disposition.DRAFT_FIX,
+        artifacts=(artifact,),
+        draft=DraftFix(action="revert_release", release=CONTROL, reverts=(artifact,)),
+        sample=ReviewSample(affected=(TRACE,), unaffected=(WORK,), affected_weight=212.0, unaffected_weight=200.0),
+        closed_because="quiet: no alarm for 241 s > 240 s (1 alarms in all)",
         source_partition=0,
         mark=17,
         log_time_ms=AT_MS,

@@ -17,7 +17,7 @@ from homeostat.schemas.trace import (
 AT_MS = 1_700_000_000_000
 CANDIDATE, CONTROL = "sha256:" + "ca" * 32, "sha256:" + "b0" * 32
 ROLLOUT, LEASE, DECISION, INTENT, EVENT = "0a" * 16, "1b" * 16, "2c" * 16, "3d" * 16, "4e" * 16
-TRACE, SESSION, ACTOR, ALARM = "5f" * 16, "6a" * 16, "7b" * 16, "8c" * 16
+TRACE, SESSION, ACTOR, ALARM, WORK = "5f" * 16, "6a" * 16, "7b" * 16, "8c" * 16, "9d" * 16
 TARGET = Target(gateway="gateway-1", tenant="clinic-a", workflow="scribe")
 LEAF = Cohort(layer=Layer.LEAF, tenant="clinic-a", specialty="cardiology", workflow="scribe", arm=Arm.CANDIDATE)
 SPECIALTY = Cohort(layer=Layer.SPECIALTY, specialty="cardiology")

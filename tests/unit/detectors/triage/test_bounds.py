@@ -1,5 +1,7 @@
 """A storm stays within bounds; batches, repeats and restarts do not show; bad records are counted."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -58,7 +60,9 @@ def test_a_storm_of_alarms_is_bounded_in_memory_and_in_statements() -> None:
 def test_what_stands_beside_a_storm_is_bounded_too() -> None:
     triage = Triage(with_rollout=False)
     beside = tuple(companion(f"column-{number}", 0.2 + number / 200, role=Role.GUARDRAIL) for number in range(128))
-    ids = {name: tuple(derive_id(name, number) for number in range(16)) for name in ("affected", "unaffected")}
+    ids: dict[str, Any] = {
+        name: tuple(derive_id(name, number) for number in range(16)) for name in ("affected", "unaffected")
+    }
     for number in range(4 * MAX_BESIDES):
         triage.alarm(alarm(number, leaf(f"tenant-{number}"), companions=beside, **ids))
     (event,) = triage.stage.open_events.values()
