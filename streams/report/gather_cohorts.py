@@ -189,4 +189,7 @@ def _say_missing(leaf: Leaf, reader: LeafReader, slots: list[int], span_ms: int)
 
 
 def _say_weeks(weeks: float) -> str:
-    return f"about {weeks:.0f} weeks" if weeks >= 1.5 else f"about {max(1, round(weeks * 7))} days"
+    if weeks >= 1.5:
+        return f"about {weeks:.0f} weeks"
+    days = round(weeks * 7)
+    return f"about {days} days" if days > 1 else "about a day"

@@ -17,9 +17,10 @@ OPTIONS = ("--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stde
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = write_folder(tmp_path_factory.mktemp("weeks"), 15.0, 11, 40)
-    traces, documents = folder / "traces.jsonl", folder / "documents"
-    report = report_traces(traces, documents, None, None, "homeostat report", lambda _: None)
+    folder = write_folder(tmp_path_factory.mktemp("weeks"), 18.0, 9, 60)
+    report = report_traces(
+        folder / "traces.jsonl", folder / "documents", None, None, "homeostat report", lambda _: None
+    )
     assert report.events
     path = folder / "report.html"
     path.write_text(render(report), encoding="utf-8")
