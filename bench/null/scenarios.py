@@ -19,6 +19,8 @@ BUDGET_A_WEEK = 100.0
 PAST_EDGE_TOLERANCES, PAST_BASE_TOLERANCES = 2.0, 4.0
 DELAY_DAYS = 21
 FULL_COHORTS = 2_000
+_BARE_SIZE = 0.05
+"""The unit of a change where no tolerance is declared."""
 
 
 class Scenario(NamedTuple):
@@ -43,11 +45,14 @@ class Scenario(NamedTuple):
 _SLOW = Late(12.0 * HOUR_MS, 1.2, 7.0 * DAY_MS, 0.8)
 _EVEN = Late(12.0 * HOUR_MS, 1.2, 7.0 * DAY_MS, 0.0)
 _RATES = (BINARY, WIDE)
+_BARE = tuple(law._replace(tolerance=0.0) for law in (BINARY, WIDE, TIGHT))
 _PARTS = Calendar(parts=(PartOfWeek(name="day", from_hour=8, to_hour=20),))
 SCENARIOS: tuple[Scenario, ...] = (
     Scenario("i.i.d.", "40 a day", True),
     Scenario("i.i.d.", "5 a day", True, a_day=5.0, first_sessions=30),
     Scenario("i.i.d.", "1,000 a day", True, a_day=1000.0, cohorts_ratio=0.25),
+    Scenario("no tolerance", "40 a day", True, _BARE),
+    Scenario("no tolerance", "400 a day", True, _BARE, 400.0, cohorts_ratio=0.5),
     Scenario("heavy-tailed", "Pareto, tail index 1.2", True, laws=(TAILED, TAILED_LOW)),
     Scenario("clustered", "a visit's ten records are one session", True, _RATES, 20.0, visits=Visits(10, 3.0, True)),
     Scenario("clustered", "each record is its own session", False, _RATES, 20.0, visits=Visits(10, 3.0, False)),
@@ -149,7 +154,7 @@ def run_scenario(scenario: Scenario, size: Size, seed: int, tell: Callable[[str]
             tell(f"{scenario.name}, {scenario.variant}, {mode}: {found.alarms} alarms, {found.declared:.1f} declared")
             sessions = float(watched.trial.sessions.mean())
             if mode == STILL and repeat == 0:
-                tolerances = np.array([law.tolerance for law in scenario.laws])
+                tolerances = np.array([law.tolerance or _BARE_SIZE for law in scenario.laws])
                 change = Change(PAST_EDGE_TOLERANCES * tolerances, PAST_BASE_TOLERANCES * tolerances)
                 delays = measure_delays(watched, change, DELAY_DAYS)
     monitors = 2 * cohorts * len(scenario.laws)

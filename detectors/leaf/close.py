@@ -169,6 +169,16 @@ def bet(
 
 
 @inlined
+def evidence_of(owner: int, s: int, cohorts: CohortArrays) -> float:
+    """Σ π_k M_k of a column as it stands, of the side that has more."""
+    up, down = 0.0, 0.0
+    for k in range(MONITOR_BETS):
+        up += cohorts.evidence[owner, s, 0, k]
+        down += cohorts.evidence[owner, s, 1, k]
+    return max(up, down) / MONITOR_BETS
+
+
+@inlined
 def note_alarm(
     slot: int, s: int, side: int, mixture: float, cohorts: CohortArrays, scratch: Scratch, cursor: Ints
 ) -> None:
@@ -224,7 +234,7 @@ def step_monitors(
         x = values[s] / VALUE_SCALE
         weight = plan.weights[RATE_PER_MS] * (due_ms - cohorts.last_ms[owner, s])
         cohorts.last_ms[owner, s] = due_ms
-        most = 0.0
+        stood = evidence_of(owner, s, cohorts)
         for side in range(2):
             if cohorts.stakes[home, s, side, 0] == 0.0:
                 factors[side, :] = 1.0
@@ -232,12 +242,11 @@ def step_monitors(
             null = cohorts.null[home, s, side]
             gain = x - null if side == 0 else null - x
             mixture = bet(owner, home, s, side, gain, weight, cohorts, factors)
-            most = max(most, mixture)
             if mixture >= plan.weights[THRESHOLD]:
                 note_alarm(slot, s, side, mixture, cohorts, scratch, cursor)
         if cohorts.reference[home, s, 0] > 0:
             multiply_all(parents, s, factors, layers)
-            learn(slot, s, values[s], most, plan, cohorts)
+            learn(slot, s, values[s], stood, plan, cohorts)
     for p in range(parents.shape[0]):
         if parents[p] >= 0:
             note_factors(parents[p], layers)

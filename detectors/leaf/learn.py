@@ -1,8 +1,9 @@
 """Learning after the seal: a sealed baseline's bounds tighten while nothing speaks against it, and never widen.
 
 Sessions of the baseline arm add to a confidence sequence of the mean, about the mean that was sealed, as long as both
-monitors of the column are below their warm level: what may be the beginning of a change teaches nothing. A bound only
-moves inwards, so that a slow drift cannot take it along. After an alarm a column learns nothing until a new baseline is
+monitors of the column were below their warm level before the session (so that it does not choose itself): what may be
+the beginning of a change teaches nothing. A bound only moves inwards, and not beyond the other one as it stood, so
+that a slow drift takes neither along. After an alarm a column learns nothing until a new baseline is
 sealed. `learned` [slot, signal] is (count, Σ(x − c), Σ(x − c)², c, sessions of the seal), all at 2⁻²⁰ but the numbers;
 a count of −1 says that it does not learn.
 """
@@ -63,7 +64,9 @@ def begin_learning(slot: int, s: int, cohorts: CohortArrays) -> None:
 
 @borrowing
 def tighten(slot: int, s: int, plan: PlanArrays, cohorts: CohortArrays) -> None:
-    """Move the bounds of a column inwards by what was learned, the mean to that of all its sessions, the bets along.
+    """Move the bounds of a column inwards by what was learned, the bets along; the mean is that of all its sessions.
+
+    A mean that has drifted past a bound is held to it.
 
     The sessions of the reference are counted when both bounds have come from them: the width of the two tells the
     stakes the deviation.
@@ -75,7 +78,8 @@ def tighten(slot: int, s: int, plan: PlanArrays, cohorts: CohortArrays) -> None:
     radius = mean_radius(count, learned[SQUARES] / VALUE_SCALE, plan.weights[BASELINE_DELTA])
     if average - radius > reference[2] and average + radius < reference[3]:
         reference[0] = sealed + count
-    reference[1] = (sealed * centre + count * average) / (sealed + count)
-    reference[2] = min(max(reference[2], average - radius), reference[1])
-    reference[3] = max(min(reference[3], average + radius), reference[1])
+    lower, upper = reference[2], reference[3]
+    reference[2] = min(max(lower, average - radius), upper)
+    reference[3] = max(min(upper, average + radius), lower)
+    reference[1] = min(max((sealed * centre + count * average) / (sealed + count), reference[2]), reference[3])
     write_bet(s, reference, plan, cohorts.null[slot, s], cohorts.stakes[slot, s])

@@ -6,9 +6,9 @@ import numpy as np
 from scipy.stats import beta
 
 from homeostat.detectors.fixed_point import Floats
-from homeostat.detectors.leaf.stakes import write_stakes
+from homeostat.detectors.leaf.stakes import guess_deviation, write_stakes
 from homeostat.detectors.power import BINS, Sources
-from homeostat.detectors.statistics.baseline_bound import lower_bound, upper_bound
+from homeostat.detectors.statistics.baseline_bound import mean_bounds, session_rate_bounds
 from homeostat.detectors.statistics.bets import DOWN, MONITOR_BETS, UP
 from homeostat.schemas.cohort import Layer
 from homeostat.schemas.policy import Policy
@@ -83,14 +83,14 @@ def _sources_of(spec: SignalSpec, direction: Direction, policy: Policy, shape: S
     if spec.direction is Direction.DOWN:
         mean, reference, weights = 1.0 - mean, 1.0 - reference, weights[::-1].copy()
     delta = policy.budget.baseline_delta
+    lower, upper = session_rate_bounds(reference, delta) if is_binary else mean_bounds(reference, delta)
     if spec.scaled_limit is not None and direction is spec.direction:
         null = spec.scaled_limit
-    elif up:
-        null = upper_bound(reference, delta) + spec.tolerance
     else:
-        null = lower_bound(reference, delta) - spec.tolerance
+        null = upper + spec.tolerance if up else lower - spec.tolerance
     stakes = np.zeros(MONITOR_BETS)
-    write_stakes(is_binary, null, UP if up else DOWN, stakes)
+    deviation = guess_deviation(reference.size, lower, upper, delta)
+    write_stakes(is_binary, null, UP if up else DOWN, stakes, deviation)
     return Sources(np.array([per_day]), weights[None], np.array([mean]), np.array([null]), stakes[None], is_binary, up)
 
 

@@ -32,7 +32,7 @@ def say_budget(told: dict[str, Any]) -> Iterator[str]:
     baselines = told["baselines"]
     yield (
         f"baselines: {baselines['bounds']:,} bounds at δ = {baselines['delta']:g}: {baselines['expected_wrong']:.2g} "
-        "of them wrong on average, once for all; no head start"
+        "of them wrong on average, at the seal or by what is learned later; no head start"
     )
 
 

@@ -71,6 +71,18 @@ def test_a_slow_drift_does_not_take_the_bound_along() -> None:
     assert {(alarm["signal"], alarm["direction"]) for alarm in cohort.alarms} == {("edit_ratio", "up")}
 
 
+def test_a_drift_too_slow_for_an_alarm_moves_no_bound_outwards() -> None:
+    cohort = Cohort()
+    cohort.run(0.4, LEAST_SESSIONS + 130)
+    _, _, lower, upper = cohort.reference
+    for step in range(1, 9):
+        cohort.run(0.4 + 0.0125 * step, 300)
+        _, mean, next_lower, next_upper = cohort.reference
+        assert lower <= next_lower <= mean <= next_upper <= upper
+        lower, upper = next_lower, next_upper
+    assert cohort.alarms
+
+
 def test_after_an_alarm_nothing_is_learned() -> None:
     cohort = Cohort()
     cohort.run(0.4, LEAST_SESSIONS + 130)
