@@ -58,6 +58,7 @@ def tabulate(lines: Sequence[Line]) -> Table:
         "detector",
         *(f"at {change}" for change in changes),
         "worst ÷ oracle",
+        "÷ floor",
         "run length",
     ):
         table.add_column(title, justify="left" if title in {"kind", "change", "detector"} else "right")
@@ -69,6 +70,7 @@ def tabulate(lines: Sequence[Line]) -> Table:
             line.detector + against,
             *(f"{line.delays[change]:.1f}" for change in changes),
             f"{line.worst:.2f} ± {1.96 * line.error:.2f}",
+            "–" if np.isnan(line.floor) else f"{line.floor:.2f}",
             "–" if np.isnan(line.run_length) else f"{line.run_length:,.0f}",
         )
     return table

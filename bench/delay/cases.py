@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 from scipy import optimize, stats
 
 from bench.delay import focus
-from bench.delay.chains import ROWS, SKIPPED, chain_score, draw_chain
+from bench.delay.chains import ROWS, SKIPPED, chain_ratios, chain_score, draw_chain, rows
+from bench.delay.floor import Statistic, run_union, sphere_statistic
 from bench.delay.oracle import Draw, Floats
-from homeostat.detectors.statistics.baseline_bound import lower_bound, upper_bound
+from homeostat.detectors.statistics.baseline_bound import session_rate_bounds, upper_bound
 from homeostat.detectors.statistics.cells import CellMonitor
+from homeostat.detectors.statistics.effects import divergence, rate_alternatives
 from homeostat.detectors.statistics.monitor import Monitor
 from homeostat.detectors.statistics.monitors.binary import BinaryMonitor
 from homeostat.detectors.statistics.monitors.bounded import BoundedMonitor
@@ -43,6 +45,7 @@ class Case(NamedTuple):
 
     `fit`: models from a sample, to be ranked; `bound`: the edge of the null from a reference, and `at_edge`: monitor,
     oracle's score and null there;
+    `floor`: of the detector that knows all but which index has moved (`bench.delay.floor`);
     `family`, `as_number`: for FOCuS and River's detectors; `parametric`: scores of an oracle that knows both whole
     distributions, where `score` is held to the same null as the monitor.
     """
@@ -59,6 +62,7 @@ class Case(NamedTuple):
     family: focus.Family | None = None
     as_number: Score | None = None
     parametric: Score | None = None
+    floor: Statistic | None = None
 
 
 def same(xs: Floats) -> Floats:
@@ -85,16 +89,16 @@ def rates(before: float, after: float) -> Case:
         from_edge(before),
         {"one side": BinaryMonitor(before, RUN_LENGTH, side), "both sides": BinaryMonitor(before, RUN_LENGTH)},
         lambda values: BinaryMonitor.fitted(values, RUN_LENGTH, side),
-        (lambda values: edge_of(values, sign)) if abs(after - before) > 0.1 else None,
+        lambda values: rate_edge_of(values, sign),
         at_edge,
         focus.Family(focus.BERNOULLI, before, sign),
         same,
     )
 
 
-def edge_of(values: Floats, sign: int) -> float:
-    """The bound of a baseline's mean on the harmful side, at δ = .01."""
-    return float(upper_bound(values, 0.01) if sign > 0 else lower_bound(values, 0.01))
+def rate_edge_of(values: Floats, sign: int) -> float:
+    """The bound of a baseline's rate on the harmful side, at δ = .01."""
+    return session_rate_bounds(values, 0.01)[1 if sign > 0 else 0]
 
 
 def means(before: float, after: float, deviation: float) -> Case:
@@ -127,7 +131,7 @@ def means(before: float, after: float, deviation: float) -> Case:
             "both sides": BoundedMonitor(before, RUN_LENGTH, spread=deviation),
         },
         lambda values: PositiveMonitor.fitted(values, RUN_LENGTH, UP),
-        lambda values: edge_of(values, 1),
+        lambda values: upper_bound(values, 0.01),
         at_edge,
         focus.Family(focus.GAUSSIAN, 0.0, 1),
         lambda xs: (xs - before) / deviation,
@@ -196,6 +200,8 @@ def draw_counts(rng: np.random.Generator, n: int, mean: float, dispersion: float
 def mixes(name: str, before: tuple[float, ...], after: tuple[float, ...]) -> Case:
     ratios = np.log(np.array(after) / np.array(before))
     moved = int(np.argmax(np.array(after) - np.array(before)))
+    effect = math.sqrt(2.0 * divergence(np.array(after), np.array(before)))
+    risen = np.column_stack(risen_ratios(np.array(before), effect))
     return Case(
         "categorical",
         name,
@@ -205,7 +211,19 @@ def mixes(name: str, before: tuple[float, ...], after: tuple[float, ...]) -> Cas
         {"any category": CategoricalMonitor(before, RUN_LENGTH)},
         lambda values: CategoricalMonitor.fitted(values, len(before), RUN_LENGTH),
         as_number=lambda xs: (xs == moved).astype(float),
+        floor=lambda xs: run_union(risen[xs.astype(int)]),
     )
+
+
+def risen_ratios(row: Floats, effect: float) -> list[Floats]:
+    """Log-likelihood ratios [category] of each category having risen by one size of change, the others alike."""
+    out = []
+    for category, rate in enumerate(row.tolist()):
+        more = float(rate_alternatives(rate, np.array([effect]), up=True)[0])
+        changed = row * (1.0 - more) / (1.0 - rate)
+        changed[category] = more
+        out.append(np.log(changed / row))
+    return out
 
 
 def spreads(before: float, after: float) -> Case:
@@ -234,10 +252,18 @@ def embeddings(length: float, axes: int) -> Case:
         lambda rng, n: rng.standard_normal((n, axes)) + shift,
         lambda xs: xs @ shift - length**2 / 2.0,
         {"any direction": EmbeddingMonitor(np.zeros(axes), np.eye(axes), RUN_LENGTH)},
+        floor=sphere_statistic(length, axes),
     )
 
 
 def transitions() -> Case:
+    """A step that is skipped more often; the floor does not know after which step which other has become frequent."""
+    effect = math.sqrt(2.0 * divergence(np.array(rows(SKIPPED[1])[1]), np.array(ROWS[1])))
+    risen = []
+    for previous, row in enumerate(ROWS):
+        for ratios in risen_ratios(np.array(row), effect):
+            risen.append(np.zeros((len(ROWS), len(row))))
+            risen[-1][previous] = ratios
     return Case(
         "transitions",
         f"a step skipped {SKIPPED[0]:g} → {SKIPPED[1]:g}",
@@ -245,6 +271,7 @@ def transitions() -> Case:
         lambda rng, n: draw_chain(rng, n, SKIPPED[1]),
         chain_score,
         {"any step": TransitionMonitor(ROWS, RUN_LENGTH)},
+        floor=lambda xs: run_union(chain_ratios(xs, risen)),
     )
 
 

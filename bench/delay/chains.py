@@ -1,5 +1,7 @@
 """A workflow of four steps that are sometimes skipped, as a Markov chain."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from bench.delay.oracle import Floats
@@ -49,7 +51,12 @@ def _walk(us: Floats, levels: Floats) -> Floats:
 
 def chain_score(xs: Floats) -> Floats:
     """Log-likelihood ratios of the skipping chain to the usual one."""
-    ratios = np.log(np.array(rows(SKIPPED[1])) / np.array(rows(SKIPPED[0])))
+    return chain_ratios(xs, [np.log(np.array(rows(SKIPPED[1])) / np.array(rows(SKIPPED[0])))])[:, 0]
+
+
+def chain_ratios(xs: Floats, ratios: Sequence[Floats]) -> Floats:
+    """Log-likelihood ratios [n, K] of steps by tables [previous, step], one for each of K alternatives."""
     steps = xs.astype(int)
     before = np.concatenate(([_STEPS], steps[:-1]))
-    return np.where(xs == _START, 0.0, ratios[before, np.minimum(steps, _STEPS - 1)])
+    found = np.stack(ratios)[:, before, np.minimum(steps, _STEPS - 1)]
+    return np.ascontiguousarray(np.where(xs == _START, 0.0, found).T)

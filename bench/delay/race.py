@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bench.delay import focus, oracle
+from bench.delay import floor, focus, oracle
 from bench.delay.cases import RUN_LENGTH, Case, Score
 from bench.delay.measure import Figure, FirstAlarm, delays, first_alarm, run_length
 from bench.delay.rivals import REFERENCES, calibrate, rival_delay, rivals_of
@@ -13,6 +13,7 @@ from homeostat.detectors.statistics.monitor import Monitor
 from homeostat.detectors.statistics.monitors.conformal import ConformalMonitor
 
 ORACLE = "oracle CUSUM"
+FLOOR = "floor: index unknown"
 FROM_BOUND = "oracle CUSUM from the bound"
 FITTED_SHARE = 4
 
@@ -37,7 +38,8 @@ SIZES = {
 class Line(NamedTuple):
     """One detector on one case: mean delays by change point (observations) and the worst ratio to the oracle's there.
 
-    `run_length`: measured, nan where it was not; `against`: the oracle that `worst` compares with.
+    `run_length`: measured, nan where it was not; `against`: the oracle that `worst` compares with; `floor`: the same
+    ratio to the floor, at the change point where that is worst; nan where nothing is unknown but the size.
     """
 
     kind: str
@@ -49,6 +51,7 @@ class Line(NamedTuple):
     run_length: float
     run_length_error: float
     against: str
+    floor: float = np.nan
 
 
 def always(monitor: Monitor) -> Callable[[int], Monitor]:
@@ -67,6 +70,7 @@ class Race:
         expected = self._figures(self._oracle(case.score, self.level), 60, 4000)[0].mean
         self.longest = int(12 * expected) + 200
         self.oracle = self._figures(self._oracle(case.score, self.level), size.repeats * 2, self.longest)
+        self.floor = self._floor_figures()
 
     def _oracle(self, score: Score, level: float) -> Callable[[int], FirstAlarm]:
         return lambda _: lambda xs: oracle.first_crossing(score(xs), level)
@@ -75,6 +79,16 @@ class Race:
         case = self.case
         return [delays(alarm_of, case.before, case.after, self.rng, at, repeats, longest) for at in self.size.changes]
 
+    def _floor_figures(self) -> list[Figure] | None:
+        """Delays of the detector that knows everything but which index has moved."""
+        statistic = self.case.floor
+        if statistic is None:
+            return None
+        level = floor.calibrate_level(statistic, self.case.before, self.rng, self.size.null_steps, RUN_LENGTH)
+        return self._figures(
+            lambda _: lambda xs: floor.first_above(statistic(xs), level), self.size.repeats * 2, self.longest
+        )
+
     def _line(
         self, name: str, figures: list[Figure], length: Figure, base: list[Figure] | None = None, against: str = ORACLE
     ) -> Line:
@@ -82,9 +96,11 @@ class Race:
         worst = int(np.argmax(ratios))
         error = figures[worst].error / (base or self.oracle)[worst].mean
         shown = {str(at): figure.mean for at, figure in zip(self.size.changes, figures, strict=True)}
-        return Line(
+        over = max((mine.mean / its.mean for mine, its in zip(figures, self.floor or [], strict=False)), default=np.nan)
+        line = Line(
             self.case.kind, self.case.name, name, shown, ratios[worst], error, length.mean, length.error, against
         )
+        return line._replace(floor=over)
 
     def of_monitors(self, name: str, monitor_of: Callable[[int], Monitor]) -> Line:
         """A line of a monitor that may be another one each time (with a reference of its own)."""
@@ -104,6 +120,8 @@ class Race:
             level = oracle.calibrate_level(score(self.case.before(self.rng, self.size.null_steps)), RUN_LENGTH)
             figures = self._figures(self._oracle(score, level), self.size.repeats, self.longest)
             lines.append(self._line("oracle, whole laws known", figures, Figure(np.nan, np.nan, 0)))
+        if self.floor is not None:
+            lines.append(self._line(FLOOR, self.floor, Figure(RUN_LENGTH, np.nan, 0)))
         return lines
 
     def of_known(self) -> list[Line]:

@@ -7,12 +7,13 @@ from typing import Self
 import numpy as np
 
 from homeostat.detectors.fixed_point import Floats
-from homeostat.detectors.statistics.effects import effect_grid
+from homeostat.detectors.statistics.effects import LEAST_EFFECT
 from homeostat.detectors.statistics.monitor import Monitor, seal
 from homeostat.detectors.statistics.monitor_kernel import LINEAR, Sealed
 from homeostat.schemas.signal import Direction
 
 _CAP = 31.0 / 32.0
+_CAP_BETS, _BELOW_CAP = 3, 5
 _ROOM = 2.0**-20
 
 
@@ -21,8 +22,9 @@ class BoundedMonitor(Monitor):
     """Watch a mean of values in [0, 1]: is it still at most `mean` (up), at least `mean_low` (down), between both?
 
     e_k = 1 + λ_k(x − m), 0 ≤ λ_k < 1/m (up); e_k = 1 − λ_k(x − m'), 0 ≤ λ_k < 1/(1 − m') (down). Best for a shift δ at
-    standard deviation σ is about λ = δ/(σ² + δ²), so the six stakes are d/(σ(1 + d²)) for sizes d of .12 to 1.8
-    (`effects`), held to 31/32 of the cap. `spread` is the σ expected: it chooses stakes, the guarantee does not use it.
+    standard deviation σ is about λ = δ/(σ² + δ²), at the cap for σ² < mδ: three of the eight stakes are 31/32 of the
+    cap, five lie evenly below it on a log scale down to .12/σ. `spread` is the σ expected: it chooses stakes, the
+    guarantee does not use it.
     Guarantee: mean run length at least `run_length` observations while E[x | past] ≤ `mean` (≥ `mean_low` for down),
     for any distribution on [0, 1] and any dependence. The price of so wide a null: no bet may pass the cap, so a signal
     of small σ is watched more slowly than a parametric test would; ranks (`ConformalMonitor`) do not pay it.
@@ -33,7 +35,7 @@ class BoundedMonitor(Monitor):
     >>> monitor = BoundedMonitor(mean=0.2, run_length=1000, direction=Direction.UP)
     >>> state, run = monitor.run(monitor.start(), [0.1, 0.25] * 20 + [0.7] * 8)
     >>> run.alarms.tolist(), run.onsets.tolist()
-    ([46], [39])
+    ([44], [39])
     """
 
     kind = "bounded"
@@ -64,12 +66,10 @@ class BoundedMonitor(Monitor):
     def _stakes(self, harmful_mean: float) -> Floats:
         """Stakes against a null mean mirrored so that harm is up; 0 where the null covers everything."""
         if harmful_mean > 1.0 - _ROOM:
-            return np.zeros(effect_grid().size)
+            return np.zeros(_CAP_BETS + _BELOW_CAP)
         cap = _CAP / max(harmful_mean, _ROOM)
-        effects = effect_grid()
-        best = effects / (self.spread * (1.0 + effects**2))
-        most = min(float(best.max()), cap)
-        return np.geomspace(min(float(best[0]), most / 8.0), most, effects.size)
+        least = min(LEAST_EFFECT / self.spread, cap / 2.0)
+        return np.concatenate((np.full(_CAP_BETS, cap), np.geomspace(cap, least, _BELOW_CAP + 1)[1:]))
 
     def draw(self, u: float) -> float:
         edge = self._low if self.direction is Direction.DOWN else self.mean

@@ -10,20 +10,20 @@ from homeostat.detectors.fixed_point import Floats
 from homeostat.detectors.statistics.cells import CellMonitor, Cells
 from homeostat.detectors.statistics.effects import effect_grid, rate_alternatives
 
-_SIZES = 5
-_LEAST, _MOST = 0.15, 1.5
-_UP_SHARE = 0.75
+_SIZES = 4
+_LEAST, _MOST = 0.15, 1.2
+_UP_SHARE = 0.85
 
 
 def one_against_rest(row: Floats) -> tuple[Floats, Floats]:
     """Give the alternatives [K, categories] and weights [K] of 'one category is more, or less, frequent than in `row`'.
 
-    For each category of probability p: at most five rates above and five below it, sizes of change .15 to 1.5, the
-    others scaled alike. Three quarters of a category's weight are on more: seldom does a sort of work vanish.
+    For each category of probability p: at most four rates above and four below it, sizes of change .15 to 1.2, the
+    others scaled alike. Most of a category's weight (.85) is on more: seldom does a sort of work vanish.
 
     >>> alternatives, weights = one_against_rest(np.array([0.9, 0.1]))
     >>> alternatives.shape, round(float(weights.sum()), 9)
-    ((16, 2), 1.0)
+    ((14, 2), 1.0)
     """
     alternatives, weights = [], []
     for category, rate in enumerate(row.tolist()):
