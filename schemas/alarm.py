@@ -44,9 +44,11 @@ class Alarm(Message):
 
     `evidence` is the monitor's mixture at the crossing and `threshold` the A it crossed; `bound` is the sealed
     baseline's confidence bound in the direction of the alarm, to which `tolerance` is added; for a declared `limit`
-    the limit itself, without tolerance. `explained` is what the inputs' own change explains of observed − baseline, by
-    the regression sealed with the baseline; None where it cannot be said. `release_since_ms` is when the newest of
-    `releases` was first seen in the cohort, None where it is as old as the cohort.
+    the limit itself, without tolerance. With `plug_in` the baseline is borrowed from other tenants of the workflow,
+    not the cohort's own, and its bounds hold if tenants' means are normal. `explained` is what the inputs' own
+    change explains of observed − baseline, by the regression sealed with the baseline; None where it cannot be
+    said. `release_since_ms` is when the newest of `releases` was first seen in the cohort, None where it is as old
+    as the cohort.
     """
 
     ce_type: ClassVar[str] = "homeostat.alarm"

@@ -11,6 +11,7 @@ from homeostat.detectors.fixed_point import Floats
 from homeostat.detectors.leaf.arrays import Ints
 from homeostat.detectors.leaf.cohorts import CohortStore
 from homeostat.detectors.leaf.companions import explain_change, find_companions
+from homeostat.detectors.leaf.lending import expect
 from homeostat.detectors.leaf.outbox import STAGE
 from homeostat.detectors.leaf.plan import FEEDBACK, WORK, Plan
 from homeostat.detectors.leaf.recent import Recent, read_recent
@@ -93,6 +94,7 @@ def state_alarm(crossing: Crossing, cohorts: CohortStore, plan: Plan, rollout: s
         mark=at.mark,
         log_time_ms=at.log_time_ms,
         carrier=spec.carrier,
+        plug_in=reference.borrowed and not limited,
         limit=limit if limited else None,
         explained=explain_change(cohorts, plan, crossing.column, since[WORK]),
         release_since_ms=_release_since(int(rows.release_ms[owner])),
@@ -115,14 +117,17 @@ class _Reference(NamedTuple):
     mean: float
     lower: float
     upper: float
+    borrowed: bool
 
 
 def _reference(cohorts: CohortStore, crossing: Crossing, recent: Recent) -> _Reference:
     """The baseline that the sessions since the onset are compared with: the mean of that of their parts."""
     homes = cohorts.arrays.home[recent.slots if len(recent.slots) else [crossing.slot]]
-    rows = cohorts.arrays.reference[homes, crossing.column]
-    sessions, mean, lower, upper = rows.mean(axis=0).tolist()
-    return _Reference(int(sessions), mean, lower, upper)
+    rows, known = expect(cohorts.arrays, homes, crossing.column)
+    if not known.any():
+        return _Reference(0, 0.0, 0.0, 0.0, False)
+    sessions, mean, lower, upper = rows[known].mean(axis=0).tolist()
+    return _Reference(int(sessions), mean, lower, upper, bool((rows[known, 0] == 0.0).any()))
 
 
 def _release_since(time_ms: int) -> int | None:

@@ -133,9 +133,12 @@ class CohortArrays(NamedTuple):
     signal] at 2⁻²⁰ (−1 for none), with `ring_ms`, the sessions' ids `ring_id` and the number ever pushed `ring_count`,
     a lane each; `shared_bucket`, the last bucket in which it fed layers across tenants; `tally` (sessions closed, late
     records); `releases` seen lately, the newest first (numbers of the store's table, −1 for none); `slopes` [slot,
-    signal, input], what the inputs' values say of a signal's, sealed with the reference; what was `learned` since.
+    signal, input], what the inputs' values say of a signal's, sealed with the reference; what was `learned` since;
+    `shared` [slot, signal, (n, sum so far, n, sum sealed)], the shared sessions of a reference, at 2⁻²⁰.
     Derived: `collects` (whether a lane has pending signals), `parts` (slots of the parts of a leaf), `home` (slot of
-    the baseline arm in this part), `layers` (rows of its parents), `arm`, `null` and `stakes` of the bets.
+    the baseline arm in this part), `layers` (rows of its parents), `arm`, `borrowed` [slot, signal, (tenants, mean,
+    lower, upper)] for what has no reference, `sealed` (whether a reference was since the pools were told), `null` and
+    `stakes` of the bets.
     """
 
     moments: Ints
@@ -145,6 +148,7 @@ class CohortArrays(NamedTuple):
     reference: Floats
     slopes: Floats
     learned: Ints
+    shared: Ints
     pending: Bytes
     collects: Bytes
     seal_after: Ints
@@ -163,6 +167,8 @@ class CohortArrays(NamedTuple):
     home: Shorts
     layers: Shorts
     arm: Bytes
+    borrowed: Floats
+    sealed: Bytes
     null: Floats
     stakes: Floats
     dirty: Bytes

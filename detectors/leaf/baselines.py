@@ -6,7 +6,7 @@ import numpy as np
 
 from homeostat.detectors.compiled import compiled
 from homeostat.detectors.fixed_point import VALUE_SCALE, Floats
-from homeostat.detectors.leaf.arrays import CohortArrays
+from homeostat.detectors.leaf.arrays import CohortArrays, Ints
 from homeostat.detectors.leaf.explain import seal_slopes
 from homeostat.detectors.leaf.learn import begin_learning
 from homeostat.detectors.leaf.plan import BASELINE_DELTA, WORK, PlanArrays
@@ -51,15 +51,33 @@ def seal_signal(slot: int, s: int, values: Floats, total: int, plan: PlanArrays,
 def begin_monitors(home: int, s: int, now_ms: int, cohorts: CohortArrays) -> None:
     """Let the monitors of all arms that use a reference begin again: it is another null.
 
-    What the other parts of the week have shown stays when this part had no reference before.
+    What the other parts of the week have shown stays when this part had no reference before, own or borrowed.
     """
     for arm in range(cohorts.home.shape[0]):
         if cohorts.home[arm] == home:
             owner = cohorts.owner[arm]
-            if cohorts.reference[home, s, 0] > 0:
+            if cohorts.reference[home, s, 0] > 0 or cohorts.borrowed[home, s, 0] > 0:
                 cohorts.evidence[owner, s] = 0.0
             cohorts.last_ms[owner, s] = now_ms
             cohorts.dirty[owner] = 1
+
+
+@compiled
+def offer_values(slot: int, lane: int, values: Ints, plan: PlanArrays, cohorts: CohortArrays) -> None:
+    """Add a session that may be shared (2⁻²⁰, −1 for none) to what of the references to come may be."""
+    for s in range(plan.lane.shape[0]):
+        if plan.lane[s] == lane and cohorts.pending[slot, s] and values[s] >= 0:
+            cohorts.shared[slot, s, 0] += 1
+            cohorts.shared[slot, s, 1] += values[s]
+
+
+@compiled
+def forget_offers(slot: int, lane: int, plan: PlanArrays, cohorts: CohortArrays) -> None:
+    """Begin anew with the next lot of sessions."""
+    for s in range(plan.lane.shape[0]):
+        if plan.lane[s] == lane:
+            cohorts.shared[slot, s, 0] = 0
+            cohorts.shared[slot, s, 1] = 0
 
 
 @compiled
@@ -87,9 +105,12 @@ def seal_lane(slot: int, lane: int, now_ms: int, plan: PlanArrays, cohorts: Coho
         begin_monitors(slot, s, now_ms, cohorts)
         seal_signal(slot, s, values, total, plan, cohorts)
         begin_learning(slot, s, cohorts)
+        cohorts.shared[slot, s, 2:] = cohorts.shared[slot, s, :2]
+        cohorts.sealed[slot] = 1
         cohorts.pending[slot, s] = 0
     if lane == WORK:
         seal_slopes(slot, plan, cohorts)
     cohorts.collects[slot, lane] = 1 if collects else 0
     cohorts.seal_seen[slot, lane] = 0
-    write_bets(cohorts.reference[slot], plan, cohorts.null[slot], cohorts.stakes[slot])
+    forget_offers(slot, lane, plan, cohorts)
+    write_bets(cohorts.reference[slot], cohorts.borrowed[slot], plan, cohorts.null[slot], cohorts.stakes[slot])

@@ -20,7 +20,7 @@ from homeostat.detectors.leaf.arrays import (
     Scratch,
     SessionArrays,
 )
-from homeostat.detectors.leaf.baselines import seal_lane
+from homeostat.detectors.leaf.baselines import offer_values, seal_lane
 from homeostat.detectors.leaf.inlined import inlined
 from homeostat.detectors.leaf.learn import learn, stop_learning
 from homeostat.detectors.leaf.plan import QUOTA, RATE_PER_MS, THRESHOLD, WORK, PlanArrays
@@ -286,10 +286,14 @@ def choose_parents(
 
 
 @inlined
-def collect_baseline(slot: int, lane: int, mark: int, now_ms: int, plan: PlanArrays, cohorts: CohortArrays) -> None:
+def collect_baseline(
+    slot: int, lane: int, mark: int, flags: int, now_ms: int, values: Ints, plan: PlanArrays, cohorts: CohortArrays
+) -> None:
     """Count a session of the baseline arm that began after the decision to seal; seal when there are enough."""
     if cohorts.arm[slot] == BASELINE and cohorts.collects[slot, lane] and mark > cohorts.seal_after[slot]:
         cohorts.seal_seen[slot, lane] += 1
+        if not flags & PRIVATE:
+            offer_values(slot, lane, values, plan, cohorts)
         if cohorts.seal_seen[slot, lane] >= cohorts.seal_sessions[slot]:
             seal_lane(slot, lane, now_ms, plan, cohorts)
 
@@ -327,5 +331,5 @@ def close_values(
         if parents[p] >= 0:
             add_layer(parents[p], sessions.records[row], cohorts.home[slot], values, cohorts, layers)
     step_monitors(slot, due_ms, plan, cohorts, layers, scratch, cursor)
-    collect_baseline(slot, lane, sessions.mark[row], due_ms, plan, cohorts)
+    collect_baseline(slot, lane, sessions.mark[row], sessions.flags[row], due_ms, values, plan, cohorts)
     return found

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 CORE: Final = b"cohort/"
 RING: Final = b"ring/"
-_STATE_VERSION = 2
+_STATE_VERSION = 3
 _NARROW: Final = 2**16
 _FIELDS: Final = (
     "moments",
@@ -27,6 +27,7 @@ _FIELDS: Final = (
     "reference",
     "slopes",
     "learned",
+    "shared",
     "pending",
     "seal_after",
     "seal_seen",

@@ -19,6 +19,7 @@ from homeostat.detectors.leaf.cohort_state import (
 )
 from homeostat.detectors.leaf.leaf_key import LeafKey
 from homeostat.detectors.leaf.learn import LEARNED
+from homeostat.detectors.leaf.lending import Lender
 from homeostat.detectors.leaf.plan import FEEDBACK, WORK, Plan
 from homeostat.detectors.leaf.rows import copy_rows, take_columns
 from homeostat.detectors.leaf.stakes import write_bets
@@ -38,6 +39,8 @@ _SIGNAL_AXES = {
     "reference": 1,
     "slopes": 1,
     "learned": 1,
+    "shared": 1,
+    "borrowed": 1,
     "pending": 1,
     "ring": 2,
     "null": 1,
@@ -56,6 +59,7 @@ def new_arrays(capacity: int, signals: int, ring_rows: int, inputs: int = 0, par
         reference=np.zeros((capacity, signals, 4)),
         slopes=np.full((capacity, signals, inputs), math.nan),
         learned=np.full((capacity, signals, LEARNED), -1, np.int64),
+        shared=np.zeros((capacity, signals, 4), np.int64),
         pending=np.zeros((capacity, signals), np.uint8),
         collects=np.zeros((capacity, 2), np.uint8),
         seal_after=np.zeros(capacity, np.int64),
@@ -74,6 +78,8 @@ def new_arrays(capacity: int, signals: int, ring_rows: int, inputs: int = 0, par
         home=np.full(capacity, -1, np.int32),
         layers=np.full((capacity, 3), -1, np.int32),
         arm=np.zeros(capacity, np.uint8),
+        borrowed=np.zeros((capacity, signals, 4)),
+        sealed=np.zeros(capacity, np.uint8),
         null=np.zeros((capacity, signals, 2)),
         stakes=np.zeros(bets),
         dirty=np.zeros(capacity, np.uint8),
@@ -83,8 +89,9 @@ def new_arrays(capacity: int, signals: int, ring_rows: int, inputs: int = 0, par
 class CohortStore:
     """Slots by tags. What the kernel needs of a cohort is in `arrays`; `releases` are the digests it numbers."""
 
-    def __init__(self, plan: Plan, rows: int = 0) -> None:
+    def __init__(self, plan: Plan, rows: int = 0, lender: Lender | None = None) -> None:
         self._plan = plan
+        self._lender = lender
         self.slots: dict[LeafKey, int] = {}
         self.keys: list[LeafKey] = []
         self.names: list[bytes] = []
@@ -128,7 +135,7 @@ class CohortStore:
         rows.dirty[slot] = 1
         if key.arm is Arm.BASELINE:
             self.ask_seal(slot, -1, self._plan.policy.baseline.first_sessions)
-            self.derive_bets(slot)
+            self.borrow(slot)
         return slot
 
     def parts_of(self, key: LeafKey) -> list[int]:
@@ -146,6 +153,7 @@ class CohortStore:
         rows.pending[slot, slice(None) if columns is None else list(columns)] = 1
         rows.seal_after[slot] = after_offset
         rows.seal_seen[slot] = 0
+        rows.shared[slot, :, :2] = 0
         rows.seal_sessions[slot] = sessions
         rows.dirty[slot] = 1
         self.derive_collects(slot)
@@ -160,10 +168,16 @@ class CohortStore:
         for lane in (WORK, FEEDBACK):
             self.arrays.collects[slot, lane] = pending[columns[lane]].any()
 
+    def borrow(self, slot: int) -> None:
+        """Let a baseline slot borrow what it has no reference for, and bet accordingly."""
+        if self._lender is not None:
+            self.arrays.borrowed[slot] = self._lender.lend(self.keys[slot])
+        self.derive_bets(slot)
+
     def derive_bets(self, slot: int) -> None:
-        """Null means and stakes of a baseline slot's references."""
+        """Null means and stakes of a baseline slot's references, its own or borrowed."""
         rows = self.arrays
-        write_bets(rows.reference[slot], self._plan.arrays, rows.null[slot], rows.stakes[slot])
+        write_bets(rows.reference[slot], rows.borrowed[slot], self._plan.arrays, rows.null[slot], rows.stakes[slot])
 
     def number_release(self, release: str) -> int:
         """The number that stands for a release's digest in `arrays.releases`."""
@@ -197,13 +211,13 @@ class CohortStore:
         if plan.part_of_hour != before.part_of_hour:
             new = self._begin_parts(now_ms)
         for slot, key in enumerate(self.keys):
-            self.arrays.dirty[slot] = 1
+            self.arrays.dirty[slot] = self.arrays.sealed[slot] = 1
             self._drained[slot] = 0
             if key.arm is Arm.BASELINE:
                 if new:
                     self.ask_seal(slot, offset, plan.policy.baseline.first_sessions, new)
                 self.derive_collects(slot)
-                self.derive_bets(slot)
+                self.borrow(slot)
 
     def _begin_parts(self, now_ms: int) -> list[int]:
         """Give every leaf the parts of the plan, and forget all references; gives every column."""
@@ -211,6 +225,7 @@ class CohortStore:
         self.arrays = self.arrays._replace(parts=parts)
         self.arrays.reference[:] = 0.0
         self.arrays.learned[:] = -1
+        self.arrays.shared[:] = 0
         self.arrays.evidence[:] = 0.0
         self.arrays.last_ms[:] = now_ms
         for leaf in [key for key in self.keys if not key.part]:
@@ -241,7 +256,8 @@ class CohortStore:
         for slot in range(len(self.keys)):
             if self.arrays.arm[slot] == BASELINE:
                 self.derive_collects(slot)
-                self.derive_bets(slot)
+                self.borrow(slot)
+        self.arrays.sealed[: len(self.keys)] = 1
         self._settle()
 
     def _settle(self) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from homeostat.detectors.fixed_point import Floats
 from homeostat.detectors.leaf.cohorts import CohortStore
+from homeostat.detectors.leaf.lending import expect
 from homeostat.detectors.leaf.mean_bounds import bound_mean
 from homeostat.detectors.leaf.plan import FEEDBACK, WORK, Plan
 from homeostat.detectors.leaf.recent import Recent
@@ -21,7 +22,7 @@ _MOVED_ERRORS: Final = 3.0
 def find_companions(
     cohorts: CohortStore, plan: Plan, lanes: tuple[Recent, Recent], without: int
 ) -> Iterator[Companion]:
-    """Every column but one that has a reference, and values in `lanes`: work and feedback since the onset."""
+    """Every column but one that has a reference, own or borrowed, and values in `lanes` since the onset."""
     for column, spec in enumerate(plan.specs):
         if column == without:
             continue
@@ -29,8 +30,7 @@ def find_companions(
         found = _values(recent, column)
         if found is not None:
             values, homes = found
-            reference = cohorts.arrays.reference[cohorts.arrays.home[homes], column]
-            known = reference[:, 0] > 0
+            reference, known = expect(cohorts.arrays, cohorts.arrays.home[homes], column)
             if known.any():
                 yield _describe(spec, values[known], reference[known].mean(axis=0))
 

@@ -10,7 +10,7 @@ from homeostat.detectors.leaf.outbox import Outbox
 from homeostat.detectors.leaf.plan import Plan
 from homeostat.detectors.leaf.world import World
 from homeostat.schemas.cohort import Layer
-from homeostat.schemas.control import RolloutDocument, SealBaseline, SealBaselineDocument
+from homeostat.schemas.control import BaselineDocument, RolloutDocument, SealBaseline, SealBaselineDocument
 from homeostat.schemas.rollout import ENDED
 from homeostat.schemas.trace import Arm
 
@@ -23,12 +23,14 @@ class DocumentReader:
         self.echoed: dict[str, int] = {}
 
     def take_over(self, folded: Folded, world: World | None, offset: int) -> None:
-        """Ask for the reference that a seal document decides on; give way to another version of a rollout."""
+        """Ask for the reference that a document decides on; lend a baseline; give way to a rollout's other version."""
         if world is None:
             return
         match folded.message:
             case SealBaselineDocument():
                 self._ask_seal(folded.message.body, world, offset)
+            case BaselineDocument():
+                world.lend(folded.message.body, self._log.log_time_ms)
             case RolloutDocument():
                 self._replace(folded.message.body.rollout, world)
             case _:

@@ -67,6 +67,8 @@ class Engine:
         mark, now_ms = self._outbox.mark, self._outbox.log_time_ms
         for key, body in world.layers.summaries(world.plan, world.cohorts, bucket, self._partition, mark, now_ms):
             self._outbox.send_json(SUMMARIES, key, Summary.ce_type, body)
+        for pool in world.pools.tell(world.cohorts, mark, now_ms):
+            self._outbox.send(SUMMARIES, pool.cohort.key, pool)
         world.layers.clear()
         marker = Marker(
             bucket=next_bucket - 1,

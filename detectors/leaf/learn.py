@@ -82,4 +82,4 @@ def tighten(slot: int, s: int, plan: PlanArrays, cohorts: CohortArrays) -> None:
     reference[2] = min(max(lower, average - radius), upper)
     reference[3] = max(min(upper, average + radius), lower)
     reference[1] = min(max((sealed * centre + count * average) / (sealed + count), reference[2]), reference[3])
-    write_bet(s, reference, plan, cohorts.null[slot, s], cohorts.stakes[slot, s])
+    write_bet(s, reference, cohorts.borrowed[slot, s], plan, cohorts.null[slot, s], cohorts.stakes[slot, s])

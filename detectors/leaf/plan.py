@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ from homeostat.schemas.policy import Policy
 from homeostat.schemas.signal import Carrier, Direction, Family, Kind, Role, SignalSpec, Source
 from homeostat.schemas.signal_columns import SPREAD, part_of, signal_of
 
+MEANING: Final = ("kind", "carrier", "low", "high", "source", "steps", "dimensions")
+"""What of a column's declaration says what its numbers mean."""
 WORK, FEEDBACK = 0, 1
 """A session's two lanes: its work, and the feedback on it; the gateway's yield belongs to the work."""
 LATE_SESSIONS = 2

@@ -13,6 +13,7 @@ from homeostat.detectors.leaf.engine import Engine
 from homeostat.detectors.leaf.intake import Intake
 from homeostat.detectors.leaf.outbox import STAGE, Outbox
 from homeostat.detectors.leaf.plan import Plan
+from homeostat.detectors.leaf.pools import Home
 from homeostat.detectors.leaf.reports import ReportReader
 from homeostat.detectors.leaf.routes import Router
 from homeostat.detectors.leaf.shape import describe_shape
@@ -38,13 +39,15 @@ class LeafStage:
 
     `partition_count` is that of every topic of the platform; `masters` are the secrets of MACs by id, of which control
     activates some. State records: the control log's, one a cohort, one a segment of its ring, one a chunk of sessions,
-    a segment of the dedupe window, a parent in the open bucket, a pairing, a reporter, and the partition's own.
+    a segment of the dedupe window, a parent in the open bucket, a tenant's part of a pool, a pairing, a reporter, and
+    the partition's own.
     """
 
     name = STAGE
 
     def __init__(self, partition: int, partition_count: int, trust: TrustStore, masters: Mapping[str, bytes]) -> None:
         self._log = ControlLog(TRACES, partition, trust)
+        self._home = Home(partition, partition_count)
         self._gates = Gates(partition, partition_count, masters)
         self._outbox = Outbox(partition)
         self._engine = Engine(partition, partition_count, self._outbox)
@@ -152,7 +155,7 @@ class LeafStage:
         }
 
     def _build(self, plan: Plan, ring_rows: int = 0) -> None:
-        self._world = world = World(plan, self._seeds, ring_rows)
+        self._world = world = World(plan, self._seeds, ring_rows, self._home, self._log.baselines)
         router = Router(plan, world.cohorts, world.pairs, self._log.releases)
         self._reports.use(router, world.pairs)
         self._intake = Intake(plan, self._gates, router, world.window, self._reports, self._counts)

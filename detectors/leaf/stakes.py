@@ -44,34 +44,36 @@ def guess_deviation(n: float, lower: float, upper: float, delta: float) -> float
 
 
 @compiled
-def write_bets(reference: Floats, plan: PlanArrays, null: Floats, stakes: Floats) -> None:
+def write_bets(reference: Floats, borrowed: Floats, plan: PlanArrays, null: Floats, stakes: Floats) -> None:
     """Write null means [signal, (up, down)] and stakes [signal, (up, down), bet] of a cohort's sealed references.
 
-    `reference` is [signal, (n, mean, lower, upper)].
+    `reference` is [signal, (n, mean, lower, upper)]; where n is 0, `borrowed` (tenants for n) stands for it.
     """
     for s in range(reference.shape[0]):
-        write_bet(s, reference[s], plan, null[s], stakes[s])
+        write_bet(s, reference[s], borrowed[s], plan, null[s], stakes[s])
 
 
 @compiled
-def write_bet(s: int, reference: Floats, plan: PlanArrays, null: Floats, stakes: Floats) -> None:
+def write_bet(s: int, reference: Floats, borrowed: Floats, plan: PlanArrays, null: Floats, stakes: Floats) -> None:
     """Write null means (up, down) and stakes [(up, down), bet] of one signal.
 
     The null is the bound plus tolerance, on the harmful side of a declared limit the limit itself, which needs no
-    reference. A signal without either has no bets: zeros. What must never happen is not bet on.
+    reference. A signal without either has no bets: zeros. What must never happen is not bet on. How far sessions
+    deviate is known from a cohort's own reference only.
     """
     deviation = guess_deviation(reference[0], reference[2], reference[3], plan.weights[BASELINE_DELTA])
+    known = reference if reference[0] > 0 else borrowed
     for side in range(2):
         stakes[side, :] = 0.0
         null[side] = 0.0
         direction = UP if side == 0 else DOWN
         limited = plan.harm[s] == direction and not math.isnan(plan.limit[s])
-        if plan.never[s] or (reference[0] == 0 and not limited):
+        if plan.never[s] or (known[0] == 0 and not limited):
             continue
         if limited:
             null[side] = plan.limit[s]
         elif direction == UP:
-            null[side] = reference[3] + plan.tolerance[s]
+            null[side] = known[3] + plan.tolerance[s]
         else:
-            null[side] = reference[2] - plan.tolerance[s]
+            null[side] = known[2] - plan.tolerance[s]
         write_stakes(plan.binary[s] > 0, null[side], direction, stakes[side], deviation)

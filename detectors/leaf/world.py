@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -22,12 +23,15 @@ from homeostat.detectors.leaf.cohorts import CohortStore
 from homeostat.detectors.leaf.dedupe import DedupeWindow
 from homeostat.detectors.leaf.layers import LayerStore
 from homeostat.detectors.leaf.leaf_key import LeafKey
+from homeostat.detectors.leaf.lending import Lender, lend_out
 from homeostat.detectors.leaf.pairings import PairStore
-from homeostat.detectors.leaf.plan import Plan
+from homeostat.detectors.leaf.plan import MEANING, Plan
+from homeostat.detectors.leaf.pools import ALONE, Home, Pool, PoolStore
 from homeostat.detectors.leaf.refusals import RefusalWindow
 from homeostat.detectors.leaf.sessions import SessionStore
 from homeostat.detectors.statistics.bets import MONITOR_BETS
 from homeostat.schemas.cohort import WATCHED_PARENTS
+from homeostat.schemas.control import Baseline, BaselineDocument
 
 _STATE_VERSION = 1
 _KEY: Final = b"leaf"
@@ -48,13 +52,23 @@ KERNEL_COUNTS: Final = (
 class World:
     """All stores of one plan; the same state gives the same records, however slots and rows are numbered."""
 
-    def __init__(self, plan: Plan, seeds: Ints, ring_rows: int = 0) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        seeds: Ints,
+        ring_rows: int = 0,
+        home: Home = ALONE,
+        baselines: Mapping[str, BaselineDocument] = MappingProxyType({}),
+    ) -> None:
+        """`baselines` are the control log's own: the newest documents by subject, now and later."""
         signals = len(plan.specs)
         self._placed = 0
         self.plan = plan
         self.seeds = seeds
         self.sessions = SessionStore(signals, seeds)
-        self.cohorts = CohortStore(plan, ring_rows)
+        self.pools = PoolStore(plan, home)
+        self.lender = Lender(plan, self.pools, home, baselines)
+        self.cohorts = CohortStore(plan, ring_rows, self.lender)
         self.layers = LayerStore(signals)
         self.pairs = PairStore(plan)
         self.window = RefusalWindow(plan)
@@ -70,12 +84,22 @@ class World:
         restart = [s for s, before in enumerate(columns) if before >= 0 and _null_of(old, before) != _null_of(plan, s)]
         self.plan = plan
         self.sessions.recolumn(columns, keeps_parts=plan.part_of_hour == old.part_of_hour)
+        self.pools.use(plan)
+        self.lender.plan = plan
         self.cohorts.recolumn(plan, columns, restart, offset, now_ms)
         self.layers.recolumn(columns)
         self.pairs.recolumn(plan, columns, restart)
         self.window.take_over(plan, self.cursor)
         self.dedupe.window_ms, self.dedupe.max_entries = plan.dedupe_ms, plan.policy.dedupe.max_entries
         self.scratch = _new_scratch(len(plan.specs))
+
+    def lend(self, baseline: Baseline, now_ms: int) -> None:
+        """Let cohorts borrow from a baseline across tenants that is new."""
+        pool = Pool(baseline.cohort.workflow or "", baseline.part)
+        if baseline.cohort != pool.cohort or pool.part >= len(self.plan.part_names):
+            return
+        lend_out(self.cohorts, pool, self.plan.part_names[pool.part], now_ms)
+        self.pools.forget(pool, self.lender.edition_of(baseline))
 
     def make_room(self, rows: int) -> None:
         """Grow what a batch of this many rows may need."""
@@ -102,6 +126,7 @@ class World:
         return {
             **self.sessions.state_records(self._leaf_text, self.pairs.name_of),
             **self.cohorts.state_records(),
+            **self.pools.state_records(),
             **self.layers.state_records(),
             **self.pairs.state_records(),
             **self.dedupe.state_records(),
@@ -112,6 +137,7 @@ class World:
         """Records changed since the last call."""
         yield from self.sessions.drain_changes(self._leaf_text, self.pairs.name_of)
         yield from self.cohorts.drain_changes()
+        yield from self.pools.drain_changes()
         yield from self.layers.drain_changes()
         yield from self.pairs.drain_changes()
         yield from self.dedupe.drain_changes()
@@ -121,6 +147,7 @@ class World:
     def restore(self, records: Mapping[bytes, bytes]) -> None:
         """Take over the records of a world with the same plan. Raises `StateCorrupt`."""
         fields = read_partition_record(records)
+        self.pools.restore(records)
         self.cohorts.restore(records)
         self.layers.restore(records)
         self.pairs.restore(records)
@@ -176,7 +203,6 @@ def read_partition_record(records: Mapping[bytes, bytes]) -> dict[str, Any]:
 
 
 PARTITION_KEY: Final = _KEY
-_MEANING: Final = ("kind", "carrier", "low", "high", "source", "steps", "dimensions")
 
 
 def _same_column(old: Plan, index: int, new: Plan) -> int:
@@ -185,7 +211,7 @@ def _same_column(old: Plan, index: int, new: Plan) -> int:
     if before < 0:
         return -1
     held = old.specs[before]
-    return before if all(getattr(held, name) == getattr(spec, name) for name in _MEANING) else -1
+    return before if all(getattr(held, name) == getattr(spec, name) for name in MEANING) else -1
 
 
 def _null_of(plan: Plan, column: int) -> tuple[object, ...]:

@@ -121,9 +121,9 @@ def _tell_tenants(found: Inventory) -> dict[str, Any] | None:
 
 
 def _tell_baselines(found: Inventory) -> dict[str, Any]:
-    """Each bound may be wrong when it is sealed, and once more by what is learned after that."""
+    """Each bound may be wrong when it is sealed, and by what is learned after that: half of δ each."""
     delta = found.policy.budget.baseline_delta
-    return {"delta": delta, "bounds": found.bounds, "expected_wrong": 2.0 * delta * found.bounds}
+    return {"delta": delta, "bounds": found.bounds, "expected_wrong": delta * found.bounds}
 
 
 def _is_of_interest(watch: Watch) -> bool:

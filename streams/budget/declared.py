@@ -82,7 +82,7 @@ def _sources_of(spec: SignalSpec, direction: Direction, policy: Policy, shape: S
     reference, weights = _law_of(is_binary, shape, policy.baseline.first_sessions)
     if spec.direction is Direction.DOWN:
         mean, reference, weights = 1.0 - mean, 1.0 - reference, weights[::-1].copy()
-    delta = policy.budget.baseline_delta
+    delta = policy.budget.baseline_delta / 2
     lower, upper = session_rate_bounds(reference, delta) if is_binary else mean_bounds(reference, delta)
     if spec.scaled_limit is not None and direction is spec.direction:
         null = spec.scaled_limit

@@ -8,10 +8,12 @@ from homeostat.detectors.control_log import ControlLog
 from homeostat.detectors.control_relay import ROUTES, ControlRelay
 from homeostat.detectors.control_types import CONTROL_KINDS, read_subject
 from homeostat.schemas.base import Message
-from homeostat.schemas.canonical import to_json
+from homeostat.schemas.canonical import derive_id, to_json
+from homeostat.schemas.cohort import Cohort, Layer
 from homeostat.schemas.control import ControlType
-from homeostat.schemas.errors import SignatureRefused
+from homeostat.schemas.errors import PoisonRecord, SignatureRefused
 from homeostat.schemas.log import LogRecord, Output
+from homeostat.schemas.pool import PooledBaseline, PooledSignal
 from homeostat.schemas.rollout import RolloutPhase
 from homeostat.schemas.topics import ALARMS, EVIDENCE, STAGE_INPUTS, SUMMARIES, TRACES
 from homeostat.streams.signing import Signers
@@ -104,3 +106,44 @@ def test_complete_means_policy_and_masters() -> None:
 def test_every_document_type_has_a_subject() -> None:
     for message in [*standard_documents(), document(rollout())]:
         assert read_subject(message)[1] == 1
+
+
+def pooled(tenants: int = 3, layer: Layer = Layer.WORKFLOW) -> PooledBaseline:
+    workflow = None if layer is Layer.PLATFORM else "scribe"
+    total = tenants * 2**18
+    signal = PooledSignal(tenants=tenants, total=total, squares=tenants * 2**36, meaning=derive_id("meaning"))
+    return PooledBaseline(
+        cohort=Cohort(layer=layer, workflow=workflow),
+        part=0,
+        pool_version=START_MS,
+        source_partition=1,
+        mark=7,
+        log_time_ms=START_MS,
+        signals={"edit_ratio": signal},
+        editions=(),
+    )
+
+
+def endorsing() -> ControlRelay:
+    return ControlRelay(PARTITIONS, SIGNERS.sign_output)
+
+
+def test_a_pooled_baseline_is_copied_in_controls_envelope() -> None:
+    relay, said = endorsing(), pooled()
+    outputs = relay.take(to_json(said), said.ce_type, START_MS)
+    assert {output.topic for output in outputs} == set(ROUTES[ControlType.BASELINE])
+    (document,) = fold(outputs, TRACES, 1).baselines.values()
+    assert document.body.pooled == said.signals
+    assert (document.subject, document.subject_version) == ("pool/workflow/-/-/scribe/-/0", START_MS)
+    assert relay.take(to_json(said), said.ce_type, START_MS) == []
+    assert fold(relay.snapshot(START_MS), TRACES, 0).baselines.keys() == {document.subject}
+
+
+@pytest.mark.parametrize("said", [pooled(tenants=2), pooled(layer=Layer.PLATFORM)])
+def test_control_signs_no_baseline_of_few_tenants_or_of_another_layer(said: PooledBaseline) -> None:
+    with pytest.raises(PoisonRecord):
+        endorsing().take(to_json(said), said.ce_type, START_MS)
+
+
+def test_a_relay_that_cannot_sign_endorses_nothing() -> None:
+    assert ControlRelay(PARTITIONS).take(to_json(pooled()), PooledBaseline.ce_type, START_MS) == []

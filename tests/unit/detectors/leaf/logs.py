@@ -6,12 +6,17 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
+from homeostat.detectors.leaf.plan import Plan
+from homeostat.detectors.leaf.pools import name_meanings
 from homeostat.detectors.leaf.stage import LeafStage
+from homeostat.schemas.cohort import Cohort, Layer
+from homeostat.schemas.control import Baseline, BaselineDocument
 from homeostat.schemas.log import LogRecord, Output
 from homeostat.schemas.policy import Budget, Policy, Refusals
+from homeostat.schemas.pool import PoolEdition, PooledSignal, name_pool
 from homeostat.schemas.trace import Arm
 from tests.builders import traces
-from tests.builders.documents import document, policy, rollout
+from tests.builders.documents import START_MS, document, policy, rollout
 from tests.builders.keys import MASTERS, trust
 from tests.builders.scenario import Scenario
 
@@ -80,3 +85,16 @@ def messages(outputs: Iterable[Output], topic: str, field: str = "") -> list[dic
 def arm_trace(number: object, arm: Arm, signals: dict[str, float], **fields: Any) -> traces.Draft:
     """A work trace of an arm of the standard rollout in tenant-1."""
     return traces.trace(traces.work(number, signals, arm=arm, **fields))
+
+
+def pooled_document(
+    policy: Policy, means: Sequence[float], editions: dict[int, int] | None = None, version: int = 1
+) -> BaselineDocument:
+    """A scribe's baseline of edit_ratio across tenants with these means."""
+    plan, cohort = Plan(policy), Cohort(layer=Layer.WORKFLOW, workflow="scribe")
+    meaning = name_meanings(plan, 0)[plan.column["edit_ratio"]]
+    fixed = [round(mean * 2**20) for mean in means]
+    pooled = PooledSignal(tenants=len(fixed), total=sum(fixed), squares=sum(m * m for m in fixed), meaning=meaning)
+    places = tuple(PoolEdition(source_partition=source, edition=at) for source, at in (editions or {}).items())
+    body = Baseline(cohort=cohort, sealed_at_ms=START_MS, signals={}, pooled={"edit_ratio": pooled}, editions=places)
+    return BaselineDocument(subject=name_pool(cohort, 0), subject_version=version, at_ms=START_MS, body=body)

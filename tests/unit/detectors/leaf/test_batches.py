@@ -15,7 +15,15 @@ from homeostat.schemas.trace import Arm, Consent
 from tests.builders import traces
 from tests.builders.documents import SIGNALS, START_MS, decision, document, rollout, signal
 from tests.builders.scenario import Scenario
-from tests.unit.detectors.leaf.logs import new_stage, quick_policy, run, run_split, warm_log, warm_scenario
+from tests.unit.detectors.leaf.logs import (
+    new_stage,
+    pooled_document,
+    quick_policy,
+    run,
+    run_split,
+    warm_log,
+    warm_scenario,
+)
 
 ARMS = (Arm.BASELINE, Arm.CONTROL, Arm.CANDIDATE)
 _TRACE = st.tuples(
@@ -31,7 +39,7 @@ _BURST = st.tuples(st.just("burst"), st.sampled_from(ARMS), st.sampled_from((0.0
 _OTHER = st.sampled_from(
     ("tick", "repeat", "forged", "no json", "strange field", "starts", "account", "junk control", "snapshot")
 )
-_RARE = st.sampled_from(("end rollout", "new policy", "seal", "release"))
+_RARE = st.sampled_from(("end rollout", "new policy", "seal", "release", "lend"))
 _WAIT = st.tuples(st.just("wait"), st.sampled_from((0.05, 0.4, 1.1, 2.5, 12.0)))
 ACTIONS = st.lists(
     st.one_of(_TRACE, _TRACE, _FEEDBACK, _BURST, st.tuples(_OTHER), st.tuples(_RARE), _WAIT), max_size=40
@@ -140,6 +148,11 @@ class Author:
                 body=SealBaseline(cohort=leaf, sessions=30 + 16 * (self.count % 12)),
             )
         )
+
+    def _lend(self) -> None:
+        means = [0.01 * (self.count % 7 + number) for number in range(3 + self.count % 2)]
+        editions = {0: START_MS + 1000 * self.count}
+        self.scenario.control(pooled_document(quick_policy(), means, editions, 1 + self.count))
 
     def _release(self) -> None:
         self.scenario.control(document(rollout(("tenant-2",), rollout=derive_id("rollout", 2))))

@@ -54,7 +54,7 @@ def test_parents_sums_equal_the_sum_of_their_leaves(
     sessions: list[tuple[str, str, Arm, int, bool]], quota: int
 ) -> None:
     _, outputs = run(log_of(sessions, quota).log)
-    told = [Summary.model_validate(message) for message in messages(outputs, SUMMARIES, "signals")]
+    told = [Summary.model_validate(message) for message in messages(outputs, SUMMARIES, "records")]
     assert {to_json(summary) for summary in told} <= {output.value for output in outputs}, "not as the contract writes"
     expected: dict[tuple[str, int], list[int]] = defaultdict(list)
     shared_so_far: dict[tuple[str, int], int] = defaultdict(int)
@@ -87,7 +87,7 @@ def test_tenants_are_counted_in_shared_layers() -> None:
     sessions = [("tenant-1", "cardiology", Arm.BASELINE, 1, True), ("tenant-2", "oncology", Arm.BASELINE, 1, True),
                 ("tenant-3", "oncology", Arm.BASELINE, 1, False)]  # fmt: skip
     _, outputs = run(log_of(sessions, 10).log)
-    tenants = {m["cohort"]["layer"]: m["tenants"] for m in messages(outputs, SUMMARIES, "signals")}
+    tenants = {m["cohort"]["layer"]: m["tenants"] for m in messages(outputs, SUMMARIES, "records")}
     assert tenants == {Layer.PLATFORM: 2, Layer.SPECIALTY: 1, Layer.TENANT: 1}
 
 

@@ -134,7 +134,7 @@ def test_parents_are_told_each_sessions_log_e_against_its_own_leaf() -> None:
         sum(encode_log_e(math.log(1.0 + stake * (x - (upper + 0.05)))) for x in quantised(LATER).tolist())
         for stake in stakes.tolist()
     ]
-    told = [Summary.model_validate(message) for message in messages(outputs, SUMMARIES, "signals")]
+    told = [Summary.model_validate(message) for message in messages(outputs, SUMMARIES, "records")]
     platform = [summary.signals["edit_ratio"] for summary in told if summary.cohort.layer is Layer.PLATFORM]
     assert sum(part.bet_sessions for part in platform) == len(LATER)
     assert sum(part.sessions for part in platform) == len(VALUES) + len(LATER)

@@ -224,7 +224,7 @@ def test_without_consent_a_trace_feeds_its_tenants_layer_only(consent: Consent, 
     scenario.add(traces.trace(traces.work(1, {"edit_ratio": 0.5}, session=SESSION, consent=Consent.SHARED)))
     scenario.add(traces.trace(traces.work(2, {"edit_ratio": 0.5}, session=SESSION, consent=consent)))
     scenario.tick(4.0)
-    found = messages(run(scenario.log)[1], SUMMARIES, "signals")
+    found = messages(run(scenario.log)[1], SUMMARIES, "records")
     assert len(found) == layers
     assert found[0]["cohort"]["layer"] == ("platform" if layers == 3 else "tenant")
 
