@@ -40,6 +40,7 @@ def state_alarm(judged: Judged, cohort: Cohort, policy: Policy, outbox: Outbox) 
         source_partition=outbox.partition,
         mark=outbox.mark,
         log_time_ms=outbox.log_time_ms,
+        carrier=spec.carrier,
     )
 
 

@@ -74,7 +74,7 @@ def test_every_guardrail_shown_within_tolerance_is_benign() -> None:
 def test_one_that_is_not_shown_leaves_it_undetermined(shown: tuple[Companion, ...]) -> None:
     event = event_beside(*shown)
     assert event.harm is Harm.UNDETERMINED
-    assert "not shown within tolerance: acceptance in leaf/tenant-1" in harm_reasons(event)
+    assert "not shown within tolerance: acceptance" in harm_reasons(event)
 
 
 def test_a_guardrail_that_got_better_is_still_within_tolerance() -> None:
