@@ -68,16 +68,27 @@ def run(
 
 @app.command()
 def check(folder: Folder, as_json: AsJson = False) -> None:
-    """Validate scenarios without running them: every error with file, field and what would be right."""
+    """Validate scenarios without running them: every error with file, field and what would be right.
+
+    Advice, in yellow, says what may not come out as meant: too little time to learn, a change within tolerance.
+    """
+    from homeostat.streams.scenarios.advise import advise_author
     from homeostat.streams.scenarios.read import read_folder
 
     found = read_folder(folder)
+    advice = [
+        f"{each.path}: {line}" for each in found if each.scenario is not None for line in advise_author(each.scenario)
+    ]
     right = [each for each in found if each.scenario is not None]
     if as_json:
         errors = [line for each in found for line in each.errors]
-        print_json({"scenarios": [each.scenario.name for each in right if each.scenario], "errors": errors})
+        print_json(
+            {"scenarios": [each.scenario.name for each in right if each.scenario], "errors": errors, "advice": advice}
+        )
     else:
         _show_errors(found)
+        for line in advice:
+            err.print(line, style="yellow", markup=False, highlight=False)
         out.print(f"{len(right)} of {len(found)} scenarios are valid", highlight=False)
     if len(right) < len(found):
         raise typer.Exit(ExitCode.REFUSED)

@@ -2,15 +2,18 @@
 
 import difflib
 from collections.abc import Iterable, Iterator
+from graphlib import CycleError, TopologicalSorter
 
 from homeostat.schemas.errors import DocumentInvalid
 from homeostat.schemas.registries.catalogue import Runtime
 from homeostat.schemas.signal import Carrier, Kind, SignalSpec, Source
 from homeostat.schemas.signal_columns import UNSEEN, categories_of
 from homeostat.streams.scenarios.effects_format import Effect, Effects, Impact
+from homeostat.streams.scenarios.figures import depends_of
 from homeostat.streams.scenarios.places import Places, Where
 from homeostat.streams.scenarios.policy_of import build_policy
-from homeostat.streams.scenarios.scenario import Scenario
+from homeostat.streams.scenarios.scenario import Scenario, Usual
+from homeostat.streams.scenarios.sessions import expect_sessions
 
 _NUMBERS = frozenset({"mean", "multiply", "add", "shift_sd", "spread", "set", "missing"})
 _FITTING = {
@@ -18,7 +21,9 @@ _FITTING = {
     Kind.CATEGORICAL: frozenset({"categories", "missing"}),
     Kind.EMBEDDING: frozenset({"shift_sd", "missing"}),
 }
+_CHANCES = frozenset({Source.MISSING_STEPS, Source.STEP_ORDER, Source.TOOL_FAILURES})
 MAX_SESSIONS = 400_000
+"""More would take hours."""
 
 
 def check_names(scenario: Scenario) -> Iterator[str]:
@@ -65,6 +70,18 @@ def _check_top(scenario: Scenario, specs: dict[str, SignalSpec]) -> Iterator[str
     yield from _check_words("start_up", scenario.start_up, scenario.tenants, "tenant")
     yield from _check_words("signals", scenario.signals, specs)
     yield from _check_words("dirty.wrong_units", scenario.dirty.wrong_units, specs)
+    yield from _check_depends(scenario, specs)
+    for name, usual in scenario.signals.items():
+        if name in specs:
+            yield from _check_usual(f"signals.{name}", usual, specs[name])
+    if isinstance(scenario.sessions_per_day, dict):
+        yield from _check_volumes(scenario.sessions_per_day, scenario)
+    expected = expect_sessions(scenario).sum()
+    if expected > MAX_SESSIONS:
+        yield f"sessions_per_day: about {expected:.0f} sessions in all: at most {MAX_SESSIONS}, or it takes hours"
+
+
+def _check_depends(scenario: Scenario, specs: dict[str, SignalSpec]) -> Iterator[str]:
     for name, sources in scenario.depends.items():
         yield from _check_words("depends", (name,), specs)
         yield from _check_words(f"depends.{name}", sources, specs)
@@ -72,8 +89,22 @@ def _check_top(scenario: Scenario, specs: dict[str, SignalSpec]) -> Iterator[str
             yield f"depends.{name}: a signal cannot depend on itself"
         if sum(c * c for c in sources.values()) > 0.95:
             yield f"depends.{name}: the squares of its coefficients add up to more than 0.95"
-    if isinstance(scenario.sessions_per_day, dict):
-        yield from _check_volumes(scenario.sessions_per_day, scenario)
+    links = {name: set(sources) for name, sources in depends_of(specs, scenario).items()}
+    try:
+        TopologicalSorter(links).prepare()
+    except CycleError as error:
+        yield f"depends: signals depend on each other in a circle: {', '.join(error.args[1])}"
+
+
+def _check_usual(at: str, usual: Usual, spec: SignalSpec) -> Iterator[str]:
+    if spec.carrier is Carrier.EXPOSURE:
+        yield f"{at}: gateways report it, no trace carries it: use crash_share"
+    if usual.mean is not None and not spec.low <= usual.mean <= spec.high:
+        yield f"{at}.mean: {usual.mean:g} is outside the signal's range, {spec.low:g} to {spec.high:g}"
+    if usual.categories is not None and spec.kind is not Kind.CATEGORICAL:
+        yield f"{at}.categories: it is a {spec.kind} signal: give mean and sd"
+    if usual.mean is not None and spec.kind in {Kind.CATEGORICAL, Kind.EMBEDDING}:
+        yield f"{at}.mean: it is {spec.kind}: it has no mean"
 
 
 def _check_volumes(volumes: dict[str, float], scenario: Scenario) -> Iterator[str]:
@@ -102,9 +133,11 @@ def _check_effect(at: str, effect: Effect, spec: SignalSpec) -> Iterator[str]:
         yield f"{at}: gateways report it, no trace carries it: use crash_share"
         return
     given = {name for name, value in effect if value is not None}
-    fitting = _FITTING.get(spec.kind, _NUMBERS)
+    kind = Kind.BINARY if spec.source in _CHANCES else spec.kind
+    fitting = _FITTING.get(kind, _NUMBERS)
     for name in sorted(given - fitting):
-        yield f"{at}.{name}: does not fit a {spec.kind} signal: {', '.join(sorted(fitting))} do"
+        what = f"signal from {spec.source}" if spec.source in _CHANCES else f"{spec.kind} signal"
+        yield f"{at}.{name}: does not fit a {what}: {', '.join(sorted(fitting))} do"
     if effect.categories is not None and spec.source is not Source.SIGNAL:
         known = categories_of(spec)
         words = {word.strip("-") for word in effect.categories}

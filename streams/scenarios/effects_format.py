@@ -58,7 +58,10 @@ Effects = dict[Slug, Effect]
 class Steps(Part):
     """What happens to the order of work."""
 
-    skip: dict[Slug, Share] = Field({}, description="The chance that each of these declared steps is left out.")
+    skip: dict[Slug, Share] = Field(
+        {},
+        description="By step, the chance that it is left out. One of n steps always left out is a share of 1/n.",
+    )
     swap: Share = Field(0.0, description="The chance that two neighbouring steps come in the wrong order.")
 
 

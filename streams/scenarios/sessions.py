@@ -62,7 +62,7 @@ def grow(period: Period, days: Floats) -> Floats:
 def draw_sessions(scenario: Scenario) -> Sessions:
     """Poisson numbers of sessions for every cell and hour, spread evenly within the hour."""
     rng = make_rng(scenario, "sessions")
-    expected = _expect(scenario)
+    expected = expect_sessions(scenario)
     counts = rng.poisson(expected)
     hours, cells = (np.repeat(index, counts.ravel()) for index in np.indices(counts.shape).reshape(2, -1))
     start_ms = start_ms_of(scenario) + ((hours + rng.random(hours.shape[0])) * HOUR_MS).astype(np.int64)
@@ -106,7 +106,7 @@ def is_weekend(scenario: Scenario, at_ms: Ints) -> Mask:
     return weekend
 
 
-def _expect(scenario: Scenario) -> Floats:
+def expect_sessions(scenario: Scenario) -> Floats:
     """Expected sessions, float [hour of the scenario, cell]."""
     hours = np.arange(int(np.ceil(scenario.days * 24)))
     weights, weekend = _weigh_hours(scenario.cycle)

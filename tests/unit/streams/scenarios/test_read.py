@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from homeostat.schemas.errors import DocumentInvalid
+from homeostat.streams.scenarios.advise import advise_author
 from homeostat.streams.scenarios.read import read_file, read_folder
 
 Write = Callable[..., Path]
@@ -54,6 +55,9 @@ def test_a_right_file_has_no_errors(write: Write) -> None:
         ({"runtime": "billing", "data": "aci-bench", "changes": []}, "which only the scribe writes"),
         ({"sessions_per_day": {"norht": 3}}, "did you mean north?"),
         ({"depends": {"edit_ratio": {"edit_ratio": 0.5}}}, "a signal cannot depend on itself"),
+        ({"depends": {"omission_ratio": {"edit_ratio": 0.3}}}, "signals depend on each other in a circle"),
+        ({"sessions_per_day": 1000, "tenants": 100}, "at most 400000, or it takes hours"),
+        ({"signals": {"edit_ratio": {"mean": 3}}}, "signals.edit_ratio.mean: 3 is outside the signal's range"),
         ({"policy": {"budget": {"false_alarms_per_week": -1}}}, "policy: "),
         ({"cycle": [1, 2, 3]}, "3 hourly weights: give 24"),
         ({"name": "Not A Name"}, "'Not A Name' is no name"),
@@ -111,3 +115,20 @@ def test_an_empty_folder_is_an_error(tmp_path: Path) -> None:
         read_folder(tmp_path)
     with pytest.raises(DocumentInvalid, match="does not exist"):
         read_folder(tmp_path / "none")
+
+
+def advice_of(path: Path) -> str:
+    scenario = read_file(path).scenario
+    assert scenario is not None
+    return "\n".join(advise_author(scenario))
+
+
+def test_advice_says_what_may_not_come_out_as_meant(write: Write) -> None:
+    assert advice_of(write()) == ""
+    assert "learns from its first 100: begin later" in advice_of(write(sessions_per_day=10))
+    late = [{"at_day": 7.9, "signals": {"unsupported_ratio": {"add": 0.4}}}]
+    assert "little can be noticed" in advice_of(write(changes=late))
+    small = [{"at_day": 4, "signals": {"unsupported_ratio": {"add": 0.02}, "accepted": {"multiply": 0.95}}}]
+    assert "unsupported_ratio moves by 0.020 on its scale from 0 to 1, its tolerance is 0.05" in advice_of(
+        write(changes=small)
+    )

@@ -1,0 +1,72 @@
+"""What an author should know of a valid scenario: too little time to learn, changes that are none by declaration."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from homeostat.schemas.policy import Policy
+from homeostat.schemas.signal import Carrier, Kind, SignalSpec
+from homeostat.streams.scenarios.effects_format import Effects, Impact
+from homeostat.streams.scenarios.figures import figures_of
+from homeostat.streams.scenarios.match import cells_of_scope
+from homeostat.streams.scenarios.policy_of import build_policy
+from homeostat.streams.scenarios.scenario import Scenario
+from homeostat.streams.scenarios.sessions import expect_sessions
+
+_FEW = 60
+"""Sessions of a cohort after an onset with which little can be noticed."""
+
+
+def advise_author(scenario: Scenario) -> Iterator[str]:
+    """Warnings as `field: what may not come out as meant`; the scenario runs all the same."""
+    policy = build_policy(scenario)
+    yield from _advise_times(scenario, policy)
+    specs = {spec.name: spec for spec in policy.signals}
+    parts: list[tuple[str, Impact]] = [(f"changes[{n}]", change) for n, change in enumerate(scenario.changes)]
+    parts += [(f"rollouts[{n}]", canary) for n, canary in enumerate(scenario.rollouts)]
+    for at, impact in parts:
+        if scenario.truth and impact.signals and impact.population is None and not impact.crash_share:
+            small = list(_find_small(impact.signals, specs, scenario))
+            if len(small) == len(impact.signals):
+                yield f"{at}.signals: by declaration this is no change: {'; '.join(small)}"
+
+
+def _advise_times(scenario: Scenario, policy: Policy) -> Iterator[str]:
+    hourly = expect_sessions(scenario)
+    cells = scenario.cells()
+    for number, truth in enumerate(scenario.truth):
+        day = truth.onset_day if truth.onset_day is not None else min(scenario.beginnings())
+        concerned = [index for index, cell in enumerate(cells) if cell in cells_of_scope(truth.scope, scenario)]
+        before, after = hourly[: int(day * 24)].sum(axis=0), hourly[int(day * 24) :].sum(axis=0)
+        least = min(concerned, key=lambda index: before[index])
+        needed = policy.baseline.first_sessions
+        if before[least] < needed:
+            yield (
+                f"truth[{number}].onset_day: by day {day:g} {'/'.join(cells[least])} will have had about "
+                f"{before[least]:.0f} sessions, and learns from its first {needed}: begin later, or "
+                "policy: {baseline: {first_sessions: 100}}"
+            )
+        most = float(np.max(after[concerned]))
+        if most < _FEW:
+            yield f"truth[{number}].onset_day: about {most:.0f} sessions of a cohort are left: little can be noticed"
+
+
+def _find_small(effects: Effects, specs: dict[str, SignalSpec], scenario: Scenario) -> Iterator[str]:
+    """The effects that move a signal's mean by less than its tolerance, as sentences."""
+    for name, effect in effects.items():
+        spec, usual = specs[name], figures_of(specs[name], scenario).mean
+        if spec.kind in {Kind.CATEGORICAL, Kind.EMBEDDING} or spec.carrier is Carrier.EXPOSURE:
+            continue
+        if effect.spread is not None or effect.shift_sd is not None or effect.missing is not None:
+            continue
+        moved = next((value for value in (effect.set, effect.rate, effect.mean) if value is not None), usual)
+        moved = moved * (1.0 if effect.multiply is None else effect.multiply) + (effect.add or 0.0)
+        size = abs(_to_unit(spec, moved) - _to_unit(spec, usual))
+        if size <= spec.tolerance:
+            yield f"{name} moves by {size:.3f} on its scale from 0 to 1, its tolerance is {spec.tolerance:g}"
+
+
+def _to_unit(spec: SignalSpec, value: float) -> float:
+    return spec.model_copy(
+        update={"kind": Kind.BOUNDED if spec.kind is Kind.BINARY else spec.kind, "clip": True}
+    ).scale(value)
