@@ -68,6 +68,8 @@ def _tell_monitors(found: Inventory) -> dict[str, Any]:
         count_of[watch.cohort] = watch.alike
     for each in found.waiting:
         waiting[each.column.name] += each.monitors
+        cohorts[Layer.LEAF].add(each.cohort)
+        count_of.setdefault(each.cohort, 1)
     expected, coming = sum(active.values()), sum(waiting.values())
     spent = {layer: active[layer] * alarms_per_week(budget, layer) for layer in _LAYERS}
     return {

@@ -30,6 +30,8 @@ def read_inventory(topology: Topology, from_ms: int, to_ms: int) -> Inventory | 
         return None
     days = max(to_ms - from_ms, 1) / _DAY_MS
     found = Inventory(worlds[0].plan.policy, days, assumptions=[_ASSUMED])
+    if days < 1.0:
+        found.assumptions.append(f"the log covers {days * 24.0:.2g} hours: volumes a day are what that would come to")
     for world in worlds:
         _read_leaves(world, days, found)
     found.tenants = len({key.tenant for world in worlds for key in world.cohorts.keys})

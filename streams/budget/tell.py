@@ -103,6 +103,9 @@ def say_small(told: dict[str, Any], top: int) -> Iterator[str]:
     """Cohorts too small for useful power."""
     small, question = told["too_small"], told["question"]
     wanted = f"{question['tolerances']:g} tolerances within {say_days(question['within_days'])}"
+    if not small and not told["power"]:
+        yield "no cohort was seen: nothing is watched (were its traces refused? homeostat backtest says)"
+        return
     if not small:
         yield f"every cohort would notice a shift of {wanted} on some guardrail"
         return
