@@ -39,12 +39,15 @@ def say_place(scope: Cohort, tenants: Sequence[str] = ()) -> str:
     'cardiology at all tenants'
     >>> say_place(Cohort(layer=Layer.WORKFLOW, workflow="visit-note"), ["north", "south"])
     'visit-note at north, south'
+    >>> say_place(Cohort(layer=Layer.PLATFORM), ["north", "south"])
+    'north, south'
     """
     named = scope.tenant or (", ".join(tenants) if 0 < len(tenants) <= _NAMED_TENANTS else "")
     if not named and scope.layer is Layer.PLATFORM:
         return "the whole platform"
     what = " ".join([scope.specialty, f"({scope.workflow})"]) if scope.specialty and scope.workflow else ""
-    words = [what or scope.specialty or scope.workflow or "", f"at {named or 'all tenants'}"]
+    what = what or scope.specialty or scope.workflow or ""
+    words = [what, f"at {named or 'all tenants'}"] if what else [named]
     arm = f", {scope.arm} arm" if scope.arm else ""
     return " ".join(word for word in words if word) + arm
 
