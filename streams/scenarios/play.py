@@ -3,7 +3,7 @@
 from collections import Counter
 
 from homeostat.schemas.canonical import derive_id, digest_document
-from homeostat.schemas.topics import LEASES
+from homeostat.schemas.topics import ALARMS, LEASES
 from homeostat.streams.backtest.platform import REPORTED, Platform, build_platform
 from homeostat.streams.scenarios.gateway import ScenarioGateway
 from homeostat.streams.scenarios.policy_of import build_policy
@@ -22,7 +22,9 @@ class Player:
     def __init__(self, scenario: Scenario) -> None:
         self.scenario, self.policy = scenario, build_policy(scenario)
         self.script = Script(scenario, self.policy)
-        self.platform: Platform = build_platform(self.policy.partitions, (GATEWAY,), retained=(*REPORTED, LEASES))
+        self.platform: Platform = build_platform(
+            self.policy.partitions, (GATEWAY,), retained=(*REPORTED, ALARMS, LEASES)
+        )
         self.counts: Counter[str] = Counter()
         self._cells = scenario.cells()
         self._gateway = ScenarioGateway(self.platform)

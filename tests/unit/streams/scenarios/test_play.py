@@ -15,7 +15,7 @@ from homeostat.schemas.trace import FeedbackTrace, WorkTrace
 from homeostat.streams.cli.main import run_with
 from homeostat.streams.scenarios.play import Player
 from homeostat.streams.scenarios.read import read_file
-from homeostat.streams.scenarios.run import run_scenario
+from homeostat.streams.scenarios.run import run_all, run_scenario
 
 Write = Callable[..., Path]
 
@@ -35,11 +35,19 @@ def test_a_change_is_noticed_where_and_when_it_happened(write: Write) -> None:
     assert result["false_alarms"] == 0
     assert result["onset_error_days"] < 1
     assert result["refused"] == {}
+    assert result["alarms"] > 0
 
 
 def test_the_same_file_gives_the_same(write: Write) -> None:
     assert run_file(write()) == run_file(write())
     assert run_file(write()) != run_file(write(seed=5))
+
+
+def test_processes_side_by_side_give_the_same(write: Write) -> None:
+    paths = [write(f"{name}.yaml", name=name, days=1, changes=[], truth=[]) for name in ("one", "two")]
+    alone, together = (run_all(paths, jobs) for jobs in (1, 2))
+    assert [{**each, "seconds": 0} for each in together] == [{**each, "seconds": 0} for each in alone]
+    assert [each["name"] for each in together] == ["one", "two"]
 
 
 def test_nothing_is_raised_where_nothing_changes(write: Write) -> None:
