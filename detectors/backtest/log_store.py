@@ -83,13 +83,17 @@ class LogStore:
 
     def send(self, output: Output) -> tuple[int, int]:
         """Append an output where its partition or key says; gives (partition, offset)."""
-        partition = output.partition
-        if partition is None:
-            partition = partition_of(output.key, self.partitions(output.topic))
+        partition = self.partition_for(output)
         log = self.log(output.topic, partition)
         offset = log.end
         log.append(LogRecord(offset, output.timestamp, output.key, output.value, output.headers))
         return partition, offset
+
+    def partition_for(self, output: Output) -> int:
+        """The partition that an output names, or that its key falls into."""
+        if output.partition is not None:
+            return output.partition
+        return partition_of(output.key, self.partitions(output.topic))
 
     def records(self, topic: str) -> list[LogRecord]:
         """What is kept of a topic, partition after partition."""

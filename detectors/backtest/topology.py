@@ -40,7 +40,8 @@ class Topology:
     It is deterministic: the same appends, ticks and factories give the same logs. `factories` name the stages that
     run (all five, or some); time stands still between calls of `tick`. Control writes into the inputs in `controlled`
     (None: all; a dump brings its own control records). Topics that `retained` does not name are forgotten once read
-    (None: none are).
+    (None: none are); what is sent to those in `passing` is handed over like `hand_over`'s records, in one order with
+    them.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Topology:
         finish: Finish,
         retained: Collection[str] | None = None,
         controlled: Collection[str] | None = None,
+        passing: Collection[str] = (),
     ) -> None:
         self.logs = LogStore(partitions, retained)
         self.relay = ControlRelay(partitions, finish)
@@ -57,6 +59,7 @@ class Topology:
         self.relay_refused: dict[str, int] = {}
         self._watches: list[Callable[[Topology], None]] = []
         self._finish = finish
+        self._passing = frozenset(passing)
         self._controlled = frozenset(STAGE_INPUTS.values() if controlled is None else controlled)
         self._stages = {
             (name, part): factories[name](part, partitions)
@@ -80,7 +83,14 @@ class Topology:
 
     def send(self, output: Output) -> tuple[int, int]:
         """Finish an output and append it; gives (partition, offset). Nothing reads it before `run`."""
-        return self.logs.send(self._finish(output))
+        finished = self._finish(output)
+        if finished.topic not in self._passing:
+            return self.logs.send(finished)
+        partition = self.logs.partition_for(finished)
+        offset = self.logs.log(finished.topic, partition).end
+        record = LogRecord(offset, finished.timestamp, finished.key, finished.value, finished.headers)
+        self.hand_over(finished.topic, partition, [record])
+        return partition, offset
 
     def hand_over(self, topic: str, partition: int, records: Sequence[Record]) -> None:
         """Give records as they are, under their own offsets, to the one stage that reads them; they are not kept."""

@@ -17,7 +17,7 @@ from homeostat.streams.archive.reader import Part
 from homeostat.streams.backtest.lane import Lane, Moment
 from homeostat.streams.backtest.platform import Platform
 
-_DOCUMENT_TOPICS = {
+DOCUMENT_TOPICS = {
     ControlType.POLICY: POLICIES,
     ControlType.RELEASE: RELEASES,
     ControlType.ROLLOUT: ROLLOUTS,
@@ -26,7 +26,7 @@ _DOCUMENT_TOPICS = {
     ControlType.KEY_ACTIVATION: CONTROLS,
     ControlType.KERNEL_VERSION: CONTROLS,
 }
-_KINDS = {kind.value.encode(): kind for kind in CONTROL_KINDS}
+KINDS = {kind.value.encode(): kind for kind in CONTROL_KINDS}
 
 
 class LogFeeder:
@@ -46,7 +46,7 @@ class LogFeeder:
         """Feed all records in one order of time; the order within a partition stays."""
         lanes = [Lane(partition, parts) for partition, parts in partitions]
         for moment, record in heapq.merge(*(lane.controls() for lane in lanes), key=itemgetter(0)):
-            kind = _KINDS.get(find_header(record.headers, CONTROL_HEADER) or b"")
+            kind = KINDS.get(find_header(record.headers, CONTROL_HEADER) or b"")
             if kind is not None:
                 self._follow(kind, moment, record, lanes)
         self._hand_over(lanes, None)
@@ -62,7 +62,7 @@ class LogFeeder:
                 self.to_ms = max(self.to_ms, int(times.max()))
 
     def _follow(self, kind: ControlType, moment: Moment, record: Record, lanes: Sequence[Lane]) -> None:
-        topic = _DOCUMENT_TOPICS.get(kind)
+        topic = DOCUMENT_TOPICS.get(kind)
         if topic is not None:
             self._topology.now_ms = max(self._topology.now_ms, record.timestamp)
             self._topology.send(Output(topic, record.key or b"", record.value, record.timestamp, record.headers))
@@ -71,13 +71,14 @@ class LogFeeder:
             self._hand_over(lanes, moment)
             self._topology.snapshot()
         elif kind is ControlType.TICK:
-            at_ms = _read_tick(record)
+            at_ms = read_tick(record)
             if at_ms > self._topology.now_ms:
                 self._hand_over(lanes, moment)
                 self._topology.tick(at_ms)
 
 
-def _read_tick(record: Record) -> int:
+def read_tick(record: Record) -> int:
+    """The time that a tick tells; 0 for one that cannot be read."""
     try:
         return parse_message(Tick, read_envelope(record.value)[1])[0].at_ms
     except (PoisonRecord, SignatureRefused):

@@ -49,16 +49,29 @@ class Lane:
 
         A moment may be the next of all partitions' control records: up to there parts were read to find it.
         """
+        for held, first, end in self._pass_by(moment):
+            yield held.block[first:end]
+
+    def _pass_by(self, moment: Moment | None) -> Iterator[tuple[_Held, int, int]]:
+        """What is held, from where to where it is to be taken."""
         while self._held:
             held = self._held[0]
             end = len(held.block) if moment is None else self._find(held, moment)
             if end > self._taken:
-                yield held.block[self._taken : end]
-                self._taken = end
+                first, self._taken = self._taken, end
+                yield held, first, end
             if end < len(held.block):
                 return
             self._held.popleft()
             self._taken = 0
+
+    def take_data(self, moment: Moment | None) -> Iterator[RecordBlock]:
+        """As `take`, without the control records."""
+        for held, first, end in self._pass_by(moment):
+            controls = held.controls[(held.controls >= first) & (held.controls < end)].tolist()
+            for start, stop in zip([first, *(at + 1 for at in controls)], [*controls, end], strict=True):
+                if stop > start:
+                    yield held.block[start:stop]
 
     def _find(self, held: _Held, moment: Moment) -> int:
         if moment.partition == self.partition:

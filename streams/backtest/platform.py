@@ -1,6 +1,7 @@
 """The platform of a backtest: keys of its own, the documents, and the topology that runs."""
 
 from collections.abc import Collection, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -39,11 +40,16 @@ class BacktestTrust(TrustStore):
 
 
 class Documents:
-    """What an operator would have applied: of a folder or file of YAML, or the default policy."""
+    """What an operator would have applied: of a folder or file of YAML, or the default policy.
 
-    def __init__(self, path: Path | None, at_ms: int) -> None:
+    `more` are releases and rollouts of another place, such as a log, for those that the path does not bring.
+    """
+
+    def __init__(self, path: Path | None, at_ms: int, more: Sequence[ToPublish] = ()) -> None:
         """Raises `DocumentInvalid` for documents that cannot be used together."""
         found = [] if path is None else DocumentReader(at_ms).read_files(_find_files(path))
+        held = {(each.topic, each.key) for each in found}
+        found += [each for each in more if each.topic != POLICIES and (each.topic, each.key) not in held]
         self.to_publish = [each for each in found if not isinstance(each.message, KeyActivationDocument)]
         policies = [each.message for each in found if isinstance(each.message, PolicyDocument)]
         if len(policies) > 1:
@@ -59,6 +65,17 @@ class Documents:
         self.rollouts: Sequence[Rollout] = [
             each.message.body for each in self.to_publish if isinstance(each.message, RolloutDocument)
         ]
+
+    def among(self, rollouts: Collection[str]) -> "Documents":
+        """The same with these rollouts only."""
+        kept = copy(self)
+        kept.to_publish = [
+            each
+            for each in self.to_publish
+            if not isinstance(each.message, RolloutDocument) or each.message.body.rollout in rollouts
+        ]
+        kept.rollouts = [rollout for rollout in self.rollouts if rollout.rollout in rollouts]
+        return kept
 
     def before_traces(self) -> list[ToPublish]:
         """All but the rollouts."""
@@ -99,6 +116,7 @@ def build_platform(
     masters: Mapping[str, bytes] | None = None,
     controlled: Collection[str] | None = None,
     retained: Collection[str] | None = REPORTED,
+    passing: Collection[str] = (),
 ) -> Platform:
     """Build a platform. `trust` and `masters` are those of the installation that a dump comes from, if it is one."""
     keys = KeySet.from_seed(_SEED, gateways=gateways or ("gateway-1",))
@@ -107,7 +125,7 @@ def build_platform(
     factories = stage_factories(BacktestTrust(believed, frozenset(own.keys)), {**keys.masters, **(masters or {})})
     roles = (SignerRole.CONTROL, SignerRole.GUARD, SignerRole.SEQUENCER)
     finish = build_finisher(keys.signers(roles), Sealer(keys.seal_secret))
-    return Platform(Topology(partitions, factories, finish, retained, controlled), keys)
+    return Platform(Topology(partitions, factories, finish, retained, controlled, passing), keys)
 
 
 def _find_files(path: Path) -> list[Path]:

@@ -16,11 +16,13 @@ from homeostat.streams.backtest.alarm_book import AlarmBook
 from homeostat.streams.backtest.assumed_starts import ASSUMPTION
 from homeostat.streams.backtest.dump_file import Advance, DumpHead, DumpRow, write_dump
 from homeostat.streams.backtest.feed_log import LogFeeder
+from homeostat.streams.backtest.feed_replaced import ASSUMPTION as OTHER_POLICY
+from homeostat.streams.backtest.feed_replaced import ReplacedFeeder
 from homeostat.streams.backtest.feed_traces import TraceFeeder
 from homeostat.streams.backtest.findings import collect_findings
 from homeostat.streams.backtest.log_source import LogSource
 from homeostat.streams.backtest.platform import REPORTED, Documents, Platform, build_platform
-from homeostat.streams.backtest.trace_rows import read_traces
+from homeostat.streams.backtest.trace_rows import TraceRow, read_traces
 
 OWN_KEYS = "traces were authenticated and decisions signed with keys of the backtest, not of an installation"
 
@@ -37,7 +39,7 @@ class Ran(NamedTuple):
     """What all stages have run over: the platform as it is then, and what was read."""
 
     platform: Platform
-    feeder: TraceFeeder | LogFeeder
+    feeder: TraceFeeder | LogFeeder | ReplacedFeeder
     alarms: AlarmBook
     read: dict[str, Any]
     partitions: int
@@ -60,23 +62,45 @@ def feed_traces(
     retained: Collection[str] | None = REPORTED,
 ) -> Ran:
     """Run a file of bare traces through all stages; `watch` looks after every tick."""
-    first_ms = next((row.trace.work_time_ms for row in read_traces(path) if row.trace is not None), None)
-    if first_ms is None:
-        raise DocumentInvalid(f"{path} holds no trace: JSON lines or Parquet with the fields of a WorkTrace")
-    documents = Documents(policy, first_ms)
+    documents = Documents(policy, first_time(path))
+    ran = feed_rows(read_traces(path, advance), documents, partitions, tick_s, watch, retained)
+    return ran._replace(read={"file": str(path), **ran.read})
+
+
+def feed_rows(
+    rows: Iterable[TraceRow],
+    documents: Documents,
+    partitions: int | None = None,
+    tick_s: float | None = None,
+    watch: Watch | None = None,
+    retained: Collection[str] | None = REPORTED,
+) -> Ran:
+    """Run bare traces through all stages under documents."""
     count = partitions or documents.policy.partitions
     platform = build_platform(count, documents.gateways(), retained=retained)
     book = _watch(platform, watch)
     feeder = TraceFeeder(platform, documents, tick_s or documents.policy.times.tick_s)
-    feeder.feed(read_traces(path, advance))
+    feeder.feed(rows)
     assumptions = [OWN_KEYS, *([ASSUMPTION] if documents.rollouts else [])]
-    read = {"file": str(path), "traces": feeder.fed, "not_traces": feeder.refused, "assumptions": assumptions}
+    read = {"traces": feeder.fed, "not_traces": feeder.refused, "assumptions": assumptions}
     return Ran(platform, feeder, book, read, count)
 
 
-def run_log(source: LogSource, trust: TrustStore, masters: Mapping[str, bytes], out: Path | None) -> dict[str, Any]:
-    """Run a log of `traces.v1` through all stages, with its own control records."""
-    return _conclude(feed_log(source, trust, masters, retained=_retained(out)), out)
+def first_time(path: Path) -> int:
+    """The time of the first trace in a file. Raises `DocumentInvalid` for a file without any."""
+    for row in read_traces(path):
+        if row.trace is not None:
+            return row.trace.work_time_ms
+    raise DocumentInvalid(f"{path} holds no trace: JSON lines or Parquet with the fields of a WorkTrace")
+
+
+def run_log(
+    source: LogSource, trust: TrustStore, masters: Mapping[str, bytes], out: Path | None, policy: Path | None = None
+) -> dict[str, Any]:
+    """Run a log of `traces.v1` through all stages, with its own control records, or under another policy."""
+    if policy is None:
+        return _conclude(feed_log(source, trust, masters, retained=_retained(out)), out)
+    return _conclude(feed_log_under(source, trust, masters, Documents(policy, 1), retained=_retained(out)), out)
 
 
 def feed_log(
@@ -94,6 +118,24 @@ def feed_log(
     feeder = LogFeeder(platform)
     feeder.feed(source.partitions())
     assumptions = [AS_RECORDED, NO_TARGETS, *source.notes]
+    read = {"file": source.name, "records": feeder.fed, "assumptions": assumptions}
+    return Ran(platform, feeder, book, read, head.partitions)
+
+
+def feed_log_under(
+    source: LogSource,
+    trust: TrustStore,
+    masters: Mapping[str, bytes],
+    documents: Documents,
+    retained: Collection[str] | None = REPORTED,
+) -> Ran:
+    """Run a log of `traces.v1` through all stages with the policy of `documents` instead of its own."""
+    head = source.head
+    platform = build_platform(head.partitions, (), trust, masters, None, retained, passing=(TRACES,))
+    book = _watch(platform, None)
+    feeder = ReplacedFeeder(platform, documents)
+    feeder.feed(source.partitions())
+    assumptions = [OTHER_POLICY, NO_TARGETS, *source.notes]
     read = {"file": source.name, "records": feeder.fed, "assumptions": assumptions}
     return Ran(platform, feeder, book, read, head.partitions)
 

@@ -1,29 +1,24 @@
 """`homeostat backtest`: the whole pipeline, or one stage, over a file or an archive."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from homeostat.streams.cli.session import err, is_watched, out, print_json, settings_of
-from homeostat.streams.errors import SettingsInvalid
+from homeostat.streams.cli.log_input import load_keys, open_log, show_progress
+from homeostat.streams.cli.session import out, print_json, settings_of
 
-if TYPE_CHECKING:
-    from homeostat.detectors.trust import TrustStore
-    from homeostat.streams.backtest.dump_file import DumpHead
-    from homeostat.streams.backtest.log_source import LogSource
-    from homeostat.streams.settings import Settings
+REPLICATES = 20
+"""Trials of each sort by default: 0 of 20 still leaves room up to 17 %."""
 
 
 def backtest(
     ctx: typer.Context,
     file: Annotated[str, typer.Argument(help="Traces or a dump (Parquet, JSON lines), or an archive (folder, URI).")],
     policy: Annotated[
-        Path | None, typer.Option(exists=True, help="Bare traces: folder or file of policy, releases and rollouts.")
+        list[Path] | None,
+        typer.Option(exists=True, help="Folder or file of policy, releases and rollouts; more than one to compare."),
     ] = None,
     partitions: Annotated[
         int | None, typer.Option(min=1, max=4096, help="Bare traces: instead of the policy's.")
@@ -40,6 +35,12 @@ def backtest(
     out_folder: Annotated[
         Path | None, typer.Option("--out", help="Write what the stages wrote, one dump a topic.")
     ] = None,
+    replicates: Annotated[
+        int, typer.Option(min=0, max=100_000, help="Compare: trials of each sort on streams in which nothing changed.")
+    ] = REPLICATES,
+    block_days: Annotated[
+        float, typer.Option(min=1e-6, help="Compare: days drawn together for a history in which nothing changed.")
+    ] = 1.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False,
 ) -> None:
     """Run the pipeline over a file, without Kafka: the same code that runs live, so the same log, the same result.
@@ -47,36 +48,34 @@ def backtest(
     Bare traces (one a line or a row) are keyed, authenticated and ticked as a runtime and control would have done,
     with keys of the backtest. A dump of `homeostat log dump`, or an archive of `homeostat archive` and the role
     record, brings its own control records: one of traces.v1 runs through all stages, one of another stage's input
-    through that stage. Days of an archive begin to count at the first snapshot that control wrote in them.
+    through that stage. Days of an archive begin to count at the first snapshot that control wrote in them. A policy
+    that is given for a log of traces.v1 stands in for the log's own.
+
+    With --policy A --policy B: what each would have alarmed or taken back, and when, with its rate of false rollbacks
+    (arms drawn anew) and of false alarms (blocks of the quiet history drawn anew), with intervals.
     """
+    settings = settings_of(ctx, keys={"trust_folder": trust, "mac_masters_folder": masters})
+    days = (from_day, to_day)
+    if policy is not None and len(policy) > 1:
+        from homeostat.streams.cli.compare_policies import compare_policies
+
+        compare_policies(file, days, policy, settings, (replicates, block_days, tick), partitions, as_json)
+        return
     from homeostat.streams.backtest import run
 
-    settings = settings_of(ctx, keys={"trust_folder": trust, "mac_masters_folder": masters})
+    chosen = policy[0] if policy else None
     with show_progress() as show:
-        source = open_log(file, topic, (from_day, to_day), show)
+        source = open_log(file, topic, days, show)
         if source is None:
-            found = run.run_traces(Path(file), policy, partitions, tick, out_folder, show)
+            found = run.run_traces(Path(file), chosen, partitions, tick, out_folder, show)
+        elif one_stage or run.stage_of(source.head) != "leaf":
+            found = run.run_stage(source, *load_keys(settings, source.head), out_folder)
         else:
-            run_it = run.run_log if run.stage_of(source.head) == "leaf" and not one_stage else run.run_stage
-            store, secrets = load_keys(settings, source.head)
-            found = run_it(source, store, secrets, out_folder)
+            found = run.run_log(source, *load_keys(settings, source.head), out_folder, chosen)
     if as_json:
         print_json(found)
     else:
         _print_lines(found)
-
-
-def load_keys(settings: "Settings", head: "DumpHead") -> "tuple[TrustStore, dict[str, bytes]]":
-    """The trust store and, for traces, the MAC masters of the installation. Raises `SettingsInvalid`."""
-    from homeostat.schemas.topics import TRACES
-    from homeostat.streams.keys import load_masters, load_trust
-
-    store = load_trust(settings.keys.trust_folder)
-    if head.topic != TRACES:
-        return store, {}
-    if settings.keys.mac_masters_folder is None:
-        raise SettingsInvalid("a log of traces.v1 is authenticated again: give --masters, the folder of MAC masters")
-    return store, load_masters(settings.keys.mac_masters_folder)
 
 
 def _print_lines(found: dict[str, Any]) -> None:
@@ -96,48 +95,3 @@ def _print_lines(found: dict[str, Any]) -> None:
             out.print(line, highlight=False, markup=False)
     written = ", ".join(f"{topic} {count}" for topic, count in found["topics"].items())
     out.print(f"records: {written or 'none'}", highlight=False)
-
-
-def open_log(name: str, topic: str, days: tuple[datetime | None, datetime | None], show: "Show") -> "LogSource | None":
-    """The log in a dump or an archive; None for a file of bare traces."""
-    from homeostat.streams.archive.reader import ArchiveReader
-    from homeostat.streams.archive.store import ArchiveStore
-    from homeostat.streams.backtest.dump_file import count_units, read_head
-    from homeostat.streams.backtest.log_source import ArchiveSource, DumpSource
-
-    path = Path(name)
-    if "://" in name or path.is_dir():
-        reader = ArchiveReader(ArchiveStore(name), topic, *map(_day, days))
-        show.begin(reader.offsets)
-        return ArchiveSource(name, reader, show)
-    if not path.is_file():
-        raise SettingsInvalid(f"{name} does not exist: give a file of traces, a dump, or an archive's folder or URI")
-    show.begin(count_units(path))
-    head = read_head(path)
-    return None if head is None else DumpSource(path, head, show)
-
-
-def _day(time: datetime | None) -> str | None:
-    return None if time is None else time.date().isoformat()
-
-
-class Show:
-    """A bar, once it is known how far there is to go."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress, self._task = progress, progress.add_task("running", total=None)
-
-    def begin(self, total: int) -> None:
-        """Say how far there is to go."""
-        self._progress.update(self._task, total=total)
-
-    def __call__(self, done: int) -> None:
-        self._progress.update(self._task, completed=done)
-
-
-@contextmanager
-def show_progress() -> Iterator[Show]:
-    """A bar on standard error, where a person looks."""
-    columns = (TextColumn("running"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=err, disable=not is_watched(), transient=True) as progress:
-        yield Show(progress)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from homeostat.streams.cli.backtest import load_keys, open_log, show_progress
+from homeostat.streams.cli.log_input import load_keys, open_log, show_progress
 from homeostat.streams.cli.session import out, settings_of
 
 
