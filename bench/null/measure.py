@@ -82,7 +82,7 @@ class Watched:
             if arrivals.time_ms.size:
                 self.trial.feed(arrivals)
             self.now_ms += HOUR_MS
-            self.since_ms[self._sealed().any(axis=1) & (self.since_ms < 0)] = self.now_ms
+            self.since_ms[self._watched().any(axis=(1, 3)) & (self.since_ms < 0)] = self.now_ms
 
     def seal_again(self, sessions: int) -> None:
         """Have every cohort's reference sealed anew, as an operator may."""
@@ -97,7 +97,7 @@ class Watched:
 
     def declared(self, until_ms: int, mode: str) -> float:
         """Σ w / A of the leaf monitors that count: all with bets, or at the edge those whose null the mean sits at."""
-        bets = (self.trial.world.cohorts.arrays.stakes[self.trial.slots, :, :, 0] > 0.0).any(axis=1)
+        bets = self._watched().any(axis=1)
         if mode == EDGE:
             bets = np.take_along_axis(bets, self.side[:, :, None], axis=2)
         time_ms = np.where(self.since_ms >= 0, until_ms - self.since_ms, 0)
@@ -112,9 +112,9 @@ class Watched:
             found = [alarm for alarm in found if alarm.side == self.side[alarm.cohort, alarm.column]]
         return len(found)
 
-    def _sealed(self) -> NDArray[np.bool_]:
-        """Whether there is a reference: bool [cohort, part, column]."""
-        return np.asarray(self.trial.world.cohorts.arrays.reference[self.trial.slots, :, 0] > 0)
+    def _watched(self) -> NDArray[np.bool_]:
+        """Whether there are bets: bool [cohort, part, column, side]."""
+        return np.asarray(self.trial.world.cohorts.arrays.stakes[self.trial.slots, :, :, 0] > 0.0)
 
     def _means(self, mode: str | Change) -> Floats:
         """Means of the hour that begins now: a part with a reference of its own sits at its own edge all through it."""
@@ -128,9 +128,9 @@ class Watched:
         scale = factor if slots.shape[1] == 1 else 1.0
         if isinstance(mode, Change):
             past_edge, past_base = null[:, :, 0] * scale + mode.past_edge, base + mode.past_base
-            return np.where(self.even[:, None] & self._sealed()[:, part], past_edge, past_base)
+            return np.where(self.even[:, None] & self._watched()[:, part, :, 0], past_edge, past_base)
         edge = np.take_along_axis(null, self.side[:, :, None], axis=2)[:, :, 0]
-        has = self._sealed()[:, part] & (edge > 0.0) & (edge < 1.0)
+        has = np.take_along_axis(self._watched()[:, part], self.side[:, :, None], axis=2)[:, :, 0]
         return np.where(has, edge * scale, base)
 
 

@@ -24,7 +24,10 @@ _BARE_SIZE = 0.05
 
 
 class Scenario(NamedTuple):
-    """A null stream and the settings it is watched with; `holds`: whether the guarantee covers it."""
+    """A null stream and the settings it is watched with; `holds`: whether the guarantee covers it.
+
+    `between`: standard deviation of the logarithm of cohorts' means; `lends`: the first references are borrowed.
+    """
 
     name: str
     variant: str
@@ -40,6 +43,8 @@ class Scenario(NamedTuple):
     reseal_day: int | None = None
     cohorts_ratio: float = 1.0
     calendar: Calendar = Calendar()
+    between: float = 0.0
+    lends: bool = False
 
 
 _SLOW = Late(12.0 * HOUR_MS, 1.2, 7.0 * DAY_MS, 0.8)
@@ -86,6 +91,8 @@ SCENARIOS: tuple[Scenario, ...] = (
     ),
     Scenario("young cohorts", "begin over 4 weeks, first 30 sessions", True, spread_days=26, first_sessions=30),
     Scenario("young cohorts", "begin over 4 weeks, first 200 sessions", True, spread_days=26),
+    Scenario("young cohorts", "held against other tenants, 10 % apart", True, spread_days=26, between=0.1, lends=True),
+    Scenario("young cohorts", "held against other tenants, 50 % apart", False, spread_days=26, between=0.5, lends=True),
 )
 
 
@@ -163,14 +170,14 @@ def run_scenario(scenario: Scenario, size: Size, seed: int, tell: Callable[[str]
 
 
 def _begin(scenario: Scenario, cohorts: int, rng: np.random.Generator) -> Watched:
-    trial = Trial(policy_of(scenario, cohorts))
+    trial = Trial(policy_of(scenario, cohorts), lends=scenario.lends)
     for number in range(cohorts):
         trial.add_cohort(f"tenant-{number}", "any", 0)
     trial.begin(0)
     population = Cohorts.alike(cohorts, scenario.a_day, scenario.spread_days * DAY_MS)
     stream = Stream(population, scenario.laws, rng, scenario.rhythm, scenario.volume, scenario.visits, scenario.late)
-    base = np.broadcast_to(np.array([law.mean for law in scenario.laws]), (cohorts, len(scenario.laws)))
-    return Watched(trial, stream, base)
+    factor = np.exp(scenario.between * rng.standard_normal((cohorts, len(scenario.laws))))
+    return Watched(trial, stream, np.minimum(factor * np.array([law.mean for law in scenario.laws]), 0.9))
 
 
 def _run_weeks(watched: Watched, scenario: Scenario, mode: str) -> None:

@@ -33,7 +33,10 @@ from homeostat.detectors.leaf.tables import SEEDS
 from homeostat.detectors.leaf.world import World
 from homeostat.detectors.parents.cohort_state import CohortState
 from homeostat.detectors.parents.judge import judge_bucket
+from homeostat.detectors.parents.pools import Pools
+from homeostat.schemas.control import Baseline, BaselineDocument
 from homeostat.schemas.policy import Policy
+from homeostat.schemas.pool import name_pool
 from homeostat.schemas.signal import Direction
 from homeostat.schemas.summary import Summary
 from homeostat.schemas.trace import Arm
@@ -65,11 +68,16 @@ class Alarmed(NamedTuple):
 
 
 class Trial(Engine):
-    """A leaf of one partition, and with `with_parents` the parents' step on its summaries."""
+    """A leaf of one partition, and with `with_parents` the parents' step on its summaries.
 
-    def __init__(self, policy: Policy, with_parents: bool = False) -> None:
+    With `lends` cohorts without a reference borrow from other tenants', as parents and control would have it.
+    """
+
+    def __init__(self, policy: Policy, with_parents: bool = False, lends: bool = False) -> None:
         super().__init__(0, 1, Outbox(0))
-        self.policy, self.world = policy, World(Plan(policy), SEEDS)
+        self._documents: dict[str, BaselineDocument] = {}
+        self.policy, self.world = policy, World(Plan(policy), SEEDS, baselines=self._documents)
+        self._pools = Pools() if lends else None
         self.alarms: list[Alarmed] = []
         self.parents: dict[str, CohortState] = {}
         self.parent_since_ms: dict[str, int] = {}
@@ -140,8 +148,32 @@ class Trial(Engine):
             told = world.layers.summaries(world.plan, world.cohorts, bucket, 0, self.offset, self._outbox.log_time_ms)
             for key, body in told:
                 self._judge(key, Summary.model_validate_json(body), bucket)
+        if self._pools is not None:
+            self._lend(world, self._pools)
         world.layers.clear()
         world.cursor[BUCKET_END] = (next_bucket + 1) * world.plan.bucket_ms
+
+    def _lend(self, world: World, pools: Pools) -> None:
+        """Let what has been sealed since the last bucket be lent to others."""
+        now_ms = self._outbox.log_time_ms
+        tolerances = {spec.name: spec.tolerance for spec in world.plan.specs}
+        for pool in world.pools.tell(world.cohorts, self.offset, now_ms):
+            pools.add(pool)
+            told = pools.tell(pool, tolerances, 0, self.offset, now_ms)
+            if told is not None:
+                body = Baseline(
+                    cohort=told.cohort,
+                    sealed_at_ms=now_ms,
+                    signals={},
+                    part=told.part,
+                    pooled=told.signals,
+                    editions=told.editions,
+                )
+                subject = name_pool(told.cohort, told.part)
+                self._documents[subject] = BaselineDocument(
+                    subject=subject, subject_version=told.pool_version, at_ms=now_ms, body=body
+                )
+                world.lend(body, now_ms)
 
     def _answer_events(self, world: World) -> None:
         count = int(world.cursor[EVENTS])

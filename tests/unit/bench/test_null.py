@@ -45,8 +45,10 @@ def test_edges_are_the_nulls_of_the_kernel() -> None:
     edges = watched._means(EDGE)
     for number, slot in enumerate(slots.tolist()):
         for column in range(3):
-            null = cohorts.null[slot, column, watched.side[number, column]]
-            assert edges[number, column] == (null if 0.0 < null < 1.0 else watched.base[number, column])
+            side = watched.side[number, column]
+            has_bets = cohorts.stakes[slot, column, side, 0] > 0.0
+            wanted = cohorts.null[slot, column, side] if has_bets else watched.base[number, column]
+            assert edges[number, column] == wanted
 
 
 def test_declared_is_the_policys_share_of_the_time() -> None:
