@@ -1,6 +1,7 @@
 """The inventory of a platform that has run: leaves from their worlds, parents from what they have summed."""
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -18,6 +19,8 @@ from homeostat.schemas.signal import Direction, Kind, Role, SignalSpec
 from homeostat.schemas.trace import Arm
 from homeostat.streams.budget.inventory import Inventory, Waiting, Watch
 
+Leaves = dict[tuple[str, Direction, str | None, str | None], list[Watch]]
+"""Leaves' monitors by column, side, and the tenant or the specialty that a parent is of; neither for the platform."""
 _DAY_MS = 86_400_000
 _SIDES = (Direction.UP, Direction.DOWN)
 _ASSUMED = "volumes are the averages of the whole log; parents are fed by all the leaves below them"
@@ -35,12 +38,23 @@ def read_inventory(topology: Topology, from_ms: int, to_ms: int) -> Inventory | 
     for world in worlds:
         _read_leaves(world, days, found)
     found.tenants = len({key.tenant for world in worlds for key in world.cohorts.keys})
-    leaves = [watch for watch in found.watches if not watch.cohort.endswith(f"/{Arm.CANDIDATE}")]
+    fed = _index_leaves(found.watches)
     for stage in topology.stages().values():
         if isinstance(stage, ParentsStage):
             for state in stage.cohorts.values():
-                found.watches += _read_parent(state, leaves, found.policy)
+                found.watches += _read_parent(state, fed, found.policy)
     return found
+
+
+def _index_leaves(leaves: Sequence[Watch]) -> Leaves:
+    """What feeds parents: monitors of leaves with references of their own, candidates aside."""
+    fed: Leaves = defaultdict(list)
+    for watch in leaves:
+        _, tenant, specialty, _, arm = watch.cohort.split("/")
+        if arm != Arm.CANDIDATE and watch.reference_sessions:
+            for tags in ((tenant, None), (None, specialty), (None, None)):
+                fed[watch.column.name, watch.direction, *tags].append(watch)
+    return fed
 
 
 def _read_leaves(world: World, days: float, found: Inventory) -> None:
@@ -97,14 +111,13 @@ def _waiting(world: World, key: LeafKey, slot: int, s: int, sessions: int, days:
     return Waiting(key.cohort.key, key.tenant, plan.specs[s], so_far, needed, per_day, 2)
 
 
-def _read_parent(state: CohortState, leaves: list[Watch], policy: Policy) -> Iterator[Watch]:
+def _read_parent(state: CohortState, leaves: Leaves, policy: Policy) -> Iterator[Watch]:
     """The parent's monitors that have been bet on, fed by the leaves below it."""
     cohort = state.cohort
     specs = {spec.name: spec for spec in policy.columns}
     for lane in state.monitors.lanes:
         spec = specs.get(lane.signal)
-        below = [watch for watch in leaves if watch.column.name == lane.signal and watch.direction is lane.direction]
-        below = [watch for watch in below if _is_below(watch.cohort, state)]
+        below = leaves.get((lane.signal, lane.direction, cohort.tenant, cohort.specialty), ())
         if spec is None or not below:
             continue
         fed = [watch.sources for watch in below]
@@ -120,9 +133,3 @@ def _read_parent(state: CohortState, leaves: list[Watch], policy: Policy) -> Ite
         steps = min(86_400.0 / policy.times.bucket_s, float(joined.per_day.sum()))
         sessions = sum(watch.reference_sessions for watch in below)
         yield Watch(cohort.layer, cohort.key, cohort.tenant, spec, lane.direction, joined, steps, sessions)
-
-
-def _is_below(leaf: str, parent: CohortState) -> bool:
-    _, tenant, specialty, _, _ = leaf.split("/")
-    cohort = parent.cohort
-    return cohort.tenant in {None, tenant} and cohort.specialty in {None, specialty}
