@@ -15,10 +15,13 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from bench.delay import leaf
 from bench.delay.cases import RUN_LENGTH, all_cases
 from bench.delay.picture import draw_lines
 from bench.delay.race import SIZES, Line, Race
 from homeostat.detectors.statistics import monitor
+
+LEAF_REFERENCES, LEAF_REPEATS = 10, 80
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,7 +32,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures there")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="also draw them: .png or .svg")
     parser.add_argument("--head-start", type=float, metavar="RATIO", help="r/A of our monitors, to see what it buys")
+    parser.add_argument("--leaf", action="store_true", help="only what runs in a leaf: bound of 200 sessions, 8 bets")
     options = parser.parse_args(arguments)
+    if options.leaf:
+        print_leaf(leaf.measure(leaf.CHANGES, LEAF_REFERENCES, LEAF_REPEATS, options.seed))
+        return 0
     if options.head_start is not None:
         monitor.HEAD_START_RATIO = options.head_start
     size, began = SIZES["full" if options.full else "small"], time.perf_counter()
@@ -47,6 +54,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.plot:
         draw_lines(lines, options.plot)
     return 0
+
+
+def print_leaf(measured: Sequence[leaf.Measured]) -> None:
+    table = Table(title=f"A leaf's monitors: {leaf.REFERENCES} references, run length {leaf.RUN_LENGTH:,.0f} sessions")
+    for title in (
+        "change",
+        "edge of the null",
+        "÷ CUSUM from the edge",
+        "change at 500",
+        "÷ from baseline + tolerance",
+    ):
+        table.add_column(title, justify="left" if title == "change" else "right")
+    for change, edge, (first, later), whole in measured:
+        kind = "rate" if change.deviation is None else f"mean, sd {change.deviation:g}"
+        name = f"{kind}: {change.before:g} → {change.after:g}"
+        table.add_row(name, f"{edge:.3f}", f"{first:.2f}", f"{later:.2f}", f"{whole:.2f}")
+    Console(width=None if sys.stdout.isatty() else 120).print(table)
 
 
 def tabulate(lines: Sequence[Line]) -> Table:

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from bench.delay.race import ORACLE, Line
 
 _MARKS = {
+    "floor": ("#D55E00", "|", "floor: index unknown"),
     "e-SR, known, one side": ("#0072B2", "o", "known baseline"),
     "e-SR, known, any": ("#0072B2", "o", "known baseline"),
     "e-SR, known, both": ("#56B4E9", "o", "known baseline, both sides"),
@@ -37,7 +38,7 @@ def draw_lines(lines: Sequence[Line], path: Path) -> None:
         row = len(names) - 1 - names.index((line.kind, line.case))
         shown = None if label in labelled else label
         labelled.add(label)
-        ax.plot([min(line.worst, _MOST)], [row], shape, color=colour, label=shown, markersize=7)
+        ax.plot([min(line.worst, _MOST)], [row], shape, color=colour, label=shown, markersize=11 if shape == "|" else 7)
     ax.axvline(1.0, color="#222222", linewidth=1)
     for aim in (1.2, 1.5):
         ax.axvline(aim, color="#BBBBBB", linewidth=1, linestyle="--")

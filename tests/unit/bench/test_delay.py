@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.delay import cases, focus, oracle, race, rivals
+from bench.delay import cases, floor, focus, leaf, oracle, race, rivals
 from bench.delay.__main__ import main
 from bench.delay.oracle import Floats
 
@@ -65,6 +65,56 @@ def test_every_case_holds_its_own_change() -> None:
         before, after = case.score(case.before(rng, 4000)), case.score(case.after(rng, 4000))
         assert before.mean() < 0.0 < after.mean(), case.name
     assert {case.kind for case in cases.all_cases()} >= {"binary", "bounded", "positive", "count", "categorical"}
+
+
+def test_the_floor_is_the_first_of_several_cusums() -> None:
+    scores = np.random.default_rng(6).normal(-0.1, 0.5, (300, 3))
+    running = floor.run_union(scores)
+    for level in (0.5, 2.0, 4.0):
+        firsts = [oracle.first_crossing(np.ascontiguousarray(scores[:, k]), level) for k in range(3)]
+        crossed = [first for first in firsts if first != oracle.NEVER]
+        assert floor.first_above(running, level) == min(crossed, default=oracle.NEVER)
+
+
+def test_the_floor_of_directions_averages_the_likelihood_ratio_over_them() -> None:
+    rng = np.random.default_rng(7)
+    ys, length, axes = rng.standard_normal((30, 4)) + 0.3, 0.8, 4
+    thetas = rng.standard_normal((200_000, axes))
+    thetas *= length / np.linalg.norm(thetas, axis=1, keepdims=True)
+    sums = np.cumsum(ys[::-1], axis=0)
+    logs = [math.log(np.exp(thetas @ sums[n]).mean()) - (n + 1) * length**2 / 2 for n in range(30)]
+    assert floor.sphere_statistic(length, axes)(ys)[-1] == pytest.approx(max(0.0, *logs), abs=0.05)
+
+
+def test_the_floor_has_the_declared_run_length() -> None:
+    rng = np.random.default_rng(8)
+
+    def draw(source: np.random.Generator, n: int) -> Floats:
+        return source.normal(-0.125, 0.5, n)
+
+    level = floor.calibrate_level(lambda xs: floor.run_union(xs[:, None]), draw, rng, 1_000_000, 5000.0)
+    fresh = draw(rng, 2_000_000)
+    assert fresh.size / oracle.count_crossings(fresh, level) == pytest.approx(5000.0, rel=0.2)
+
+
+def test_the_oracle_of_a_leaf_has_its_run_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leaf, "RUN_LENGTH", 2000.0)
+    rng = np.random.default_rng(9)
+    made = leaf.Oracle(0.2, leaf.pool_of(0.4, None), None, rng)
+    null = made.score((rng.random(1_000_000) < 0.2).astype(float))
+    assert null.size / oracle.count_crossings(null, made.level) == pytest.approx(2000.0, rel=0.5)
+
+
+def test_the_program_measures_what_runs_in_a_leaf(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(leaf, "CHANGES", (leaf.Change(0.1, 0.8), leaf.Change(0.3, 0.8, 0.15)))
+    monkeypatch.setattr("bench.delay.__main__.LEAF_REFERENCES", 1)
+    monkeypatch.setattr("bench.delay.__main__.LEAF_REPEATS", 20)
+    assert main(["--leaf"]) == 0
+    out = capsys.readouterr().out
+    assert "rate: 0.1 → 0.8" in out
+    assert "mean, sd 0.15: 0.3 → 0.8" in out
 
 
 def test_a_small_race_of_one_case() -> None:
