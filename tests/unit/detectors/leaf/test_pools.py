@@ -200,12 +200,12 @@ def test_an_ordinary_beginning_does_not_alarm() -> None:
 def test_an_own_baseline_takes_the_borrowed_ones_place_and_evidence_begins_anew() -> None:
     clinics = Clinics()
     clinics.lend(OTHERS)
-    clinics.work("tenant-5", values_about(0.55, LEAST_SESSIONS - 2))
+    clinics.work("tenant-5", values_about(0.6, LEAST_SESSIONS - 2))
     clinics.settle()
     before = clinics.stage().world
     assert before is not None
-    assert before.cohorts.arrays.evidence[0, 0, 0].max() > 100.0
-    clinics.work("tenant-5", values_about(0.55, 8))
+    assert before.cohorts.arrays.evidence[0, 0, 0].max() > 20.0
+    clinics.work("tenant-5", values_about(0.6, 8))
     clinics.settle()
     world = clinics.stage().world
     assert world is not None
