@@ -1,7 +1,8 @@
 """Control records: everything that may influence a stage and is not data, copied into the stage's own input.
 
 A control record carries its type in the header `hs-control`, and a DSSE envelope as its value. Control signs ticks,
-snapshots, missing sources and gaps itself; documents, decisions and acknowledgements travel in their author's envelope.
+snapshots, missing sources, gaps and the parents' baselines across tenants itself; other documents, decisions and
+acknowledgements travel in their author's envelope.
 """
 
 from enum import StrEnum
@@ -153,7 +154,7 @@ class Baseline(Part):
 
 
 class BaselineDocument(Document[Baseline]):
-    """A cohort's sealed references, signed by an operator or relayed by control."""
+    """A cohort's sealed references, signed by an operator; pooled ones, which the parents state, by control."""
 
     ce_type: ClassVar[str] = "homeostat.document.baseline"
 

@@ -174,6 +174,7 @@ def alarms_of(clinics: Clinics) -> list[Alarm]:
     return [Alarm.model_validate(found) for found in messages(run(clinics.scenario.log)[1], ALARMS)]
 
 
+WEEK_S = 604_800
 OTHERS = [0.18, 0.2, 0.21, 0.19, 0.22, 0.2]
 
 
@@ -187,6 +188,17 @@ def test_a_broken_beginning_alarms_before_there_is_a_baseline() -> None:
     assert (found[0].baseline_sessions, found[0].harmful) == (0, True)
     assert found[0].baseline == pytest.approx(0.2, abs=1e-3)
     assert found[0].baseline < found[0].bound < 0.5
+
+
+def test_five_notes_a_week_are_watched_from_the_first_one() -> None:
+    clinics = Clinics(budget=Budget())
+    clinics.lend(OTHERS)
+    for value in values_about(0.8):
+        clinics.work("tenant-5", [value])
+        clinics.scenario.tick(WEEK_S / 5)
+    alarm = alarms_of(clinics)[0]
+    assert alarm.plug_in
+    assert alarm.log_time_ms < START_MS + 6 * WEEK_S * 1000
 
 
 def test_an_ordinary_beginning_does_not_alarm() -> None:
