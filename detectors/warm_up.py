@@ -14,6 +14,7 @@ from homeostat.detectors.leaf.routes import Router
 from homeostat.detectors.leaf.scan import scan_rows
 from homeostat.detectors.leaf.scan_tables import ScanTables
 from homeostat.detectors.leaf.sessions import number_rows
+from homeostat.detectors.leaf.settling import settle_slots
 from homeostat.detectors.leaf.tables import SEEDS, index_seen, index_sessions
 from homeostat.detectors.leaf.window import slide_window
 from homeostat.detectors.leaf.world import World
@@ -41,6 +42,7 @@ def compile_kernel() -> None:
     list(block)
     Engine(0, 1, Outbox(0)).run(world, batch, {})
     world.cohorts.derive_bets(0)
+    settle_slots(world, np.zeros(0, np.int64), 0, 0, 0)
     take_logs(0, world.layers.arrays)
     index_sessions(0, SEEDS, world.sessions.arrays)
     index_seen(SEEDS, world.dedupe.arrays)

@@ -90,7 +90,8 @@ class SignalSpec(Part):
     An embedding is the trace's `embedding` of `dimensions` numbers. `source` names values that the trace has in its
     steps (`steps` declares them in order), tool calls, retrieval and bands. `spread` watches the distance from the
     baseline's mean as well: less consistent work with the same mean. `limit` is an absolute safety limit on the scale
-    of x: beyond it, in the harmful direction, is harm whatever the baseline was.
+    of x: beyond it, in the harmful direction, is harm whatever the baseline was. `absence` says that no feedback with
+    the signal within `max_age_s` of the work means 0: the works are the denominator, judged when all are so old.
 
     The statistics work on columns (`expand_signals`): a signal of several columns names them `name--part`.
     """
@@ -112,6 +113,7 @@ class SignalSpec(Part):
     dimensions: Annotated[int, Field(ge=1, le=1024)] | None = None
     limit: float | None = None
     spread: bool = False
+    absence: bool = False
     owner: Slug = "platform"
     why: Sentence = ""
 
@@ -145,6 +147,17 @@ class SignalSpec(Part):
             raise ValueError(f"signal {self.name}: what must never happen is binary")
         if self.limit is not None and not (self.low < self.limit < self.high and self.direction is not Direction.BOTH):
             raise ValueError(f"signal {self.name}: a limit lies between low and high and needs one harmful direction")
+        return self
+
+    @model_validator(mode="after")
+    def _check_absence(self) -> Self:
+        watched = self.role not in {Role.GUARDRAIL, Role.NEVER}
+        binary = self.kind is Kind.BINARY and not self.spread
+        if self.absence and not (binary and watched and self.max_age_s is not None):
+            raise ValueError(
+                f"signal {self.name}: absence means 0 only for a binary signal of feedback with a max_age_s, without "
+                "spread, that neither a rollout nor a stop waits for"
+            )
         return self
 
     @model_validator(mode="after")

@@ -13,8 +13,8 @@ from homeostat.detectors.leaf.cohorts import CohortStore
 from homeostat.detectors.leaf.companions import explain_change, find_companions
 from homeostat.detectors.leaf.lending import expect
 from homeostat.detectors.leaf.outbox import STAGE
-from homeostat.detectors.leaf.plan import FEEDBACK, WORK, Plan
-from homeostat.detectors.leaf.recent import Recent, read_recent
+from homeostat.detectors.leaf.plan import WORK, Plan
+from homeostat.detectors.leaf.recent import Recent, read_recent, split_told
 from homeostat.schemas.alarm import Alarm, Corroboration
 from homeostat.schemas.canonical import derive_id
 from homeostat.schemas.signal import Direction
@@ -59,12 +59,16 @@ def state_alarm(crossing: Crossing, cohorts: CohortStore, plan: Plan, rollout: s
     spec, key = plan.specs[crossing.column], cohorts.keys[crossing.slot]
     rows, owner = cohorts.arrays, int(cohorts.arrays.owner[crossing.slot])
     direction = Direction.UP if crossing.side == 0 else Direction.DOWN
-    lanes = [read_recent(cohorts, crossing.slot, lane, plan.session_ms) for lane in (WORK, FEEDBACK)]
-    lane = FEEDBACK if crossing.column >= plan.lane_columns[FEEDBACK].start else WORK
+    lanes = [read_recent(cohorts, crossing.slot, lane, plan.session_ms) for lane in range(len(plan.lane_columns))]
+    lane = plan.lanes[crossing.column]
     recent = lanes[lane].among(~np.isnan(lanes[lane].values[:, crossing.column]))
     values = recent.values[:, crossing.column]
-    onset = date_onset(values, recent.began_ms, _log_e(cohorts, plan, crossing, recent))
-    since = (lanes[WORK].since(onset.to_ms), lanes[FEEDBACK].since(onset.to_ms))
+    onset = date_onset(values, recent.began_ms, _log_e(cohorts, plan, crossing, recent), recent.sessions)
+    since = [each.since(onset.to_ms) for each in lanes]
+    blur_ms = plan.absent_times(crossing.column)[0] if spec.absence else 0
+    samples = recent.among(recent.began_ms < onset.from_ms).names(), since[lane].names()
+    if spec.absence:
+        samples = split_told(cohorts, crossing.slot, lane, onset.from_ms - blur_ms)
     reference = _reference(cohorts, crossing, recent.since(onset.to_ms))
     limit = float(plan.arrays.limit[crossing.column])
     limited = not math.isnan(limit) and direction is spec.direction
@@ -84,8 +88,8 @@ def state_alarm(crossing: Crossing, cohorts: CohortStore, plan: Plan, rollout: s
         bound=limit if limited else reference.upper if direction is Direction.UP else reference.lower,
         baseline_sessions=reference.sessions,
         tolerance=spec.tolerance,
-        onset_from_ms=onset.from_ms,
-        onset_to_ms=onset.to_ms,
+        onset_from_ms=max(0, onset.from_ms - blur_ms),
+        onset_to_ms=onset.to_ms + blur_ms,
         releases=cohorts.releases_of(owner),
         rollout=rollout,
         corroboration=corroborate(values, recent.began_ms),
@@ -99,8 +103,8 @@ def state_alarm(crossing: Crossing, cohorts: CohortStore, plan: Plan, rollout: s
         explained=explain_change(cohorts, plan, crossing.column, since[WORK]),
         release_since_ms=_release_since(int(rows.release_ms[owner])),
         companions=tuple(find_companions(cohorts, plan, since, crossing.column)),
-        affected=draw_sample(since[lane].names()),
-        unaffected=draw_sample(recent.among(recent.began_ms < onset.from_ms).names()),
+        affected=draw_sample(samples[1]),
+        unaffected=draw_sample(samples[0]),
     )
 
 
@@ -130,20 +134,28 @@ def _reference(cohorts: CohortStore, crossing: Crossing, recent: Recent) -> _Ref
     return _Reference(int(sessions), mean, lower, upper, bool((rows[known, 0] == 0.0).any()))
 
 
+def _log_e_of_buckets(shares: Floats, works: Ints, null: Floats, stakes: Floats) -> Floats:
+    """Log e of each bucket of works; shares are mirrored with the null where less is the direction."""
+    return works * (shares * np.log1p(stakes * (1.0 - null)) + (1.0 - shares) * np.log1p(-stakes * null))
+
+
 def _release_since(time_ms: int) -> int | None:
     return None if time_ms < 0 else time_ms
 
 
-def date_onset(values: Floats, times_ms: Ints, log_e: Floats) -> Onset:
+def date_onset(values: Floats, times_ms: Ints, log_e: Floats, sessions: Ints | None = None) -> Onset:
     """Date the change by the carrying bet: the start that maximises Σ log e to now, and those within 2 nats of it.
 
-    All arrays have one entry a session, oldest first, at least one. The ring bounds how far back a start can lie.
+    All arrays have one entry a session, oldest first, at least one; with `sessions` an entry stands for so many. The
+    ring bounds how far back a start can lie.
     """
+    weights = np.ones(len(values), np.int64) if sessions is None else sessions
     since = np.cumsum(log_e[::-1])[::-1]
     best = int(np.argmax(since))
     near = np.flatnonzero(since >= since[best] - ONSET_NATS)
-    observed = math.fsum(values[best:].tolist()) / (len(values) - best)
-    return Onset(int(times_ms[near[0]]), int(times_ms[near[-1]]), min(1.0, observed), len(values) - best)
+    count = int(weights[best:].sum())
+    observed = math.fsum((values * weights)[best:].tolist()) / count
+    return Onset(int(times_ms[near[0]]), int(times_ms[near[-1]]), min(1.0, observed), count)
 
 
 def corroborate(values: Floats, times_ms: Ints) -> Corroboration:
@@ -165,5 +177,8 @@ def _log_e(cohorts: CohortStore, plan: Plan, crossing: Crossing, recent: Recent)
     homes = cohorts.arrays.home[recent.slots]
     null = cohorts.arrays.null[homes, crossing.column, crossing.side]
     stakes = cohorts.arrays.stakes[homes, crossing.column, crossing.side, crossing.bet]
+    if plan.specs[crossing.column].absence:
+        shares, edges = (values, null) if crossing.side == 0 else (1.0 - values, 1.0 - null)
+        return _log_e_of_buckets(shares, recent.sessions, edges, stakes)
     gains = values - null if crossing.side == 0 else null - values
     return np.array([math.log(1.0 + stake * gain) for stake, gain in zip(stakes.tolist(), gains.tolist(), strict=True)])

@@ -134,7 +134,10 @@ class CohortArrays(NamedTuple):
     a lane each; `shared_bucket`, the last bucket in which it fed layers across tenants; `tally` (sessions closed, late
     records); `releases` seen lately, the newest first (numbers of the store's table, −1 for none); `slopes` [slot,
     signal, input], what the inputs' values say of a signal's, sealed with the reference; what was `learned` since;
-    `shared` [slot, signal, (n, sum so far, n, sum sealed)], the shared sessions of a reference, at 2⁻²⁰.
+    `shared` [slot, signal, (n, sum so far, n, sum sealed)], the shared sessions of a reference, at 2⁻²⁰; for each
+    column of which absence means 0 the open buckets of `works` [slot, place, bucket, (works, ones, first offset,
+    private)] and the sessions last `told` of [slot, place, n, (high, low, form, time of the work)].
+    Of the partition, not of a slot: `next_bucket` of such a column, the first that is not settled.
     Derived: `collects` (whether a lane has pending signals), `parts` (slots of the parts of a leaf), `home` (slot of
     the baseline arm in this part), `layers` (rows of its parents), `arm`, `borrowed` [slot, signal, (tenants, mean,
     lower, upper)] for what has no reference, `sealed` (whether a reference was since the pools were told), `null` and
@@ -162,6 +165,9 @@ class CohortArrays(NamedTuple):
     tally: Ints
     releases: Shorts
     release_ms: Ints
+    works: Ints
+    told: Ints
+    next_bucket: Ints
     parts: Shorts
     owner: Shorts
     home: Shorts
@@ -260,20 +266,24 @@ class Scratch(NamedTuple):
 # What a batch's rows say, one int64 a column. The first eight are given; the scanner or the contract's decoder fills in
 # the rest of a row that comes as text. ID and SESSION have three columns: high, low, form (with the tenant for ID).
 KIND, TIME, OFFSET, TENANT, CODE, VALUE_BYTES, EVENT_BYTES = range(7)
-TEXT_AT, SLOT, FLAGS, PAIR, RELEASE, REMARK, ID, SESSION, PART = 7, 8, 9, 10, 11, 12, 13, 16, 19
-COLUMNS = 20
+TEXT_AT, SLOT, FLAGS, PAIR, RELEASE, REMARK, ID, SESSION, PART, WORK_MS = 7, 8, 9, 10, 11, 12, 13, 16, 19, 20
+COLUMNS = 21
 ROW_NOTHING, ROW_WORK, ROW_FEEDBACK, ROW_START, ROW_REFUSED, ROW_TEXT, ROW_UNREAD, ROW_UNREAD_FEEDBACK = range(8)
 KEEPS_PRIVATE = 1
 NOT_COUNTED, ACCEPTED, REFUSED, MISSHAPEN = -1, 0, 1, 2
 REMARK_NONE, REMARK_LIMIT, REMARK_MISMATCH, REMARK_UNKNOWN = range(4)
 
 # Where the kernel stands; kept between calls.
-AT_ROW, CLOSE, TAIL, BUCKET_END, EVENTS, URGENT, WINDOW_NEXT, WINDOW_SIZE, ELIGIBLE, UNFIT, REFUSES_MOST = range(11)
-CURSOR = 11
-DONE, HAS_EVENTS, BUCKET_ENDED, ROW_ENDED = range(4)
+AT_ROW, CLOSE, TAIL, BUCKET_END, SETTLE_AT, EVENTS, URGENT = range(7)
+WINDOW_NEXT, WINDOW_SIZE, ELIGIBLE, UNFIT, REFUSES_MOST = range(7, 12)
+CURSOR = 12
+NEVER = 2**62
+"""A time that does not come."""
+DONE, HAS_EVENTS, BUCKET_ENDED, ROW_ENDED, SETTLE_DUE = range(5)
 EVENT_COLUMNS = 4
 """An alarm: slot, signal, side, bet."""
 COUNT_CLOSED, COUNT_LATE, COUNT_EMPTY, COUNT_QUEUE_FULL, COUNT_SATURATED, COUNT_OVER_QUOTA, COUNT_DUPLICATE = range(7)
 COUNT_REMARKS = 6
 """Remark r is counted in COUNT_REMARKS + r."""
-COUNTS = 10
+COUNT_WORK_TOO_OLD, COUNT_TOLD_ALONE = 10, 11
+COUNTS = 12

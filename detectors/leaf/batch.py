@@ -105,10 +105,11 @@ class Batch:
         name: NumberedId,
         session: NumberedId,
         part: int = 0,
+        work_ms: int = 0,
     ) -> None:
         """Complete a row with what its text or report says; `name` is a trace's, with its tenant."""
         at = row * _ROW_BYTES + _REST_BYTES
-        _PACK_REST(self._bytes, at, slot, flags, pair, release, remark, *name, *session, part)
+        _PACK_REST(self._bytes, at, slot, flags, pair, release, remark, *name, *session, part, work_ms)
 
     def _hold(self, content: bytearray) -> None:
         self.raw = memoryview(content)

@@ -9,7 +9,7 @@ import numpy as np
 from homeostat.detectors.frames import frame, unframe
 from homeostat.detectors.leaf.arrays import SEGMENT, CohortArrays, Ints
 from homeostat.detectors.leaf.leaf_key import LeafKey
-from homeostat.detectors.leaf.plan import FEEDBACK, WORK, Plan
+from homeostat.detectors.leaf.plan import Plan
 from homeostat.detectors.leaf.rows import Array, join_rows, read_rows
 from homeostat.schemas.errors import StateCorrupt
 
@@ -36,6 +36,8 @@ _FIELDS: Final = (
     "shared_bucket",
     "tally",
     "release_ms",
+    "works",
+    "told",
 )
 _HEADS = msgspec.json.Decoder(tuple[bool, list[str]])
 
@@ -72,13 +74,13 @@ def decode_core(store: "CohortStore", slot: int, record: bytes) -> None:
 
 def encode_rings(store: "CohortStore", plan: Plan, slots: Ints, since: Ints) -> Iterator[tuple[bytes, bytes]]:
     """The segments of some slots' rings that were written after the row counts `since` [slot, lane]."""
-    for lane in (WORK, FEEDBACK):
+    for lane, columns in enumerate(plan.lane_columns):
         owners, segments = _written_segments(store.arrays, slots, lane, since[slots, lane])
         if not owners.size:
             continue
         places = segments * SEGMENT % store.arrays.ring.shape[1]
         rows = places[:, None] + np.arange(SEGMENT)
-        values = store.arrays.ring[owners[:, None], rows][:, :, plan.lane_columns[lane]]
+        values = store.arrays.ring[owners[:, None], rows][:, :, columns]
         times = store.arrays.ring_ms[owners[:, None], lane, rows]
         ids = store.arrays.ring_id[owners[:, None], lane, rows]
         packed = join_rows([times, ids, values])
@@ -104,14 +106,14 @@ def decode_ring(store: "CohortStore", plan: Plan, name: bytes, record: bytes) ->
 def widen_ring(arrays: CohortArrays, plan: Plan, slots: int, rows: int) -> CohortArrays:
     """The same arrays with rings of more rows: each lane's newest values keep their numbers."""
     ring = np.full((arrays.ring.shape[0], rows, arrays.ring.shape[2]), -1, np.int32)
-    ring_ms = np.zeros((arrays.ring.shape[0], 2, rows), np.int64)
-    ring_id = np.zeros((arrays.ring.shape[0], 2, rows, 3), np.int64)
+    lanes = len(plan.lane_columns)
+    ring_ms = np.zeros((arrays.ring.shape[0], lanes, rows), np.int64)
+    ring_id = np.zeros((arrays.ring.shape[0], lanes, rows, 3), np.int64)
     before = arrays.ring.shape[1]
     for slot in range(slots):
-        for lane in (WORK, FEEDBACK):
+        for lane, columns in enumerate(plan.lane_columns):
             count = int(arrays.ring_count[slot, lane])
             kept = np.arange(max(0, count - before), count)
-            columns = plan.lane_columns[lane]
             ring[slot, kept % rows, columns] = arrays.ring[slot, kept % before, columns]
             ring_ms[slot, lane, kept % rows] = arrays.ring_ms[slot, lane, kept % before]
             ring_id[slot, lane, kept % rows] = arrays.ring_id[slot, lane, kept % before]

@@ -20,7 +20,7 @@ from homeostat.detectors.leaf.cohort_state import (
 from homeostat.detectors.leaf.leaf_key import LeafKey
 from homeostat.detectors.leaf.learn import LEARNED
 from homeostat.detectors.leaf.lending import Lender
-from homeostat.detectors.leaf.plan import FEEDBACK, WORK, Plan
+from homeostat.detectors.leaf.plan import OPEN_BUCKETS, Plan
 from homeostat.detectors.leaf.rows import copy_rows, take_columns
 from homeostat.detectors.leaf.stakes import write_bets
 from homeostat.detectors.statistics.bets import (
@@ -30,6 +30,8 @@ from homeostat.schemas.trace import Arm
 
 BINS: Final = 32
 MAX_RELEASES: Final = 8
+TOLD: Final = 32
+"""Sessions with a 1 that are remembered for each column of which absence means 0."""
 _ARMS = {Arm.BASELINE: BASELINE, Arm.CONTROL: CONTROL, Arm.CANDIDATE: CANDIDATE}
 _SIGNAL_AXES = {
     "moments": 1,
@@ -46,11 +48,14 @@ _SIGNAL_AXES = {
     "null": 1,
     "stakes": 1,
 }
+_LANE_AXES = ("collects", "seal_seen", "ring_ms", "ring_id", "ring_count")
 
 
-def new_arrays(capacity: int, signals: int, ring_rows: int, inputs: int = 0, parts: int = 1) -> CohortArrays:
-    """Rows for `capacity` slots; `ring_rows` is a multiple of SEGMENT."""
-    bets = (capacity, signals, 2, MONITOR_BETS)
+def new_arrays(
+    capacity: int, signals: int, ring_rows: int, inputs: int = 0, parts: int = 1, absent: int = 0
+) -> CohortArrays:
+    """Rows for `capacity` slots; `ring_rows` is a multiple of SEGMENT, `absent` the columns whose absence means 0."""
+    bets, lanes = (capacity, signals, 2, MONITOR_BETS), 2 + absent
     return CohortArrays(
         moments=np.zeros((capacity, signals, 4), np.int64),
         histogram=np.zeros((capacity, signals, BINS), np.int32),
@@ -61,18 +66,21 @@ def new_arrays(capacity: int, signals: int, ring_rows: int, inputs: int = 0, par
         learned=np.full((capacity, signals, LEARNED), -1, np.int64),
         shared=np.zeros((capacity, signals, 4), np.int64),
         pending=np.zeros((capacity, signals), np.uint8),
-        collects=np.zeros((capacity, 2), np.uint8),
+        collects=np.zeros((capacity, lanes), np.uint8),
         seal_after=np.zeros(capacity, np.int64),
-        seal_seen=np.zeros((capacity, 2), np.int32),
+        seal_seen=np.zeros((capacity, lanes), np.int32),
         seal_sessions=np.zeros(capacity, np.int32),
         ring=np.full((capacity, ring_rows, signals), -1, np.int32),
-        ring_ms=np.zeros((capacity, 2, ring_rows), np.int64),
-        ring_id=np.zeros((capacity, 2, ring_rows, 3), np.int64),
-        ring_count=np.zeros((capacity, 2), np.int64),
+        ring_ms=np.zeros((capacity, lanes, ring_rows), np.int64),
+        ring_id=np.zeros((capacity, lanes, ring_rows, 3), np.int64),
+        ring_count=np.zeros((capacity, lanes), np.int64),
         shared_bucket=np.full(capacity, -1, np.int64),
         tally=np.zeros((capacity, 2), np.int64),
         releases=np.full((capacity, MAX_RELEASES), -1, np.int32),
         release_ms=np.full(capacity, -1, np.int64),
+        works=np.zeros((capacity, absent, OPEN_BUCKETS, 4), np.int64),
+        told=np.zeros((capacity, absent, TOLD, 4), np.int64),
+        next_bucket=np.zeros(absent, np.int64),
         parts=np.full((capacity, parts), -1, np.int32),
         owner=np.full(capacity, -1, np.int32),
         home=np.full(capacity, -1, np.int32),
@@ -99,7 +107,7 @@ class CohortStore:
         self._leaves_of: dict[str, int] = {}
         self.release_numbers: dict[str, int] = {}
         self.arrays = _new_arrays(plan, 16, max(rows, ring_rows(plan.policy.baseline.first_sessions)))
-        self._drained = np.zeros((16, 2), np.int64)
+        self._drained = np.zeros_like(self.arrays.ring_count)
 
     def slot_of(self, key: LeafKey, now_ms: int) -> int:
         """The cohort's slot; a new leaf begins at log time `now_ms` in all its parts, its baseline arm with it."""
@@ -165,8 +173,8 @@ class CohortStore:
     def derive_collects(self, slot: int) -> None:
         """Whether each lane of the slot still collects a reference."""
         pending, columns = self.arrays.pending[slot], self._plan.lane_columns
-        for lane in (WORK, FEEDBACK):
-            self.arrays.collects[slot, lane] = pending[columns[lane]].any()
+        for lane, held in enumerate(columns):
+            self.arrays.collects[slot, lane] = pending[held].any()
 
     def borrow(self, slot: int) -> None:
         """Let a baseline slot borrow what it has no reference for, and bet accordingly."""
@@ -196,6 +204,7 @@ class CohortStore:
         With other parts of the week every baseline is collected anew; with other inputs, what they explain.
         """
         before, self._plan = self._plan, plan
+        self._change_lanes(before, columns)
         fields = self.arrays._asdict()
         moved: dict[str, Any] = {name: take_columns(fields[name], axis, columns) for name, axis in _SIGNAL_AXES.items()}
         self.arrays = self.arrays._replace(**moved)
@@ -218,6 +227,22 @@ class CohortStore:
                     self.ask_seal(slot, offset, plan.policy.baseline.first_sessions, new)
                 self.derive_collects(slot)
                 self.borrow(slot)
+
+    def _change_lanes(self, before: Plan, columns: Sequence[int]) -> None:
+        """Give each lane its rows: of those of which absence means 0, the lane that the column had, and its works."""
+        plan, held = self._plan, self.arrays
+        lanes = [before.lanes[columns[s]] if columns[s] >= 0 else -1 for s in plan.absent_columns]
+        moved: dict[str, Any] = {name: take_columns(getattr(held, name), 1, [0, 1, *lanes]) for name in _LANE_AXES}
+        kept = [
+            lane - 2 if lane >= 0 and before.absent_times(columns[s]) == plan.absent_times(s) else -1
+            for s, lane in zip(plan.absent_columns, lanes, strict=True)
+        ]
+        places = [lane - 2 if lane >= 0 else -1 for lane in lanes]
+        moved["works"] = take_columns(held.works, 1, kept)
+        moved["told"] = take_columns(held.told, 1, places)
+        moved["next_bucket"] = take_columns(held.next_bucket, 0, kept)
+        self.arrays = held._replace(**moved)
+        self._drained = np.zeros_like(self.arrays.ring_count)
 
     def _begin_parts(self, now_ms: int) -> list[int]:
         """Give every leaf the parts of the plan, and forget all references; gives every column."""
@@ -267,7 +292,7 @@ class CohortStore:
     def _grow(self, capacity: int) -> None:
         grown = _new_arrays(self._plan, capacity, self.arrays.ring.shape[1])
         copy_rows(self.arrays, grown)
-        drained = np.zeros((capacity, 2), np.int64)
+        drained = np.zeros_like(grown.ring_count)
         drained[: self._drained.shape[0]] = self._drained
         self.arrays, self._drained = grown, drained
 
@@ -277,7 +302,8 @@ def _name_inputs(plan: Plan) -> list[str]:
 
 
 def _new_arrays(plan: Plan, capacity: int, rows: int) -> CohortArrays:
-    return new_arrays(capacity, len(plan.specs), rows, len(plan.arrays.inputs), len(plan.part_names))
+    inputs, parts, absent = len(plan.arrays.inputs), len(plan.part_names), len(plan.absent_columns)
+    return new_arrays(capacity, len(plan.specs), rows, inputs, parts, absent)
 
 
 def ring_rows(sessions: int) -> int:

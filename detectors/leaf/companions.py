@@ -1,16 +1,17 @@
 """What else a leaf cohort shows since an alarm's onset: every column's mean, and what the inputs explain."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
 
 from homeostat.detectors.fixed_point import Floats
+from homeostat.detectors.leaf.arrays import Ints
 from homeostat.detectors.leaf.cohorts import CohortStore
 from homeostat.detectors.leaf.lending import expect
-from homeostat.detectors.leaf.mean_bounds import bound_mean
-from homeostat.detectors.leaf.plan import FEEDBACK, WORK, Plan
+from homeostat.detectors.leaf.mean_bounds import bound_mean, bound_share
+from homeostat.detectors.leaf.plan import Plan
 from homeostat.detectors.leaf.recent import Recent
 from homeostat.schemas.alarm import Companion
 from homeostat.schemas.signal import Kind, SignalSpec
@@ -19,20 +20,16 @@ _MOVED_ERRORS: Final = 3.0
 """An input whose mean moved by fewer standard errors than this explains nothing."""
 
 
-def find_companions(
-    cohorts: CohortStore, plan: Plan, lanes: tuple[Recent, Recent], without: int
-) -> Iterator[Companion]:
+def find_companions(cohorts: CohortStore, plan: Plan, lanes: Sequence[Recent], without: int) -> Iterator[Companion]:
     """Every column but one that has a reference, own or borrowed, and values in `lanes` since the onset."""
     for column, spec in enumerate(plan.specs):
         if column == without:
             continue
-        recent = lanes[FEEDBACK if column >= plan.lane_columns[FEEDBACK].start else WORK]
-        found = _values(recent, column)
-        if found is not None:
-            values, homes = found
-            reference, known = expect(cohorts.arrays, cohorts.arrays.home[homes], column)
-            if known.any():
-                yield _describe(spec, values[known], reference[known].mean(axis=0))
+        recent = lanes[plan.lanes[column]].among(~np.isnan(lanes[plan.lanes[column]].values[:, column]))
+        reference, known = expect(cohorts.arrays, cohorts.arrays.home[recent.slots], column)
+        if known.any():
+            values, sessions = recent.values[known, column], recent.sessions[known]
+            yield _describe(spec, values, sessions, reference[known].mean(axis=0))
 
 
 def explain_change(cohorts: CohortStore, plan: Plan, column: int, recent: Recent) -> float | None:
@@ -42,7 +39,7 @@ def explain_change(cohorts: CohortStore, plan: Plan, column: int, recent: Recent
     """
     inputs = plan.arrays.inputs
     found = _values(recent, column)
-    if found is None or not len(inputs) or column in inputs or column >= plan.lane_columns[FEEDBACK].start:
+    if found is None or not len(inputs) or column in inputs or column >= plan.first_feedback:
         return None
     homes = cohorts.arrays.home[found[1]]
     slopes = cohorts.arrays.slopes[homes, column].mean(axis=0)
@@ -76,8 +73,10 @@ def _values(recent: Recent, column: int) -> tuple[Floats, "np.ndarray[tuple[int]
     return (values[given], recent.slots[given]) if given.any() else None
 
 
-def _describe(spec: SignalSpec, values: Floats, reference: Floats) -> Companion:
-    low, high = bound_mean(values, spec.kind is Kind.BINARY)
+def _describe(spec: SignalSpec, values: Floats, sessions: Ints, reference: Floats) -> Companion:
+    count = int(sessions.sum())
+    mean = min(1.0, math.fsum((values * sessions).tolist()) / count)
+    low, high = bound_share(mean, count) if spec.absence else bound_mean(values, spec.kind is Kind.BINARY)
     _, baseline, lower, upper = reference.tolist()
     return Companion(
         signal=spec.name,
@@ -86,10 +85,10 @@ def _describe(spec: SignalSpec, values: Floats, reference: Floats) -> Companion:
         carrier=spec.carrier,
         direction=spec.direction,
         tolerance=spec.tolerance,
-        observed=min(1.0, _mean(values)),
+        observed=mean,
         low=low,
         high=high,
-        sessions=len(values),
+        sessions=count,
         baseline=baseline,
         bound_low=lower,
         bound_high=upper,

@@ -8,6 +8,7 @@ from homeostat.detectors.leaf.engine import Engine
 from homeostat.detectors.leaf.leaf_key import LeafKey
 from homeostat.detectors.leaf.outbox import Outbox
 from homeostat.detectors.leaf.plan import Plan
+from homeostat.detectors.leaf.settling import begin_waiting
 from homeostat.detectors.leaf.world import World
 from homeostat.schemas.cohort import Layer
 from homeostat.schemas.control import BaselineDocument, RolloutDocument, SealBaseline, SealBaselineDocument
@@ -64,6 +65,7 @@ class DocumentReader:
         if not world.cursor[BUCKET_END]:
             bucket_ms = world.plan.bucket_ms
             world.cursor[BUCKET_END] = (self._log.log_time_ms // bucket_ms + 1) * bucket_ms
+            begin_waiting(world, self._log.log_time_ms)
         self._follow_rollouts(world)
         teller = self._engine.teller
         if is_tick:

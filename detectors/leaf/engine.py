@@ -13,6 +13,9 @@ from homeostat.detectors.leaf.arrays import (
     HAS_EVENTS,
     OFFSET,
     REFUSES_MOST,
+    ROW_ENDED,
+    SETTLE_AT,
+    SETTLE_DUE,
     TAIL,
     TIME,
     URGENT,
@@ -22,6 +25,7 @@ from homeostat.detectors.leaf.evidence import EvidenceTeller
 from homeostat.detectors.leaf.intake import Refused
 from homeostat.detectors.leaf.kernel import walk
 from homeostat.detectors.leaf.outbox import Outbox
+from homeostat.detectors.leaf.settling import settle_due
 from homeostat.detectors.leaf.shape import describe_shape
 from homeostat.detectors.leaf.world import World
 from homeostat.schemas.errors import BuildRefusesMost
@@ -49,10 +53,14 @@ class Engine:
         rows = batch.rows
         while (code := self._walk(world, batch)) != DONE:
             at = int(world.cursor[AT_ROW])
-            row = at - 1 if code not in (HAS_EVENTS, BUCKET_ENDED) else at
+            row = at - 1 if code == ROW_ENDED else at
             self._outbox.begin(int(rows[row, OFFSET]), int(rows[row, TIME]))
             if code == HAS_EVENTS:
-                self._answer_events(world)
+                closed = (int(world.cursor[CLOSE]) - 1) & (world.sessions.arrays.slot.shape[0] - 1)
+                self._answer_events(world, int(world.sessions.arrays.pair[closed]))
+            elif code == SETTLE_DUE:
+                for _ in settle_due(world, int(rows[row, TIME])):
+                    self._answer_events(world, -1)
             elif code == BUCKET_ENDED:
                 self._end_bucket(world, int(rows[row, TIME]))
             else:
@@ -100,13 +108,12 @@ class Engine:
             world.cursor,
         )
 
-    def _answer_events(self, world: World) -> None:
-        """Alarm: the crossings are of the session that the kernel has just closed."""
-        row = (int(world.cursor[CLOSE]) - 1) & (world.sessions.arrays.slot.shape[0] - 1)
+    def _answer_events(self, world: World, pair: int) -> None:
+        """Alarm: the crossings are of the session that the kernel has just closed, `pair` that session's."""
         for number in range(int(world.cursor[EVENTS])):
             slot, column, side, bet = world.scratch.events[number].tolist()
             crossing = Crossing(slot, column, side, bet, float(world.scratch.numbers[number]))
-            self._alarm(world, crossing, int(world.sessions.arrays.pair[row]))
+            self._alarm(world, crossing, pair)
         world.cursor[EVENTS] = 0
 
     def _alarm(self, world: World, crossing: Crossing, pair: int) -> None:
@@ -116,9 +123,9 @@ class Engine:
         self._outbox.send(ALARMS, CORRELATION_DOMAIN, alarm)
 
     def _end_bucket(self, world: World, now_ms: int) -> None:
-        """The next bucket is the one in which something happens next: a session is due, or it is now."""
+        """The next bucket is the one in which something happens next: a session or works are due, or it is now."""
         due_ms = world.sessions.next_due_ms(int(world.cursor[CLOSE]), int(world.cursor[TAIL]), world.plan.session_ms)
-        following_ms = now_ms if due_ms is None else min(now_ms, due_ms)
+        following_ms = min(now_ms, int(world.cursor[SETTLE_AT]), now_ms if due_ms is None else due_ms)
         self.close_bucket(world, following_ms // world.plan.bucket_ms)
 
     def _answer_row(self, world: World, refused: Refused | None, holds_evidence: bool) -> None:

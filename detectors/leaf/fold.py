@@ -3,6 +3,7 @@
 import math
 
 from homeostat.detectors.fixed_point import VALUE_SCALE, Floats
+from homeostat.detectors.leaf.absence import count_ones, count_work
 from homeostat.detectors.leaf.arrays import (
     CANDIDATE,
     CHUNK,
@@ -189,6 +190,8 @@ def fold_session(
     sessions.chunk_dirty[row // CHUNK] = 1
     if line[RELEASE] >= 0 and line[KIND] == ROW_WORK:
         note_release(line[SLOT], line[RELEASE], line[TIME], cohorts)
+    if plan.absent.shape[0] and line[KIND] == ROW_WORK and not sessions.flags[row] & WORKED:
+        count_work(line, plan, cohorts, counts)
     if line[KIND] != ROW_START:
         add_record(row, line, values, plan, sessions)
     elif not sessions.flags[row] & STARTED:
@@ -219,5 +222,7 @@ def fold_row(
     traced = kind in (ROW_WORK, ROW_FEEDBACK)
     if traced:
         traced = not is_counted_only(line, plan, seen, seeds, counts)
+    if traced and kind == ROW_FEEDBACK and plan.absent.shape[0]:
+        count_ones(line, values, plan, cohorts)
     if traced or kind == ROW_START:
         fold_session(line, values, plan, sessions, cohorts, pairs, seeds, counts, cursor)

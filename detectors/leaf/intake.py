@@ -160,8 +160,9 @@ class Intake:
         high, low, form = number_id(trace.trace_id)
         name = NumberedId(high, low, form | gate.tenant_number)
         flags = 0 if trace.consent == _SHARED else KEEPS_PRIVATE
-        session, part = number_id(trace.session), self._plan.part_at(trace.work_time_ms)
-        batch.fill(row, route.slot, flags, route.pair, route.release, route.remark, name, session, part)
+        work_ms = trace.work_time_ms
+        session, part = number_id(trace.session), self._plan.part_at(work_ms)
+        batch.fill(row, route.slot, flags, route.pair, route.release, route.remark, name, session, part, work_ms)
 
     def _take_other(self, record: Record, headers: Headers, now_ms: int) -> None:
         """Take what is not a plain trace in its place: reports, structured events, new keys, what must be refused."""

@@ -14,8 +14,11 @@ from homeostat.detectors.leaf.arrays import (
     EVENTS,
     HAS_EVENTS,
     KIND,
+    NEVER,
     ROW_ENDED,
     ROW_REFUSED,
+    SETTLE_AT,
+    SETTLE_DUE,
     TAIL,
     TIME,
     URGENT,
@@ -37,8 +40,6 @@ from homeostat.detectors.leaf.plan import (
     PlanArrays,
 )
 
-_NEVER = 2**62
-
 
 @inlined
 def advance(
@@ -53,13 +54,16 @@ def advance(
     scratch: Scratch,
     cursor: Ints,
 ) -> int:
-    """Close the sessions that are due by `now`, in order; stops at an event or at the bucket's end."""
+    """Close the sessions that are due by `now`, in order; stops at an event, the bucket's end, or works to settle."""
     mask = sessions.slot.shape[0] - 1
     while True:
         row = cursor[CLOSE] & mask
-        due_ms = sessions.opened_ms[row] + plan.times[SESSION_MS] if cursor[CLOSE] < cursor[TAIL] else _NEVER
-        if cursor[BUCKET_END] <= now and cursor[BUCKET_END] <= due_ms:
+        due_ms = sessions.opened_ms[row] + plan.times[SESSION_MS] if cursor[CLOSE] < cursor[TAIL] else NEVER
+        first_ms = min(due_ms, cursor[SETTLE_AT])
+        if cursor[BUCKET_END] <= now and cursor[BUCKET_END] <= first_ms:
             return BUCKET_ENDED
+        if cursor[SETTLE_AT] <= now and cursor[SETTLE_AT] <= due_ms:
+            return SETTLE_DUE
         if due_ms > now:
             return DONE
         cursor[CLOSE] += 1
@@ -90,8 +94,8 @@ def walk(
 ) -> int:
     """Walk `rows` (int64 [n, COLUMNS]) with their values `raw` (float64 [n, signal], nan for none) from the cursor on.
 
-    Returns DONE; or HAS_EVENTS (`scratch` holds `cursor[EVENTS]` of them), BUCKET_ENDED, or ROW_ENDED (the row
-    before `cursor[AT_ROW]` was refused, or made evidence urgent): the caller answers and calls again.
+    Returns DONE; or HAS_EVENTS (`scratch` holds `cursor[EVENTS]` of them), BUCKET_ENDED, SETTLE_DUE, or ROW_ENDED (the
+    row before `cursor[AT_ROW]` was refused, or made evidence urgent): the caller answers and calls again.
     """
     while cursor[AT_ROW] < rows.shape[0]:
         line = rows[cursor[AT_ROW]]

@@ -28,11 +28,22 @@ def bound_mean(values: Floats, is_binary: bool) -> tuple[float, float]:
         return 0.0, 1.0
     mean = math.fsum(values.tolist()) / n
     if is_binary:
-        middle, spread = mean + _Z**2 / (2 * n), _Z * math.sqrt(mean * (1 - mean) / n + _Z**2 / (4 * n**2))
-        return max(0.0, (middle - spread) / (1 + _Z**2 / n)), min(1.0, (middle + spread) / (1 + _Z**2 / n))
+        return bound_share(mean, n)
     variance = math.fsum(((values - mean) ** 2).tolist()) / (n - 1)
     half = _student(n - 1) * math.sqrt(variance / n + 1 / (4 * n**3))
     return max(0.0, mean - half), min(1.0, mean + half)
+
+
+def bound_share(mean: float, n: int) -> tuple[float, float]:
+    """Give Wilson's interval of a share of n; (0, 1) for n < 5.
+
+    >>> [round(end, 3) for end in bound_share(0.1, 100)], bound_share(0.0, 4)
+    ([0.046, 0.203], (0.0, 1.0))
+    """
+    if n < _FEW:
+        return 0.0, 1.0
+    middle, spread = mean + _Z**2 / (2 * n), _Z * math.sqrt(mean * (1 - mean) / n + _Z**2 / (4 * n**2))
+    return max(0.0, (middle - spread) / (1 + _Z**2 / n)), min(1.0, (middle + spread) / (1 + _Z**2 / n))
 
 
 def _student(degrees: int) -> float:

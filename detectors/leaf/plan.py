@@ -17,10 +17,16 @@ from homeostat.schemas.policy import Policy
 from homeostat.schemas.signal import Carrier, Direction, Family, Kind, Role, SignalSpec, Source
 from homeostat.schemas.signal_columns import SPREAD, part_of, signal_of
 
-MEANING: Final = ("kind", "carrier", "low", "high", "source", "steps", "dimensions")
+MEANING: Final = ("kind", "carrier", "low", "high", "source", "steps", "dimensions", "max_age_s", "absence")
 """What of a column's declaration says what its numbers mean."""
 WORK, FEEDBACK = 0, 1
-"""A session's two lanes: its work, and the feedback on it; the gateway's yield belongs to the work."""
+"""A session's two lanes: its work, and the feedback on it; the gateway's yield belongs to the work.
+
+Each column of which absence means 0 has a lane of its own after them: what it holds a row of is a bucket of works.
+"""
+OPEN_BUCKETS = 32
+_BUCKETS_OF_AGE, _BUCKETS_AHEAD = 16, 8
+"""An age is 16 buckets or fewer, and the time that clocks may be ahead 8: with both ends that is less than 32."""
 LATE_SESSIONS = 2
 """A closed session is remembered for this many session lengths: what comes for it meanwhile is late."""
 _CARRIERS = (Carrier.EXPOSURE, Carrier.WORK, Carrier.FEEDBACK)
@@ -32,9 +38,11 @@ Ints = NDArray[np.int64]
 class PlanArrays(NamedTuple):
     """What the kernel reads of a plan; signal columns as in `Plan.specs`.
 
-    `lane` is WORK or FEEDBACK; `exposure` marks the columns that the gateway's report carries; `inputs` are the work
-    columns of the input family; `spread_of` is the column whose distance from its baseline a column is (−1 for none),
-    `limit` a declared limit scaled to [0, 1] (nan for none). The places of `times` and `weights` are named below.
+    `lane` is WORK, FEEDBACK, or that of one of the columns `absent`, of which absence means 0, with `absent_ms` [place,
+    (length of a bucket, age at which it is judged)]; `exposure` marks the columns that the gateway's report carries;
+    `inputs` are the work columns of the input family; `spread_of` is the column whose distance from its baseline a
+    column is (−1 for none), `limit` a declared limit scaled to [0, 1] (nan for none). The places of `times` and
+    `weights` are named below.
     """
 
     lane: Bytes
@@ -43,6 +51,8 @@ class PlanArrays(NamedTuple):
     logarithmic: Bytes
     never: Bytes
     inputs: Ints
+    absent: Ints
+    absent_ms: Ints
     spread_of: Ints
     limit: Floats
     low: Floats
@@ -70,15 +80,44 @@ class Plan:
     def specs(self) -> tuple[SignalSpec, ...]:
         """The columns, ordered so that each kind of record fills neighbours: exposure, work, feedback.
 
-        In each, those that a record names in its `signals` come first, then what is derived from the rest of it.
+        In each, those that a record names in its `signals` come first, then what is derived from the rest of it; of
+        feedback's those before all others of which absence means 0.
         """
-        return tuple(sorted(self.policy.columns, key=lambda spec: (_CARRIERS.index(spec.carrier), not is_named(spec))))
+        return tuple(
+            sorted(
+                self.policy.columns,
+                key=lambda spec: (_CARRIERS.index(spec.carrier), not is_named(spec), not spec.absence),
+            )
+        )
 
     @cached_property
-    def lane_columns(self) -> tuple[slice, slice]:
-        """The columns of the work lane (the gateway's yield among them) and of the feedback lane."""
-        first = len(self.specs) - len(self.carried_by(Carrier.FEEDBACK))
-        return slice(0, first), slice(first, len(self.specs))
+    def lane_columns(self) -> tuple[slice, ...]:
+        """The columns of each lane: work (the gateway's yield among them), feedback, each whose absence means 0."""
+        first, absent = self.first_feedback, len(self.absent_columns)
+        alone = (slice(column, column + 1) for column in self.absent_columns)
+        return slice(0, first), slice(first + absent, len(self.specs)), *alone
+
+    @cached_property
+    def first_feedback(self) -> int:
+        """The first column that feedback fills."""
+        return len(self.specs) - len(self.carried_by(Carrier.FEEDBACK))
+
+    @cached_property
+    def absent_columns(self) -> tuple[int, ...]:
+        """The columns of which absence means 0."""
+        return tuple(column for column, spec in enumerate(self.specs) if spec.absence)
+
+    @cached_property
+    def lanes(self) -> tuple[int, ...]:
+        """The lane of each column."""
+        own = {column: FEEDBACK + 1 + place for place, column in enumerate(self.absent_columns)}
+        return tuple(own.get(s, FEEDBACK if s >= self.first_feedback else WORK) for s in range(len(self.specs)))
+
+    def absent_times(self, column: int) -> tuple[int, int]:
+        """For a column of which absence means 0: the length of its buckets of works, and the age of judgement (ms)."""
+        age_ms = round((self.specs[column].max_age_s or 0.0) * 1000)
+        longest = max(age_ms / _BUCKETS_OF_AGE, self.bucket_ms, self.max_ahead_ms / _BUCKETS_AHEAD)
+        return math.ceil(longest), age_ms
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -152,7 +191,7 @@ class Plan:
         least = refusals.tenant_min_records
         times = (self.session_ms, quota, refusals.window_records, least, self.remembered_ms, self.dedupe_ms)
         return PlanArrays(
-            lane=np.array([FEEDBACK if s.carrier is Carrier.FEEDBACK else WORK for s in specs], np.uint8),
+            lane=np.array(self.lanes, np.uint8),
             exposure=np.array([s.carrier is Carrier.EXPOSURE for s in specs], np.uint8),
             binary=np.array([s.kind is Kind.BINARY for s in specs], np.uint8),
             logarithmic=np.array([s.is_logarithmic for s in specs], np.uint8),
@@ -160,6 +199,8 @@ class Plan:
             inputs=np.array(
                 [i for i, s in enumerate(specs) if s.family is Family.INPUT and s.carrier is Carrier.WORK], np.int64
             ),
+            absent=np.array(self.absent_columns, np.int64),
+            absent_ms=np.array([self.absent_times(s) for s in self.absent_columns], np.int64).reshape(-1, 2),
             spread_of=np.array(
                 [self.column[signal_of(s.name)] if part_of(s.name) == SPREAD else -1 for s in specs], np.int64
             ),

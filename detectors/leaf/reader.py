@@ -65,7 +65,7 @@ class TraceReader:
     def _leave_out_old(self, values: Values, age_ms: int) -> Values:
         if age_ms <= self._youngest_ms:
             return values
-        first = self._plan.lane_columns[FEEDBACK].start
+        first = self._plan.first_feedback
         aged = [
             (float("nan") if age_ms > limit_ms else value)
             for value, limit_ms in zip(values[first:], self._plan.feedback_ages_ms, strict=True)

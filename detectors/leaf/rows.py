@@ -30,8 +30,9 @@ def copy_ring(old: tuple[Array, ...], new: tuple[Array, ...], first: int, end: i
 
 def take_columns(array: Array, axis: int, columns: Sequence[int]) -> Array:
     """Rearrange an array's signal axis: the old column for each new one, zeros for −1."""
-    padded = np.concatenate([array, np.zeros_like(np.take(array, [0], axis))], axis)
-    return np.ascontiguousarray(np.take(padded, list(columns), axis))
+    one = (*array.shape[:axis], 1, *array.shape[axis + 1 :])
+    padded = np.concatenate([array, np.zeros(one, array.dtype)], axis)
+    return np.ascontiguousarray(np.take(padded, np.array(columns, np.int64), axis))
 
 
 def join_rows(arrays: Sequence[Array]) -> list[bytes]:

@@ -28,6 +28,7 @@ from homeostat.detectors.leaf.arrays import (
     TEXT_AT,
     TIME,
     VALUE_BYTES,
+    WORK_MS,
     Bytes,
     Ints,
     RouteArrays,
@@ -227,6 +228,7 @@ def check_fields(text: Bytes, line: Ints, scan: ScanArrays, most_ahead_ms: int) 
     work_time_ms = spans[WORK_TIME, 0]
     if work_time_ms > MAX_EPOCH_MS or work_time_ms > line[TIME] + most_ahead_ms:
         return False
+    line[WORK_MS] = work_time_ms
     line[PART] = scan.part_of_hour[work_time_ms // HOUR_MS % HOURS]
     consent = place_of(text, CONSENT, CONSENT_WORDS, CONSENT_STARTS, PRIVATE_CONSENT, scan)
     line[FLAGS] = KEEPS_PRIVATE if consent == PRIVATE_CONSENT else 0

@@ -16,6 +16,7 @@ from homeostat.detectors.leaf.plan import Plan
 from homeostat.detectors.leaf.pools import Home
 from homeostat.detectors.leaf.reports import ReportReader
 from homeostat.detectors.leaf.routes import Router
+from homeostat.detectors.leaf.settling import begin_waiting, set_clock
 from homeostat.detectors.leaf.shape import describe_shape
 from homeostat.detectors.leaf.tables import make_seeds
 from homeostat.detectors.leaf.tenants import Gates
@@ -136,6 +137,8 @@ class LeafStage:
         assert self._world is not None
         assert self._intake is not None
         self._world.restore(state_records)
+        if self._world.cursor[BUCKET_END]:
+            set_clock(self._world)
         self._intake.ignored.update(fields["ignored"])
 
     def _changes(self) -> Iterator[tuple[bytes, bytes | None]]:
@@ -204,5 +207,7 @@ class LeafStage:
             plan = Plan(policy)
             self._documents.change_buckets(world, plan)
             world.replan(plan, offset, self._log.log_time_ms)
+            if world.cursor[BUCKET_END]:
+                begin_waiting(world, self._log.log_time_ms)
             intake.use(plan)
         intake.router.reset(plan, self._log.releases)

@@ -15,6 +15,8 @@ from homeostat.detectors.leaf.arrays import (
     COUNTS,
     CURSOR,
     EVENT_COLUMNS,
+    NEVER,
+    SETTLE_AT,
     TAIL,
     Ints,
     Scratch,
@@ -46,6 +48,8 @@ KERNEL_COUNTS: Final = (
     "cohort_limit",
     "release_mismatch",
     "unknown_release",
+    "work_not_waited_for",
+    "feedback_without_work",
 )
 
 
@@ -74,6 +78,7 @@ class World:
         self.window = RefusalWindow(plan)
         self.dedupe = DedupeWindow(plan.dedupe_ms, plan.policy.dedupe.max_entries, seeds)
         self.cursor = np.zeros(CURSOR, np.int64)
+        self.cursor[SETTLE_AT] = NEVER
         self.kernel_counts = np.zeros(COUNTS, np.int64)
         self.scratch = _new_scratch(signals)
 
@@ -156,7 +161,9 @@ class World:
         self.dedupe.restore(records)
         self.cursor[[BUCKET_END, CLOSE, TAIL]] = (fields["bucket_end_ms"], fields["close"], self.sessions.tail)
         self.window.restore(records, self.plan, self.cursor)
-        self.kernel_counts[:] = fields["kernel_counts"]
+        held = fields["kernel_counts"]
+        self.kernel_counts[: len(held)] = held
+        self.cohorts.arrays.next_bucket[:] = fields.get("next_bucket", ())
         self.place_layers()
 
     def _encode(self, extra: Mapping[str, Any]) -> tuple[bytes, bytes]:
@@ -166,6 +173,7 @@ class World:
             "bucket_end_ms": int(self.cursor[BUCKET_END]),
             "close": int(self.cursor[CLOSE]),
             "kernel_counts": self.kernel_counts.tolist(),
+            "next_bucket": self.cohorts.arrays.next_bucket.tolist(),
             "ring_rows": self.cohorts.arrays.ring.shape[1],
         }
         return _KEY, encode_partition_record(fields)

@@ -172,12 +172,13 @@ def tool_costs(high: float) -> tuple[SignalSpec, ...]:
 
 
 def complaints() -> SignalSpec:
-    """Complaints, where feedback says for each work whether there was one."""
+    """Complaints: nobody reports that there was none, so a week without one is a 0."""
     return outcome_signal(
         name="complaint",
         kind=Kind.BINARY,
         tolerance=0.02,
         max_age_s=WEEK_S,
+        absence=True,
         why="Whether somebody complained within a week: rare, late, and always worth reading.",
     )
 

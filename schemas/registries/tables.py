@@ -55,4 +55,7 @@ def _describe_kind(spec: SignalSpec) -> str:
 
 
 def _describe_carrier(spec: SignalSpec) -> str:
-    return spec.carrier.value if spec.max_age_s is None else f"{spec.carrier.value}, {spec.max_age_s / _DAY_S:g} d"
+    if spec.max_age_s is None:
+        return spec.carrier.value
+    none = ", none is 0" if spec.absence else ""
+    return f"{spec.carrier.value}, {spec.max_age_s / _DAY_S:g} d{none}"

@@ -8,6 +8,7 @@ import sys
 from homeostat.detectors.warm_up import compile_kernel
 from homeostat.detectors.leaf.stage import LeafStage
 from tests.builders.keys import MASTERS, trust
+from tests.unit.detectors.leaf import test_absence
 from tests.unit.detectors.leaf.test_monitors import LATER, VALUES, log_of
 
 def made():
@@ -16,12 +17,14 @@ def made():
     return {f"{f.__module__}.{f.__name__}": len(f.signatures) for f in functions if hasattr(f, "py_func")}
 
 log = log_of([*VALUES, *LATER]).log
+told = test_absence.log_of(test_absence.policy_of(test_absence.complaint()), test_absence.draw([(300, 0.2)]))
 compile_kernel()
 before = made()
 stage = LeafStage(0, 1, trust(), MASTERS)
 stage.apply(log)
 stage.drain_changes()
 LeafStage(0, 1, trust(), MASTERS).restore(stage.state_records())
+LeafStage(0, 1, trust(), MASTERS).apply(told)
 print({name: number for name, number in made().items() if number != before.get(name)})
 """
 

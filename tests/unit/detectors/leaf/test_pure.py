@@ -11,12 +11,13 @@ from homeostat.schemas.trace import Arm
 from tests.builders import traces
 from tests.builders.documents import rollout
 from tests.unit.detectors.leaf.logs import run, warm_scenario
+from tests.unit.detectors.leaf.test_absence import complaint, draw, log_of, policy_of
 
 ROOT = Path(__file__).parents[4]
 
 
 def digest() -> str:
-    """Of all outputs and state records after a log with alarms, pairs, seals, starts and refusals."""
+    """Of all outputs and state records after logs with alarms, pairs, seals, starts, refusals, and works waited for."""
     scenario = warm_scenario()
     for number in range(120):
         arm = ("baseline", "control", "candidate")[number % 3]
@@ -32,7 +33,10 @@ def digest() -> str:
     stage, outputs = run(scenario.log)
     assert {output.topic for output in outputs} >= {"alarms.v1", "evidence.v1", "summaries.v1", "traces.dlq.v1"}
     assert rollout().rollout in {attempt.rollout for attempt in (stage.world.pairs.attempts if stage.world else ())}
-    return hashlib.sha256(repr((outputs, sorted(stage.state_records().items()))).encode()).hexdigest()
+    waiting, settled = run(log_of(policy_of(complaint()), draw([(400, 0.1), (200, 0.9)])))
+    assert "alarms.v1" in {output.topic for output in settled}
+    states = [sorted(each.state_records().items()) for each in (stage, waiting)]
+    return hashlib.sha256(repr((outputs, settled, states)).encode()).hexdigest()
 
 
 def test_compiled_and_pure_give_the_same_bytes() -> None:
