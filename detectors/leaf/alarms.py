@@ -66,6 +66,7 @@ def state_alarm(crossing: Crossing, cohorts: CohortStore, plan: Plan, rollout: s
     onset = date_onset(values, recent.began_ms, _log_e(cohorts, plan, crossing, recent), recent.sessions)
     since = [each.since(onset.to_ms) for each in lanes]
     blur_ms = plan.absent_times(crossing.column)[0] if spec.absence else 0
+    affected, unaffected = _draw_samples(cohorts, plan, crossing, recent, onset)
     reference = _reference(cohorts, crossing, recent.since(onset.to_ms))
     limit = float(plan.arrays.limit[crossing.column])
     limited = not math.isnan(limit) and direction is spec.direction
@@ -100,20 +101,21 @@ def state_alarm(crossing: Crossing, cohorts: CohortStore, plan: Plan, rollout: s
         explained=explain_change(cohorts, plan, crossing.column, since[WORK]),
         release_since_ms=_release_since(int(rows.release_ms[owner])),
         companions=tuple(find_companions(cohorts, plan, since, crossing.column)),
-        **_draw_samples(cohorts, plan, crossing, recent, onset),
+        affected=affected,
+        unaffected=unaffected,
     )
 
 
 def _draw_samples(
     cohorts: CohortStore, plan: Plan, crossing: Crossing, recent: Recent, onset: Onset
-) -> dict[str, tuple[str, ...]]:
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Sessions to read: since the onset and before; of works waited for, those that feedback said 1 of."""
     if plan.specs[crossing.column].absence:
         before, since = split_told(cohorts, crossing.slot, plan.lanes[crossing.column], onset.from_ms)
     else:
         before = recent.among(recent.began_ms < onset.from_ms).names()
         since = recent.since(onset.to_ms).names()
-    return {"affected": draw_sample(since), "unaffected": draw_sample(before)}
+    return draw_sample(since), draw_sample(before)
 
 
 def draw_sample(ids: Iterable[str]) -> tuple[str, ...]:
