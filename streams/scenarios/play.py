@@ -115,13 +115,13 @@ class Player:
         work_ms = int(script.records.work_ms[row])
         work = Work(tenant, specialty, workflow, self._name(session), actor, work_ms, served)
         wire, work_id = self._wires[tenant], name_trace(self.scenario.name, "work", row)
-        body = script.body(self._by_release.get(served.release), served.arm)
+        body, place = script.body(self._by_release.get(served.release), served.arm, row)
         if kind == FEEDS_BACK:
             trace_id = name_trace(self.scenario.name, "feedback", row)
-            value, ce_type = wire.write_feedback(trace_id, work_id, work, body, row), FEEDBACK_TYPE
+            value, ce_type = wire.write_feedback(trace_id, work_id, work, body, place), FEEDBACK_TYPE
         else:
             trace_id, ce_type = work_id, WORK_TYPE
-            value = wire.write_work(trace_id, work, body, row)
+            value = wire.write_work(trace_id, work, body, place)
             if kind != REPEATS and script.faults["malformed"][row]:
                 value = value[: len(value) // 2]
         forged = kind != FEEDS_BACK and bool(script.faults["forged"][row])

@@ -1,6 +1,7 @@
 """Reads scenarios from YAML and checks them, with errors that say file, field and what would be right."""
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +12,8 @@ from pydantic import BaseModel, ValidationError
 from homeostat.schemas.errors import DocumentInvalid
 from homeostat.streams.scenarios.check import check_names
 from homeostat.streams.scenarios.scenario import Scenario
+
+_PERCENT = re.compile(r"(\d+(?:\.\d+)?) ?%")
 
 
 class Found(NamedTuple):
@@ -43,7 +46,7 @@ def read_file(path: Path) -> Found:
         return Found(path, None, (f"{path}: cannot be read as YAML: {' '.join(str(error).split())}",))
     if not isinstance(given, dict):
         return Found(path, None, (f"{path}: a scenario is a mapping of fields (name, tenants, changes, truth, ...)",))
-    given = {"name": _slug(path.stem), **given}
+    given = {"name": _slug(path.stem), **_read_percents(given)}
     try:
         scenario = Scenario.model_validate(given)
     except ValidationError as error:
@@ -66,17 +69,29 @@ def _refuse_twins(found: Iterable[Found]) -> Iterator[Found]:
             yield each
 
 
+def _read_percents(given: Any) -> Any:
+    """`30%` is 0.3, wherever it stands."""
+    if isinstance(given, dict):
+        return {name: _read_percents(value) for name, value in given.items()}
+    if isinstance(given, list):
+        return [_read_percents(value) for value in given]
+    found = _PERCENT.fullmatch(given) if isinstance(given, str) else None
+    return given if found is None else float(found[1]) / 100
+
+
 def _slug(stem: str) -> str:
     return "".join(c if c.isalnum() or c in "-_" else "-" for c in stem.lower()).strip("-_")[:64] or "scenario"
 
 
 def _explain(error: ValidationError) -> Iterator[str]:
-    seen: set[str] = set()
+    """Where a value may be of several types, only what is wrong with it in its own type is said."""
+    lines: dict[str, dict[str, bool]] = {}
     for item in error.errors():
-        line = f"{_place(item['loc'])}: {_say(item)}"
-        if line not in seen:
-            seen.add(line)
-            yield line
+        said = lines.setdefault(_place(item["loc"]), {})
+        said[_say(item)] = item["type"].endswith("_type")
+    for place, said in lines.items():
+        in_its_type = [line for line, of_other_type in said.items() if not of_other_type]
+        yield from (f"{place}: {line}" for line in in_its_type or list(said)[:1])
 
 
 def _place(loc: tuple[int | str, ...]) -> str:

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from homeostat.schemas.base import Part, Slug
 from homeostat.schemas.registries.catalogue import Runtime
 from homeostat.schemas.trace import Consent
-from homeostat.streams.scenarios.effects_format import Canary, Change, Day, Dirty, Pattern, PositiveFactor
+from homeostat.streams.scenarios.effects_format import Canary, Change, Day, Dirty, Pattern
 from homeostat.streams.scenarios.places import Share
 from homeostat.streams.scenarios.truth_format import Truth
 
@@ -41,6 +41,7 @@ def _read_cycle(given: Any) -> Any:
     return {"hours": given} if isinstance(given, list) else given
 
 
+Volume = Annotated[float, Field(ge=0, le=200_000)]
 Weights = Annotated[dict[Slug, Annotated[float, Field(gt=0)]], BeforeValidator(_weigh), Field(min_length=1)]
 
 
@@ -125,7 +126,7 @@ class Scenario(Part):
         description="Names, or names with weights: how a tenant's sessions are shared out.",
     )
     workflows: Weights = Field({}, description="Names, or names with weights. Left out: one, by runtime.")
-    sessions_per_day: PositiveFactor | dict[str, PositiveFactor] = Field(
+    sessions_per_day: Volume | dict[str, Volume] = Field(
         60.0,
         description="Sessions of each tenant on a weekday: a number, or by `tenant`, `specialty`, `tenant/specialty` "
         "or `tenant/specialty/workflow` (the finest counts), with `default` for the rest.",

@@ -1,5 +1,6 @@
 """The script of a scenario: every session, record and arrival, and the worlds that give them values."""
 
+from collections import OrderedDict
 from functools import cached_property
 
 import numpy as np
@@ -22,8 +23,10 @@ from homeostat.streams.scenarios.sessions import (
     draw_sessions,
     make_rng,
 )
-from homeostat.streams.scenarios.world import InForce, Painter
+from homeostat.streams.scenarios.world import InForce, Painter, World
 
+BLOCK_RECORDS, KEPT_BLOCKS = 8_192, 10
+"""Rows of records are made so many at a time, and so many blocks are kept: feedback comes later than its work."""
 STARTS, WORKS, FEEDS_BACK, REPEATS = range(4)
 """Kinds of arrivals, in the order in which they come at equal times."""
 _MINUTE_MS = 60_000
@@ -41,19 +44,31 @@ class Script:
         self.trials: list[Trial] = [build_trial(scenario, n, self.usual) for n in range(len(scenario.rollouts))]
         self.manifests += [trial.manifest for trial in self.trials]
         self._painter = Painter(scenario, policy, self.records)
-        self._bodies: dict[tuple[int | None, str], Body] = {}
+        self._worlds: dict[tuple[int | None, str], World] = {}
+        self._blocks: OrderedDict[tuple[int | None, str, int], Body] = OrderedDict()
         starts = np.arange(self.sessions.cell.shape[0])
         self._starts = Moments(starts, self.sessions.cell, self.sessions.clinician, self.sessions.start_ms)
         self.new_releases = self._declare_releases()
 
-    def body(self, trial: int | None, arm: str) -> Body:
-        """The rows of the world of one trial's candidate (None: of the baseline) in one arm."""
+    def world(self, trial: int | None, arm: str) -> World:
+        """The world of one trial's candidate (None: of the baseline) in one arm."""
         key = (trial, arm)
-        if key not in self._bodies:
-            world = self._painter.paint(self._in_force(trial, arm))
-            rng = make_rng(self.scenario, "bodies")
-            self._bodies[key] = build_bodies(world, self.policy, self.records.cell.shape[0], rng)
-        return self._bodies[key]
+        if key not in self._worlds:
+            self._worlds[key] = self._painter.paint(self._in_force(trial, arm))
+        return self._worlds[key]
+
+    def body(self, trial: int | None, arm: str, record: int) -> tuple[Body, int]:
+        """The rows of a world's block that holds a record, and its place in them."""
+        number, place = divmod(record, BLOCK_RECORDS)
+        key = (trial, arm, number)
+        if key not in self._blocks:
+            rows = slice(number * BLOCK_RECORDS, (number + 1) * BLOCK_RECORDS)
+            count = self.records.cell[rows].shape[0]
+            rng = make_rng(self.scenario, f"bodies/{number}")
+            self._blocks[key] = build_bodies(self.world(trial, arm).cut(rows), self.policy, count, rng)
+            if len(self._blocks) > KEPT_BLOCKS * (1 + 2 * len(self.trials)):
+                self._blocks.popitem(last=False)
+        return self._blocks[key], place
 
     def crash_chance(self, session: int, trial: int | None, arm: str) -> float:
         """The chance that a session leaves no trace."""

@@ -47,6 +47,17 @@ class World:
     skips: dict[str, Floats] = field(default_factory=dict)
     embedding: Floats | None = None
 
+    def cut(self, rows: slice) -> "World":
+        """The same of some records."""
+        return World(
+            numbers={name: column[rows] for name, column in self.numbers.items()},
+            chances={source: column[rows] for source, column in self.chances.items()},
+            categories={name: column[rows] for name, column in self.categories.items()},
+            bands={name: column[rows] for name, column in self.bands.items()},
+            skips={step: column[rows] for step, column in self.skips.items()},
+            embedding=None if self.embedding is None else self.embedding[rows],
+        )
+
 
 class Painter:
     """Makes worlds of the same sessions."""

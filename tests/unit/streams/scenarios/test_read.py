@@ -56,7 +56,7 @@ def test_a_right_file_has_no_errors(write: Write) -> None:
         ({"sessions_per_day": {"norht": 3}}, "did you mean north?"),
         ({"depends": {"edit_ratio": {"edit_ratio": 0.5}}}, "a signal cannot depend on itself"),
         ({"depends": {"omission_ratio": {"edit_ratio": 0.3}}}, "signals depend on each other in a circle"),
-        ({"sessions_per_day": 1000, "tenants": 100}, "at most 400000, or it takes hours"),
+        ({"sessions_per_day": 10_000, "tenants": 100}, "at most 1000000, or it takes hours"),
         ({"signals": {"edit_ratio": {"mean": 3}}}, "signals.edit_ratio.mean: 3 is outside the signal's range"),
         ({"policy": {"budget": {"false_alarms_per_week": -1}}}, "policy: "),
         ({"cycle": [1, 2, 3]}, "3 hourly weights: give 24"),
@@ -90,12 +90,13 @@ def test_forgiving_where_harmless(write: Write) -> None:
     path = write(
         tenants=2,
         truth={"class": "Prompt Drift", "harm": "dangerous", "scope": {"tenant": "clinic-2", "specialty": "all"}},
-        changes={"at_day": 4, "where": {"tenant": "clinic-2"}},
+        changes={"at_day": 4, "where": {"tenant": "clinic-2", "clinicians_share": "50 %"}},
         cycle="office_hours",
     )
     scenario = read_file(path).scenario
     assert scenario is not None
     assert scenario.tenants == ("clinic-1", "clinic-2")
+    assert scenario.changes[0].where.clinicians_share == 0.5
     assert scenario.truth[0].drift_class[0].value == "prompt_drift"
     assert scenario.truth[0].scope.tenants == ("clinic-2",)
 

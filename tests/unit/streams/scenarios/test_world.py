@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from homeostat.streams.scenarios.bodies import Body
+from homeostat.streams.scenarios.bodies import Body, build_bodies
 from homeostat.streams.scenarios.policy_of import build_policy
 from homeostat.streams.scenarios.scenario import Scenario
-from homeostat.streams.scenarios.script import FEEDS_BACK, REPEATS, WORKS, Script
-from homeostat.streams.scenarios.sessions import DAY_MS, days_of, hours_of, is_weekend
+from homeostat.streams.scenarios.script import BLOCK_RECORDS, FEEDS_BACK, REPEATS, WORKS, Script
+from homeostat.streams.scenarios.sessions import DAY_MS, days_of, hours_of, is_weekend, make_rng
 
 Build = Callable[..., Scenario]
 LONG: dict[str, Any] = {"days": 40, "sessions_per_day": 200, "truth": [], "clusters": {"tenant_spread": 0.0}}
@@ -22,9 +22,14 @@ def make_script(build: Build, **fields: Any) -> Script:
     return Script(scenario, build_policy(scenario))
 
 
+def paint(script: Script) -> Body:
+    rng = make_rng(script.scenario, "test")
+    return build_bodies(script.world(None, "baseline"), script.policy, script.records.cell.shape[0], rng)
+
+
 def values(script: Script, name: str, carrier: str = "work") -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     """A signal before and after day 20; nan where a record does not carry it."""
-    body: Body = script.body(None, "baseline")
+    body = paint(script)
     found = np.array([row.get(name, np.nan) for row in getattr(body, carrier)])
     late = days_of(script.scenario, script.records.work_ms) >= 20
     return found[~late], found[late]
@@ -95,7 +100,7 @@ def test_ramps_and_ends(build: Build) -> None:
     effect = {"signals": {"structure_score": {"add": -0.4}}, "ramp_days": 10, "until_day": 35}
     script = make_script(build, **change(**effect))
     days = days_of(script.scenario, script.records.work_ms)
-    found = np.array([row["structure_score"] for row in script.body(None, "baseline").work])
+    found = np.array([row["structure_score"] for row in paint(script).work])
     means = [found[(days >= first) & (days < first + 5)].mean() for first in (10, 20, 25, 30, 35)]
     assert means == pytest.approx([0.82, 0.72, 0.52, 0.42, 0.82], abs=0.03)
 
@@ -104,7 +109,7 @@ def test_where_cuts(build: Build) -> None:
     scenario = {"tenants": ["a", "b"], "specialties": ["x", "y"], "sessions_per_day": 300}
     where = {"tenant": "a", "specialty": "x", "hours": [20, 4], "days": "weekdays", "sessions_share": 0.5}
     script = make_script(build, **scenario, **change(where=where, signals={"structure_score": {"set": 0}}))
-    hit = np.array([row["structure_score"] == 0 for row in script.body(None, "baseline").work])
+    hit = np.array([row["structure_score"] == 0 for row in paint(script).work])
     records = script.records
     hours, weekend = hours_of(script.scenario, records.work_ms), is_weekend(script.scenario, records.work_ms)
     inside = (records.cell == 0) & ((hours >= 20) | (hours < 4)) & ~weekend
@@ -116,7 +121,7 @@ def test_where_cuts(build: Build) -> None:
 def test_bands_and_clinicians_cut(build: Build) -> None:
     where = {"ages": ["80-"], "clinicians_share": 0.5}
     script = make_script(build, **change(where=where, signals={"structure_score": {"set": 0}}))
-    body = script.body(None, "baseline")
+    body = paint(script)
     hit = np.array([row["structure_score"] == 0 for row in body.work])
     assert {age for age, is_hit in zip(body.ages, hit.tolist(), strict=True) if is_hit} == {"80-"}
     assert len(set(script.records.clinician[hit].tolist())) == 3
@@ -125,7 +130,7 @@ def test_bands_and_clinicians_cut(build: Build) -> None:
 def test_categories_bands_and_unseen_ones(build: Build) -> None:
     signals = {"payer": {"categories": {"private": 0.1, "new-plan": 0.5}}, "age_mix": {"categories": {"80-": 0.6}}}
     script = make_script(build, **change(signals=signals))
-    body = script.body(None, "baseline")
+    body = paint(script)
     late = (days_of(script.scenario, script.records.work_ms) >= 20).tolist()
     payers = [row["payer"] for row, is_late in zip(body.categories, late, strict=True) if is_late]
     assert payers.count("new-plan") / len(payers) == pytest.approx(0.5, abs=0.05)
@@ -137,7 +142,7 @@ def test_categories_bands_and_unseen_ones(build: Build) -> None:
 def test_steps_tools_and_retrieval(build: Build) -> None:
     signals = {"tool_failures": {"rate": 0.5}, "retrieval_hits": {"set": 0}}
     script = make_script(build, **change(signals=signals, steps={"skip": {"check-safety": 0.4}, "swap": 0.3}))
-    body = script.body(None, "baseline")
+    body = paint(script)
     late = np.flatnonzero(days_of(script.scenario, script.records.work_ms) >= 20).tolist()
     assert np.mean(["check-safety" in body.steps[row] for row in late]) == pytest.approx(0.6, abs=0.05)
     assert np.mean([list(body.steps[row]) != sorted(body.steps[row], key=_ORDER.index) for row in late]) > 0.4
@@ -151,7 +156,7 @@ _ORDER = ("transcribe", "draft", "check-sources", "check-safety", "present")
 
 def test_an_embedding_moves_along_one_direction(build: Build) -> None:
     script = make_script(build, **change(signals={"embedding": {"shift_sd": 3.0}}))
-    vectors = np.array(script.body(None, "baseline").embedding)
+    vectors = np.array(paint(script).embedding)
     late = days_of(script.scenario, script.records.work_ms) >= 20
     moved = np.linalg.norm(vectors[late].mean(axis=0) - vectors[~late].mean(axis=0))
     assert moved == pytest.approx(3 * vectors[~late].std(axis=0).mean(), rel=0.25)
@@ -166,7 +171,7 @@ def test_real_notes_are_drawn_from_their_population(build: Build) -> None:
 
 def test_sessions_are_clusters(build: Build) -> None:
     script = make_script(build, clusters={"records_per_session": 3, "session": 0.8, "clinician": 0.0})
-    found = np.array([row["dialogue_words"] for row in script.body(None, "baseline").work])
+    found = np.array([row["dialogue_words"] for row in paint(script).work])
     pairs: dict[int, list[float]] = {}
     for session, x in zip(script.records.session.tolist(), found.tolist(), strict=True):
         pairs.setdefault(session, []).append(x)
@@ -205,3 +210,13 @@ def test_arrivals(build: Build) -> None:
     assert np.median(delay_h) == pytest.approx(4, rel=0.1)
     late = script.delay_ms >= 5 * 3_600_000
     assert late.mean() == pytest.approx(0.1, abs=0.02)
+
+
+def test_blocks_of_rows_are_those_of_the_world(build: Build) -> None:
+    script = make_script(build, days=60)
+    whole, count = paint(script), script.records.cell.shape[0]
+    assert count > BLOCK_RECORDS
+    for record in (0, BLOCK_RECORDS - 1, BLOCK_RECORDS, count - 1):
+        body, place = script.body(None, "baseline", record)
+        assert (body.work[place], body.feedback[place]) == (whole.work[record], whole.feedback[record])
+        assert (body.categories[place], body.embedding[place]) == (whole.categories[record], whole.embedding[record])
