@@ -78,7 +78,11 @@ def test_works_nobody_complains_of_are_the_denominator() -> None:
     _, mean, lower, upper = world.cohorts.arrays.reference[0, column].tolist()
     assert rate_lower_bound(sealed - first, ones, 0.05) <= lower < mean < upper
     assert world.cohorts.arrays.learned[0, column, [0, 4]].tolist() == [600 - sealed, sealed - first]
-    summed = [m["signals"]["complaint"] for m in messages(outputs, SUMMARIES) if "complaint" in m.get("signals", {})]
+    summed = [
+        m["signals"]["complaint"]
+        for m in messages(outputs, SUMMARIES, "records")
+        if "complaint" in m.get("signals", {})
+    ]
     assert sum(part["sessions"] for part in summed) == 3 * counted
     assert sum(part["total"] for part in summed) == 3 * total
 
@@ -142,7 +146,7 @@ def test_feedback_on_works_that_were_not_seen_says_nothing() -> None:
 
 def test_what_is_not_shared_feeds_its_own_tenant_only() -> None:
     _, outputs = run(log_of(policy_of(complaint()), draw([(100, 0.2)]), consent=Consent.TENANT))
-    summed = [m for m in messages(outputs, SUMMARIES) if "complaint" in m.get("signals", {})]
+    summed = [m for m in messages(outputs, SUMMARIES, "records") if "complaint" in m.get("signals", {})]
     assert {m["cohort"]["layer"] for m in summed} == {"tenant"}
 
 
@@ -154,7 +158,7 @@ def test_arms_are_waited_for_apart() -> None:
     column = world.plan.column["complaint"]
     counts = {key.arm: world.cohorts.arrays.moments[slot, column, 0] for slot, key in enumerate(world.cohorts.keys)}
     assert counts[Arm.BASELINE] == 0 < counts[Arm.CANDIDATE]
-    assert not [m for m in messages(outputs, SUMMARIES) if "complaint" in m.get("signals", {})]
+    assert not [m for m in messages(outputs, SUMMARIES, "records") if "complaint" in m.get("signals", {})]
 
 
 NIGHTS = Calendar(parts=(PartOfWeek(name="night", from_hour=22, to_hour=6),))
