@@ -1,16 +1,17 @@
 """What stood beside an alarm: which other columns of its cohort moved since the onset, and which are shown steady."""
 
-from collections.abc import Iterable, Set
+import math
+from collections.abc import Iterable, Mapping, Set
 from enum import StrEnum
 
 from homeostat.detectors.triage.strands import Strand, strand_of
 from homeostat.schemas.alarm import Alarm, Companion
 from homeostat.schemas.base import Count, EpochMs, Part, Slug
 from homeostat.schemas.cohort import Cohort
-from homeostat.schemas.signal import Carrier, Direction, Role
+from homeostat.schemas.signal import Direction, Role
 
 MAX_MOVED, MAX_GUARDRAILS = 12, 12
-"""Companions of one cohort and carrier that are kept with their numbers; the others are counted by strand."""
+"""Companions of one cohort that are kept with their numbers; the others are counted by strand."""
 
 
 MAX_STEADY_INPUTS = 32
@@ -43,17 +44,46 @@ class Tally(Part):
     unknown: Count = 0
 
 
+class Window(Part):
+    """How much worse a guardrail was than its baseline over several stretches of time that do not overlap.
+
+    `sessions` n, `worse` Σ n·d with d in the harmful direction, `squares` Σ (n·h)², h half of a 99 % interval: the mean
+    of d is `worse`/n ± √`squares`/n where the stretches are independent.
+    """
+
+    sessions: Count = 0
+    worse: float = 0.0
+    squares: float = 0.0
+
+    def add(self, other: "Window") -> "Window":
+        """Both together."""
+        return Window(
+            sessions=self.sessions + other.sessions,
+            worse=self.worse + other.worse,
+            squares=self.squares + other.squares,
+        )
+
+    def bound(self) -> tuple[float, float]:
+        """The mean and half of its interval; (0, 1) for no session."""
+        return (self.worse / self.sessions, math.sqrt(self.squares) / self.sessions) if self.sessions else (0.0, 1.0)
+
+
 class Beside(Part):
-    """The companions of the newest alarm of one cohort and carrier, as far as they are kept."""
+    """The companions of the newest alarm of one cohort, as far as they are kept.
+
+    `windows` holds each guardrail over every stretch of time that came after the one before it, up to `until_ms`: a
+    cohort's memory is short, and alarms that repeat make up a long time.
+    """
 
     cohort: Cohort
-    carrier: Carrier
     onset_from_ms: EpochMs
     log_time_ms: EpochMs
     moved: tuple[Companion, ...] = ()
     guardrails: tuple[Companion, ...] = ()
     steady_inputs: tuple[Slug, ...] = ()
     tallies: dict[Strand, Tally] = {}
+    windows: dict[Slug, Window] = {}
+    until_ms: EpochMs = 0
 
 
 def judge_companion(companion: Companion) -> Standing:
@@ -80,31 +110,35 @@ def moved_harmfully(companion: Companion) -> bool:
     return direction_of(companion) is companion.direction
 
 
-def is_held(companion: Companion) -> bool:
-    """Whether a guardrail is shown to be no worse than its tolerance: the harmful end of the interval is inside."""
-    if companion.sessions == 0:
-        return False
+def open_window(companion: Companion) -> Window:
+    """A guardrail over the time since an onset: how much worse, and how far its harmful end may be off."""
     if companion.direction is Direction.DOWN:
-        return companion.low >= companion.baseline - companion.tolerance
-    return companion.high <= companion.baseline + companion.tolerance
+        worse, half = companion.baseline - companion.observed, companion.observed - companion.low
+    else:
+        worse, half = companion.observed - companion.baseline, companion.high - companion.observed
+    n = companion.sessions
+    return Window(sessions=n, worse=n * worse, squares=(n * half) ** 2)
 
 
-def look_beside(alarm: Alarm) -> Beside | None:
-    """Give what is kept of an alarm's companions; None where it has none."""
+def look_beside(alarm: Alarm, before: Beside | None = None) -> Beside | None:
+    """Give what is kept of an alarm's companions, after those `before` it in the cohort; None where it has none."""
     if not alarm.companions:
-        return None
+        return before
+    windows, until_ms = (before.windows, before.until_ms) if before is not None else ({}, 0)
+    apart = alarm.onset_to_ms >= until_ms
     moved = [each for each in alarm.companions if judge_companion(each) in MOVED]
     moved.sort(key=lambda each: (each.tolerance - abs(each.observed - each.baseline), each.signal))
     guardrails = [each for each in alarm.companions if each.role is Role.GUARDRAIL]
     return Beside(
         cohort=alarm.cohort,
-        carrier=alarm.carrier,
         onset_from_ms=alarm.onset_from_ms,
         log_time_ms=alarm.log_time_ms,
         moved=tuple(moved[:MAX_MOVED]),
         guardrails=tuple(guardrails[:MAX_GUARDRAILS]),
         steady_inputs=tuple(sorted(name_inputs(alarm.companions, {Standing.STEADY}))[:MAX_STEADY_INPUTS]),
         tallies=_count(alarm.companions),
+        windows=_lengthen(windows, guardrails[:MAX_GUARDRAILS]) if apart else windows,
+        until_ms=alarm.log_time_ms if apart else until_ms,
     )
 
 
@@ -127,6 +161,10 @@ def add_tallies(besides: Iterable[Beside]) -> dict[Strand, Tally]:
                 unknown=held.unknown + tally.unknown,
             )
     return sums
+
+
+def _lengthen(windows: Mapping[str, Window], guardrails: Iterable[Companion]) -> dict[str, Window]:
+    return {each.signal: windows.get(each.signal, Window()).add(open_window(each)) for each in guardrails}
 
 
 def _count(companions: Iterable[Companion]) -> dict[Strand, Tally]:

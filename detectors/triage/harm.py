@@ -5,14 +5,13 @@ from typing import NamedTuple
 
 from homeostat.detectors.triage.beside import Standing, judge_companion, moved_harmfully
 from homeostat.detectors.triage.change_of import is_beneficial, is_dangerous
+from homeostat.detectors.triage.held import list_guarded
 from homeostat.detectors.triage.open_event import OpenEvent
 from homeostat.detectors.triage.timeline import RolloutTimeline
-from homeostat.detectors.triage.together import Together, weigh_together
 from homeostat.detectors.triage.wording import say_alarm, say_companion
-from homeostat.schemas.alarm import Companion
 from homeostat.schemas.drift_event import Harm
 from homeostat.schemas.policy import Policy
-from homeostat.schemas.signal import Carrier, Role
+from homeostat.schemas.signal import Role
 
 _QUOTED = 3
 _NAMED = 6
@@ -30,10 +29,9 @@ def judge_harm(event: OpenEvent, timeline: RolloutTimeline | None, policy: Polic
 
     Dangerous: a guardrail beyond its tolerance in the harmful direction (by an alarm, by the 99 % interval of one that
     stood beside an alarm, or by the guard), a `never` or a limit crossed. Beneficial: a guardrail beyond it in the
-    good direction, and none in the harmful one. Benign: every guardrail has been seen in every cohort that moved, is
-    shown to be no worse than its tolerance over them together (`weigh_together`), and speaks for harm in none. Else
-    undetermined. Verdicts of people turn any of these to dangerous, and undetermined to benign; they never turn a
-    guardrail's danger down.
+    good direction, and none in the harmful one. Benign: every guardrail of every cohort that moved is shown to be no
+    worse than its tolerance. Else undetermined. Verdicts of people turn any of these to dangerous, and undetermined to
+    benign; they never turn a guardrail's danger down.
     """
     found = _judge_numbers(event, timeline, policy)
     said, read = event.reviews.say(), event.reviews.judge()
@@ -48,12 +46,22 @@ def _judge_numbers(event: OpenEvent, timeline: RolloutTimeline | None, policy: P
         return HarmFound(Harm.DANGEROUS, tuple(bad[:_QUOTED]))
     if good and not _has_doubt(event):
         return HarmFound(Harm.BENEFICIAL, tuple(good[:_QUOTED]))
-    doubt = list(_list_doubts(event, policy))
-    if doubt:
-        more = f" and {len(doubt) - _NAMED} more" if len(doubt) > _NAMED else ""
-        return HarmFound(Harm.UNDETERMINED, (f"not shown within tolerance: {', '.join(doubt[:_NAMED])}{more}",))
-    held = [together.say() for together in weigh_guardrails(event)]
-    return HarmFound(Harm.BENIGN, (f"every guardrail is within tolerance: {'; '.join(held[:_QUOTED])}",))
+    return _judge_held(event, policy)
+
+
+def _judge_held(event: OpenEvent, policy: Policy) -> HarmFound:
+    """Benign where every guardrail is shown to be held; what is not shown is named."""
+    if event.rest_tags is not None or event.besides_left_out or not event.leaves:
+        single = "the guardrails of the single cohorts (no leaf among the alarms, or more of them than are kept)"
+        return HarmFound(Harm.UNDETERMINED, (f"not shown within tolerance: {single}",))
+    guarded = list(list_guarded(event, policy))
+    missing = [each.reason for each in guarded if not each.held]
+    if missing:
+        more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
+        return HarmFound(Harm.UNDETERMINED, (f"not shown within tolerance: {'; '.join(missing[:_NAMED])}{more}",))
+    numbers = [say_companion(each, row.cohort) for row in event.besides.values() for each in row.guardrails]
+    shown = "; ".join([*(each.reason for each in guarded), *numbers[:_QUOTED]])
+    return HarmFound(Harm.BENIGN, (f"every guardrail is within tolerance: {shown}",))
 
 
 def _list_harmful(event: OpenEvent, timeline: RolloutTimeline | None) -> Iterator[str]:
@@ -84,33 +92,3 @@ def _has_doubt(event: OpenEvent) -> bool:
         return True
     held = (each for row in event.besides.values() for each in row.guardrails)
     return any(judge_companion(each) is Standing.MOVED and moved_harmfully(each) for each in held)
-
-
-def _list_doubts(event: OpenEvent, policy: Policy) -> Iterator[str]:
-    """The guardrails that are not shown to be within tolerance; what gateways report is the guard's to judge."""
-    names = {
-        spec.name for spec in policy.columns if spec.role is Role.GUARDRAIL and spec.carrier is not Carrier.EXPOSURE
-    }
-    alarms = [alarm for alarm in event.changes.values() if alarm.role is Role.GUARDRAIL]
-    good = {alarm.signal for alarm in alarms if not alarm.harmful}
-    held = good | {together.signal for together in weigh_guardrails(event) if together.is_held}
-    held -= {alarm.signal for alarm in alarms if alarm.harmful}
-    yield from sorted(names - held)
-    seen = {(row.cohort.key, each.signal) for row in event.besides.values() for each in row.guardrails if each.sessions}
-    seen |= {(alarm.cohort.key, alarm.signal) for alarm in alarms}
-    yield from (f"{name} in {key}" for key in event.leaves for name in sorted(held) if (key, name) not in seen)
-    if event.rest_tags is not None or not event.leaves:
-        yield "the guardrails of the single cohorts (no leaf among the alarms, or more than are kept)"
-    for row in event.besides.values():
-        for each in row.guardrails:
-            if judge_companion(each) is Standing.MOVED and moved_harmfully(each):
-                yield f"{each.signal} in {row.cohort.key}"
-
-
-def weigh_guardrails(event: OpenEvent) -> list[Together]:
-    """Every guardrail that stood beside the event's alarms, over their cohorts together, by name."""
-    found: dict[str, list[Companion]] = {}
-    for row in event.besides.values():
-        for each in row.guardrails:
-            found.setdefault(each.signal, []).append(each)
-    return [weigh_together(found[name]) for name in sorted(found)]

@@ -66,19 +66,21 @@ def describe_alarm(alarm: Alarm, near: Nearness) -> Profile:
 def judge_kinship(profile: Profile, event: OpenEvent) -> Kinship:
     """Say how an alarm is akin to an event without a rollout.
 
-    The same change again, whenever it comes. Else their onsets must agree, and: the same signal moves the same way,
-    overlapping or anywhere, unless inputs that moved in one are shown steady in the other; or the place is the same
-    (one leaf, one tenant, one parent that no leaf explains); or the event's signal moved beside the alarm; or the
-    event is known across tenants only, and the alarm is of something downstream inside it.
+    The same change again, whenever it comes; and the same signal moving the same way where the cohorts overlap, unless
+    it began before the event: an open event's change is still there, and who has less to go by notices it later and
+    dates it later. Else their onsets must agree, and: the place is the same (one leaf, one tenant, one parent that no
+    leaf explains); or the same signal moves the same way elsewhere, unless inputs that moved in one are shown steady in
+    the other; or the event's signal moved beside the alarm; or the event is known across tenants only, and the alarm is
+    of something downstream inside it.
     """
     if profile.change in event.changes:
         return Kinship.AGAIN
+    here = overlap(event.scope, profile.alarm.cohort)
+    if here and not began_before(profile, event) and _is_told_of(profile.move, event):
+        return Kinship.SAME_MOVE_HERE
     if not agree_in_time(profile, event):
         return Kinship.NONE
     same_move = profile.move in event.moved
-    here = overlap(event.scope, profile.alarm.cohort)
-    if same_move and here:
-        return Kinship.SAME_MOVE_HERE
     if here and _is_same_place(profile.alarm, event):
         return Kinship.SAME_PLACE
     if _is_contradicted(profile, event):
@@ -92,11 +94,31 @@ def judge_kinship(profile: Profile, event: OpenEvent) -> Kinship:
 
 def agree_in_time(profile: Profile, event: OpenEvent) -> bool:
     """Whether their onsets may be one: the intervals meet, give or take the slack of each and feedback's delay."""
-    alarm, near = profile.alarm, profile.near
-    slack = profile.slack_ms + max(near.window_ms + near.session_ms, round(DELAY_SHARE * event.longest_ms))
-    early = max(map(near.lag_ms, event.changes.values())) if profile.lag_ms == 0 and _is_of_feedback(event) else 0
-    not_before = alarm.onset_to_ms + slack + early >= event.onset_from_ms
-    return not_before and alarm.onset_from_ms - slack - profile.lag_ms <= event.onset_to_ms
+    slack = _add_slack(profile, event)
+    return not began_before(profile, event) and (
+        profile.alarm.onset_from_ms - slack - profile.lag_ms <= event.onset_to_ms
+    )
+
+
+def began_before(profile: Profile, event: OpenEvent) -> bool:
+    """Whether an alarm's change is older than an event, the slack of both and feedback's delay considered."""
+    early = 0
+    if profile.lag_ms == 0 and _is_of_feedback(event):
+        early = max(map(profile.near.lag_ms, event.changes.values()))
+    return profile.alarm.onset_to_ms + _add_slack(profile, event) + early < event.onset_from_ms
+
+
+def _add_slack(profile: Profile, event: OpenEvent) -> int:
+    shortest_ms = profile.near.window_ms + profile.near.session_ms
+    return profile.slack_ms + max(shortest_ms, round(DELAY_SHARE * event.longest_ms))
+
+
+def _is_told_of(move: str, event: OpenEvent) -> bool:
+    """Whether the event's alarms, or what moved beside them, made this move."""
+    if move in event.moved:
+        return True
+    beside = (each for row in event.besides.values() for each in row.moved)
+    return any(name_move(each.signal, direction_of(each)) == move for each in beside)
 
 
 def _is_same_place(alarm: Alarm, event: OpenEvent) -> bool:
@@ -110,13 +132,15 @@ def _is_same_place(alarm: Alarm, event: OpenEvent) -> bool:
 
 
 def _is_contradicted(profile: Profile, event: OpenEvent) -> bool:
-    """Whether inputs that moved in one of the two are shown steady in the other: what leads there does not here."""
-    if not event.besides and not profile.steady_inputs:
+    """Whether inputs that moved in one of the two are shown steady in the other, and none moved in both."""
+    if not profile.moved_inputs and not profile.steady_inputs:
         return False
     moved = {a.signal for a in event.changes.values() if strand_of(a.family, a.carrier) is Strand.INPUT}
     rows = event.besides.values()
     moved |= {name for row in rows for name in name_inputs(row.moved, MOVED)}
-    steady = {name for row in rows for name in row.steady_inputs} - moved
+    if not profile.moved_inputs.isdisjoint(moved):
+        return False
+    steady = {name for row in rows for name in row.steady_inputs}
     return not profile.moved_inputs.isdisjoint(steady) or not profile.steady_inputs.isdisjoint(moved)
 
 

@@ -1,5 +1,6 @@
 """An event that is still open: what its alarms said, within bounds however many they are."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from pydantic import TypeAdapter
@@ -21,7 +22,7 @@ from homeostat.schemas.trace import Arm
 MAX_CHANGES = 64
 MAX_COHORTS = 128
 MAX_PARENTS = 32
-MAX_BESIDES = 8
+MAX_BESIDES = 16
 _MAX_RELEASES = 8
 _STATE_VERSION = 2
 
@@ -36,7 +37,7 @@ class OpenEvent:
 
     `opened_at` is the offset of the first alarm, or of the guard's verdict. `changes` keeps the newest alarm of the
     gravest (cohort, column, direction), `ranks` how grave it is, and `onsets` when its first alarm dated it: a ring
-    forgets. Companions and samples are in `besides` (by cohort and carrier, at most `MAX_BESIDES`) and `drawn`. Leaves
+    forgets. Companions and samples are in `besides` (by cohort, at most `MAX_BESIDES`) and `drawn`. Leaves
     that alarmed are in `leaves`, parents in `parents`, how many of both a tenant has in `at_tenants`; changes beyond
     `MAX_CHANGES` are counted in `left_out`, cohorts beyond their bounds only widen the scope through `rest_tags`.
     `longest_ms` is the longest that one of its alarms took from the onset. `spill` marks the one event that takes in
@@ -86,6 +87,11 @@ class OpenEvent:
         self.drawn.add(self.event, alarm)
         self.add_cohort(alarm.cohort)
         self._add_change(alarm)
+
+    def add_cohorts(self, cohorts: Iterable[Cohort]) -> None:
+        """Note several cohorts that moved."""
+        for cohort in cohorts:
+            self.add_cohort(cohort)
 
     def add_cohort(self, cohort: Cohort) -> None:
         """Note a cohort that moved."""
@@ -147,10 +153,10 @@ class OpenEvent:
         return _ADAPTER.validate_json(unframe(data, _STATE_VERSION))
 
     def _add_beside(self, alarm: Alarm) -> None:
-        beside = look_beside(alarm)
+        key = alarm.cohort.key
+        beside = look_beside(alarm, self.besides.get(key))
         if beside is None:
             return
-        key = f"{alarm.cohort.key}|{alarm.carrier.value}"
         if key in self.besides or len(self.besides) < MAX_BESIDES:
             self.besides[key] = beside
         else:

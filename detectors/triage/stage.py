@@ -13,6 +13,7 @@ from homeostat.detectors.triage.grouping import find_event, has_room
 from homeostat.detectors.triage.nearness import Nearness, read_nearness
 from homeostat.detectors.triage.open_event import OpenEvent
 from homeostat.detectors.triage.report import Circumstances, report_event
+from homeostat.detectors.triage.strands import carry_as_declared
 from homeostat.detectors.triage.timeline import RolloutTimeline, find_latest, name_leaf
 from homeostat.detectors.trust import TrustStore
 from homeostat.schemas.alarm import Alarm
@@ -67,7 +68,7 @@ class TriageStage(RecordStage):
         if not self._control.evaluated or policy is None:
             self._count("not_evaluated")
             return
-        alarm = self._read(record)
+        alarm = carry_as_declared(self._read(record), policy)
         if not self._is_new(alarm, record):
             self._count("repeat")
             return
@@ -159,6 +160,8 @@ class TriageStage(RecordStage):
         timeline.take(decision)
         known = [event for event in self._book.events.values() if event.rollout == decision.rollout]
         for event in known:
+            if timeline.judged_harmful and event.is_of_candidate():
+                event.add_cohorts(timeline.harmed)
             self._book.touch(event)
         newly = timeline.judged_harmful and not was_harmful
         if newly and not known and self._control.evaluated and policy is not None:
@@ -169,8 +172,7 @@ class TriageStage(RecordStage):
         event = OpenEvent(outbox.derive_id(), outbox.mark, timeline.rollout)
         rollout = self._control.rollouts.get(timeline.rollout)
         places = [] if rollout is None else rollout.cohorts()
-        for cohort in timeline.harmed or [name_leaf(*place) for place in places]:
-            event.add_cohort(cohort)
+        event.add_cohorts(timeline.harmed or [name_leaf(*place) for place in places])
         now_ms = self._control.log_time_ms
         event.onset_from_ms = min(now_ms, timeline.began_ms if timeline.began_ms is not None else now_ms)
         event.onset_to_ms = event.last_alarm_ms = now_ms

@@ -3,7 +3,9 @@
 from enum import StrEnum
 from types import MappingProxyType
 
+from homeostat.schemas.alarm import Alarm
 from homeostat.schemas.drift_event import DriftClass
+from homeostat.schemas.policy import Policy
 from homeostat.schemas.signal import Carrier, Family, SignalSpec, Source
 from homeostat.schemas.signal_columns import signal_of
 
@@ -75,3 +77,11 @@ def find_spec(signals: tuple[SignalSpec, ...], column: str) -> SignalSpec | None
 def is_fetched(spec: SignalSpec | None) -> bool:
     """Whether an input is of the runtime's own doing (what it retrieves), so that a release may move it."""
     return spec is not None and spec.source is Source.RETRIEVAL_HITS
+
+
+def carry_as_declared(alarm: Alarm, policy: Policy) -> Alarm:
+    """The alarm with the carrier that the policy declares for its signal: a parent's alarm does not say it."""
+    spec = find_spec(policy.signals, alarm.signal)
+    if spec is None or spec.carrier is alarm.carrier:
+        return alarm
+    return alarm.model_copy(update={"carrier": spec.carrier})

@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 
 from homeostat.detectors.frames import frame, unframe
 from homeostat.schemas.cohort import Cohort, Layer
-from homeostat.schemas.decision import Decision, Health, Verdict
+from homeostat.schemas.decision import Decision, GuardrailVerdict, Health, Verdict
 from homeostat.schemas.rollout import ENDED, Rollout, RolloutPhase
 from homeostat.schemas.trace import Arm
 
@@ -93,9 +93,15 @@ def find_latest(
 
 
 def _read_harmed(decision: Decision) -> list[Cohort]:
-    rows = (row for row in decision.guardrails if row.health is Health.HARMFUL)
-    places = {(row.tenant, row.specialty, row.workflow) for row in rows}
+    """Where a guardrail is harmful, or one that decided over all cohorts together lies beyond its tolerance."""
+    places = {(row.tenant, row.specialty, row.workflow) for row in decision.guardrails if _is_harmed(row, decision)}
     return [name_leaf(*place) for place in sorted(places)[:_MAX_HARMED]]
+
+
+def _is_harmed(row: GuardrailVerdict, decision: Decision) -> bool:
+    decides = decision.verdict in _HARMFUL and row.signal in decision.deciding
+    beyond = row.mean_difference is not None and row.mean_difference > row.tolerance
+    return row.health is Health.HARMFUL or (decides and beyond)
 
 
 def name_leaf(tenant: str, specialty: str, workflow: str) -> Cohort:

@@ -7,7 +7,7 @@ import pytest
 from homeostat.schemas.cohort import Cohort, Layer
 from homeostat.schemas.drift_event import DriftClass, EventStatus
 from homeostat.schemas.signal import Carrier, Family
-from tests.builders.documents import START_MS
+from tests.builders.documents import START_MS, signal
 from tests.unit.detectors.triage.alarms import (
     PLATFORM,
     WINDOW_S,
@@ -185,3 +185,22 @@ def test_after_its_end_an_alarm_begins_another_event() -> None:
     (again,) = triage.alarm(alarm(2, at_ms=triage.log.now_ms))
     assert (again.revision, again.status) == (1, EventStatus.OPEN)
     assert again.event != first.event
+
+
+def test_who_notices_later_dates_later_and_tells_of_the_same_change() -> None:
+    triage = Triage(with_rollout=False)
+    triage.alarm(moved_alarm(1, Family.OUTPUT))
+    triage.log.wait(2 * WINDOW_S)
+    late = START_MS + HOUR_MS
+    assert triage.alarm(moved_alarm(2, Family.OUTPUT, PLATFORM, at_ms=late)) == []
+    older = {"onset_from_ms": START_MS - HOUR_MS, "onset_to_ms": START_MS - HOUR_MS, "log_time_ms": START_MS - HOUR_MS}
+    (event,) = triage.alarm(moved_alarm(3, Family.OUTPUT, TENANT, **older))
+    assert event.revision == 1, "what began before is something else"
+
+
+def test_a_parents_alarm_is_read_with_the_carrier_that_is_declared() -> None:
+    triage = Triage(with_rollout=False)
+    declared = signal("overridden", family=Family.WORKFLOW, carrier=Carrier.FEEDBACK, max_age_s=3600.0)
+    triage = Triage(with_rollout=False, signals=(*triage.policy.signals, declared))
+    (event,) = triage.alarm(moved_alarm(1, Family.WORKFLOW, TENANT, signal="overridden"))
+    assert event.drift_class is DriftClass.PRODUCT_MISMATCH

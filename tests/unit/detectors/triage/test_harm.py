@@ -8,6 +8,7 @@ from homeostat.detectors.triage.advice import choose_step
 from homeostat.schemas.alarm import Companion
 from homeostat.schemas.drift_event import Disposition, DriftClass, DriftEvent, Harm, NextStep
 from homeostat.schemas.signal import Carrier, Direction, Family, Role
+from tests.builders.documents import START_MS
 from tests.unit.detectors.triage.alarms import PLATFORM, Triage, alarm, companion, leaf, moved_alarm
 
 GUARDRAILS = tuple(
@@ -74,7 +75,8 @@ def test_every_guardrail_shown_within_tolerance_is_benign() -> None:
 def test_one_that_is_not_shown_leaves_it_undetermined(shown: tuple[Companion, ...]) -> None:
     event = event_beside(*shown)
     assert event.harm is Harm.UNDETERMINED
-    assert "not shown within tolerance: acceptance" in harm_reasons(event)
+    assert "not shown within tolerance: acceptance " in harm_reasons(event)
+    assert "leaf/tenant-1/cardiology/scribe/baseline" in harm_reasons(event)
 
 
 def test_a_guardrail_that_got_better_is_still_within_tolerance() -> None:
@@ -90,6 +92,37 @@ def test_another_cohort_without_guardrails_in_sight_is_undetermined() -> None:
     assert event.harm is Harm.UNDETERMINED
     (event,) = Triage(with_rollout=False).alarm(moved_alarm(1, Family.OUTPUT, PLATFORM))
     assert event.harm is Harm.UNDETERMINED
+
+
+def test_stretches_of_time_that_do_not_overlap_add_up() -> None:
+    triage = Triage(with_rollout=False)
+    wide = tuple(each.model_copy(update={"low": 0.13, "high": 0.27}) for each in ALL)
+    for number in range(2):
+        at_ms = START_MS + number * 60_000
+        triage.alarm(moved_alarm(number, Family.OUTPUT, at_ms=START_MS, companions=wide, log_time_ms=at_ms + 30_000))
+    (event,) = triage.tick()
+    assert event.harm is Harm.UNDETERMINED, "the second is of the same time"
+    for number in range(2, 5):
+        at_ms = START_MS + number * 60_000
+        triage.alarm(moved_alarm(number, Family.OUTPUT, at_ms=at_ms, companions=wide, log_time_ms=at_ms + 30_000))
+    (event,) = triage.tick()
+    assert event.harm is Harm.BENIGN
+    assert "omission in each of 1 cohorts" in harm_reasons(event)
+
+
+def test_cohorts_are_taken_together_where_none_is_shown_alone() -> None:
+    triage = Triage(with_rollout=False)
+    wide = tuple(each.model_copy(update={"low": 0.13, "high": 0.27}) for each in ALL)
+    for number in range(4):
+        triage.alarm(moved_alarm(number, Family.OUTPUT, leaf(f"tenant-{number}"), companions=wide))
+    (event,) = triage.tick()
+    assert event.harm is Harm.BENIGN
+    assert "omission +0.000 ± 0.035 against tolerance 0.050 over 4 cohorts as if alike" in harm_reasons(event)
+    worse = companion("omission", 0.29, role=Role.GUARDRAIL, family=Family.SAFETY, low=0.22, high=0.36)
+    beside = (worse, *(each for each in wide if each.signal != worse.signal))
+    triage.alarm(moved_alarm(9, Family.OUTPUT, leaf("tenant-9"), companions=beside))
+    (event,) = triage.tick()
+    assert event.harm is Harm.UNDETERMINED, "the mean would hide the one that is worse"
 
 
 def test_a_gain_is_accepted_unless_something_else_may_be_worse() -> None:

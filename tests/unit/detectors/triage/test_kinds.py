@@ -194,6 +194,14 @@ def test_the_guards_verdict_is_an_event_before_any_leaf_alarms() -> None:
     assert "the guard judged the release on trial (omission is worse)" in event.sentence
 
 
+def test_the_guards_verdict_widens_the_event_of_a_candidate() -> None:
+    triage = Triage()
+    triage.expose()
+    triage.alarm(alarm(1, leaf(arm=Arm.CANDIDATE, specialty="oncology")))
+    (event,) = triage.judge_harmful(2) or triage.tick()
+    assert event.scope.key == "tenant_workflow/tenant-1/-/scribe/-"
+
+
 def test_a_verdict_that_says_nothing_about_quality_is_no_event() -> None:
     triage = Triage()
     triage.expose()
