@@ -44,7 +44,7 @@ def classify(event: OpenEvent, timeline: RolloutTimeline | None, policy: Policy)
     tallies = add_tallies(event.besides.values())
     exposure = None if event.rollout is None or timeline is None else Exposure(timeline, event.onset_to_ms)
     exposed = weigh_exposed(exposure, arms, tallies)
-    changed = weigh_changed([*arms.both, *arms.others], tallies, read_nearness(policy))
+    changed = weigh_changed(_as_noticed([*arms.both, *arms.others], event), tallies, read_nearness(policy))
     seen = Seen(arms, tallies, frozenset(row.cohort.key for row in event.besides.values()), changed)
     rest = [_weigh_inputs(seen, moves), *(weigh_strand(strand, seen) for strand in LED)]
     ordered = [exposed, changed, *rest] if exposure else [changed, *rest]
@@ -54,6 +54,10 @@ def classify(event: OpenEvent, timeline: RolloutTimeline | None, policy: Policy)
     told = [*([exposed] if exposure or not changed.fits else []), changed, *rest, unexplained]
     evidence = [item for weighed in told for item in weighed.evidence()]
     return Finding(chosen.drift_class, also, min(1.0, chosen.confidence), tuple(evidence), tuple(moves))
+
+
+def _as_noticed(moves: Sequence[Move], event: OpenEvent) -> list[Move]:
+    return [move if move.alarm is None else move._replace(source=event.as_noticed(move.alarm)) for move in moves]
 
 
 def _weigh_inputs(seen: Seen, moves: Sequence[Move]) -> Weighed:

@@ -24,7 +24,7 @@ MAX_COHORTS = 128
 MAX_PARENTS = 32
 MAX_BESIDES = 16
 _MAX_RELEASES = 8
-_STATE_VERSION = 2
+_STATE_VERSION = 3
 
 
 def _platform() -> Cohort:
@@ -60,6 +60,7 @@ class OpenEvent:
     changes: dict[str, Alarm] = field(default_factory=dict)
     ranks: dict[str, Rank] = field(default_factory=dict)
     onsets: dict[str, Onset] = field(default_factory=dict)
+    noticed: dict[str, int] = field(default_factory=dict)
     leaves: dict[str, Cohort] = field(default_factory=dict)
     parents: dict[str, Cohort] = field(default_factory=dict)
     at_tenants: dict[str, int] = field(default_factory=dict)
@@ -143,6 +144,13 @@ class OpenEvent:
         values = {(alarm.cohort.key, alarm.signal) for alarm in self.changes.values()}
         return [self.changes[key] for key in order if not is_told(self.changes[key], values)]
 
+    def as_noticed(self, alarm: Alarm) -> Alarm:
+        """An alarm that is kept, with the times of the first of its change: later ones see less far back."""
+        key = name_change(alarm.cohort, alarm.signal, alarm.direction)
+        onset = self.onsets[key]
+        times = {"onset_from_ms": onset.from_ms, "onset_to_ms": onset.to_ms, "log_time_ms": self.noticed[key]}
+        return alarm.model_copy(update=times)
+
     def to_bytes(self) -> bytes:
         """Give framed JSON: equal events give equal bytes."""
         return frame(_ADAPTER.dump_json(self), _STATE_VERSION)
@@ -174,7 +182,8 @@ class OpenEvent:
             del self.changes[least], self.ranks[least]
             if least == key:
                 return
-            del self.onsets[least]
+            del self.onsets[least], self.noticed[least]
+        self.noticed[key] = alarm.log_time_ms
         self.onsets[key] = Onset(alarm.onset_from_ms, alarm.onset_to_ms)
         dated = ((held, self.onsets[name]) for name, held in self.changes.items())
         self.onset_from_ms, self.onset_to_ms = date_onset(dated)

@@ -80,7 +80,8 @@ def find_pair(event: OpenEvent, finding: Finding, timeline: RolloutTimeline | No
     if timeline is not None and timeline.control:
         return Pair(timeline.control, timeline.candidate)
     near = read_nearness(policy)
-    alarms = [alarm for alarm in event.gravest_first() if len(alarm.releases) > 1 and is_new_release(alarm, near)]
+    noticed = [event.as_noticed(alarm) for alarm in event.gravest_first()]
+    alarms = [alarm for alarm in noticed if len(alarm.releases) > 1 and is_new_release(alarm, near)]
     return Pair(alarms[0].releases[1], alarms[0].releases[0]) if alarms else None
 
 

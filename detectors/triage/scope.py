@@ -1,5 +1,6 @@
 """The narrowest scope that explains an event's alarms, a parent's among them."""
 
+import math
 from collections.abc import Iterable
 
 from homeostat.detectors.triage.beside import direction_of
@@ -11,15 +12,18 @@ from homeostat.schemas.cohort import ACROSS_TENANTS, Cohort
 
 EXPLAINING_SHARE = 0.5
 """Narrower cohorts explain a parent's change when theirs make up this share of it."""
+DILUTION = 0.7
+"""A parent whose sessions moved by less than this share of what the narrower cohorts' did holds others that did not."""
 
 
 def find_scope(event: OpenEvent) -> Cohort:
     """Give the narrowest declared cohort that covers the leaves that moved and the parents they do not explain.
 
     A parent's change is an excess of so much a session over so many sessions; so is a narrower cohort's. Where the
-    excess per unit of time of narrower cohorts within it makes up half of the parent's, they explain it, and else the
-    change is wider than them. Of parents that only overlap and do not explain each other the larger excess counts, the
-    other one has its share of it. An event without alarms has the cohorts that the guard judged.
+    excess per unit of time of narrower cohorts within it makes up half of the parent's, they explain it; so they do
+    where the parent's excess a session is so much less than theirs that others among its sessions have none. Else the
+    change is wider than them. Of parents that only overlap and do not explain each other the larger excess counts,
+    the other one has its share of it. An event without alarms has the cohorts that the guard judged.
     """
     rows = [read_tags(leaf) for leaf in event.leaves.values()]
     if event.rest_tags is not None:
@@ -42,10 +46,24 @@ def _is_explained(parent: Cohort, event: OpenEvent) -> bool:
     largest = _find_largest(parent, event)
     if largest is None:
         return True
-    shares = _rates_of(name_move(largest.signal, largest.direction), narrower, event)
+    move = name_move(largest.signal, largest.direction)
+    shares = _rates_of(move, narrower, event)
     if not shares:
         return parent.layer not in ACROSS_TENANTS
+    if _is_diluted(largest, move, narrower, event):
+        return True
     return _add_disjoint(shares) >= EXPLAINING_SHARE * _rate(largest)
+
+
+def _is_diluted(parent: Alarm, move: str, narrower: Iterable[Cohort], event: OpenEvent) -> bool:
+    """Whether the parent's sessions moved by so much less each than those of the narrower cohorts."""
+    keys = {cohort.key for cohort in narrower}
+    inside = [a for a in event.changes.values() if a.cohort.key in keys and name_move(a.signal, a.direction) == move]
+    sessions = sum(alarm.observed_sessions for alarm in inside)
+    if not sessions:
+        return False
+    excess = math.fsum(abs(alarm.observed - alarm.baseline) * alarm.observed_sessions for alarm in inside) / sessions
+    return abs(parent.observed - parent.baseline) <= DILUTION * excess
 
 
 def _find_largest(cohort: Cohort, event: OpenEvent) -> Alarm | None:

@@ -204,3 +204,12 @@ def test_a_parents_alarm_is_read_with_the_carrier_that_is_declared() -> None:
     triage = Triage(with_rollout=False, signals=(*triage.policy.signals, declared))
     (event,) = triage.alarm(moved_alarm(1, Family.WORKFLOW, TENANT, signal="overridden"))
     assert event.drift_class is DriftClass.PRODUCT_MISMATCH
+
+
+def test_a_parent_that_moved_much_less_a_session_is_explained_by_those_within_it() -> None:
+    triage = Triage(with_rollout=False)
+    for number, tenant in enumerate(("tenant-1", "tenant-2")):
+        triage.alarm(alarm(number, leaf(tenant), observed=0.6, observed_sessions=20))
+    triage.alarm(alarm(9, PLATFORM, observed=0.4, observed_sessions=400))
+    triage.tick()
+    assert scopes(triage) == [SPECIALTY.key]

@@ -29,6 +29,15 @@ def test_a_release_that_changed_at_the_onset_leads_whatever_moved(family: Family
     assert (event.owner, event.rollout) == ("release", None)
 
 
+def test_a_later_alarm_that_sees_less_far_back_does_not_hide_the_release() -> None:
+    later: dict[str, Any] = {"onset_from_ms": START_MS + 3_000_000, "onset_to_ms": START_MS + 3_001_000}
+    event = one_event(
+        moved_alarm(1, Family.OUTPUT, **CHANGED),
+        moved_alarm(2, Family.OUTPUT, **CHANGED, **later, log_time_ms=START_MS + 3_600_000),
+    )
+    assert (event.alarms, event.drift_class) == (2, DriftClass.RELEASE_REGRESSION)
+
+
 def test_it_is_reverted_to_the_one_before_by_a_draft() -> None:
     event = one_event(alarm(1, **CHANGED))
     assert (event.next_step, event.disposition) == (NextStep.ROLL_BACK, Disposition.DRAFT_FIX)
