@@ -50,12 +50,19 @@ class Places(Part):
 class Where(Places):
     """Whose work a change touches: places, and finer cuts. Everything given must hold."""
 
-    arms: tuple[Arm, ...] = Field((), description="Only sessions in these arms of a rollout. Left out: all arms.")
+    arms: tuple[Arm, ...] = Field(
+        (),
+        description="Only sessions in these arms of a rollout (signals, steps, population, crash_share). Left out: all.",
+    )
     sessions_share: Share = Field(1.0, description="This share of the sessions, drawn at random.")
     clinicians_share: Share = Field(1.0, description="This share of the clinicians of each tenant × specialty.")
     hours: tuple[Hour, Hour] | None = Field(
         None, description="Only work between these hours (UTC), over midnight where the first is the later one."
     )
     days: Days = Field("all", description="Only work on `weekdays`, at the `weekend`, or on `all` days.")
-    ages: tuple[str, ...] = Field((), description="Only patients of these age bands (0-17, 18-39, 40-64, 65-79, 80-).")
-    sexes: tuple[str, ...] = Field((), description="Only patients of these sex bands (female, male, other, unknown).")
+    ages: tuple[str, ...] = Field(
+        (), description="Only patients of these age bands: 0-17, 18-39, 40-64, 65-79, 80- (signals and steps)."
+    )
+    sexes: tuple[str, ...] = Field(
+        (), description="Only patients of these sex bands: female, male, other, unknown (signals and steps)."
+    )
