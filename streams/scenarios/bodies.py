@@ -6,7 +6,7 @@ import numpy as np
 
 from homeostat.schemas.canonical import derive_id
 from homeostat.schemas.policy import Policy
-from homeostat.schemas.signal import Carrier, Kind, Source
+from homeostat.schemas.signal import Carrier, Kind, SignalSpec, Source
 from homeostat.streams.scenarios.sessions import Floats
 from homeostat.streams.scenarios.world import World
 
@@ -36,7 +36,7 @@ def build_bodies(world: World, policy: Policy, count: int, rng: np.random.Genera
     names = {c: [s.name for s in policy.signals if s.carrier is c and s.name in world.numbers] for c in Carrier}
     hits = next((s.name for s in policy.signals if s.source is Source.RETRIEVAL_HITS), None)
     plain = {s.name for s in policy.signals if s.source is Source.SIGNAL}
-    rounded = {s.name: _round(world.numbers[s.name], s.kind) for s in policy.signals if s.name in world.numbers}
+    rounded = {s.name: _round(world.numbers[s.name], s) for s in policy.signals if s.name in world.numbers}
     work = _zip_rows([n for n in names[Carrier.WORK] if n in plain], rounded, count)
     return Body(
         work=work,
@@ -51,8 +51,11 @@ def build_bodies(world: World, policy: Policy, count: int, rng: np.random.Genera
     )
 
 
-def _round(values: Floats, kind: Kind) -> Floats:
-    return values if kind in {Kind.BINARY, Kind.COUNT} else np.round(values, 4)
+def _round(values: Floats, spec: SignalSpec) -> Floats:
+    """As a runtime would say it; nobody says that something did not happen where its absence means that."""
+    if spec.absence:
+        return np.where(values == 0, np.nan, values)
+    return values if spec.kind in {Kind.BINARY, Kind.COUNT} else np.round(values, 4)
 
 
 def _zip_rows(names: list[str], columns: dict[str, Floats], count: int) -> list[dict[str, float]]:

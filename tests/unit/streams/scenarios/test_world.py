@@ -154,6 +154,11 @@ def test_steps_tools_and_retrieval(build: Build) -> None:
 _ORDER = ("transcribe", "draft", "check-sources", "check-safety", "present")
 
 
+def test_nobody_says_that_there_was_no_complaint(build: Build) -> None:
+    told = [row.get("complaint") for row in paint(make_script(build)).feedback]
+    assert set(told) == {None, 1.0}
+
+
 def test_an_embedding_moves_along_one_direction(build: Build) -> None:
     script = make_script(build, **change(signals={"embedding": {"shift_sd": 3.0}}))
     vectors = np.array(paint(script).embedding)
