@@ -52,7 +52,7 @@ class Where(Places):
 
     arms: tuple[Arm, ...] = Field(
         (),
-        description="Only sessions in these arms of a rollout (for signals, steps, population, crashes). Left out: all.",
+        description="Only sessions in these arms of a rollout (signals, steps, population, crashes). Left out: all.",
     )
     sessions_share: Share = Field(1.0, description="This share of the sessions, drawn at random.")
     clinicians_share: Share = Field(1.0, description="This share of the clinicians of each tenant × specialty.")
