@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from homeostat.streams.budget.inventory import Inventory
     from homeostat.streams.settings import Settings
 
+_FILE = "Traces or a dump of traces.v1, or an archive; none: declared volumes."
+_POLICY = "Folder or file of the policy (default: a new installation's)."
 _SPENT = ("layer", "cohorts", "monitors", "collecting", "false alarms a week, at most")
 _LEFT = {"layer", "cohort", "signal", "role"}
 _PLAIN_WIDTH = 150
@@ -20,12 +22,8 @@ _PLAIN_WIDTH = 150
 
 def budget(
     ctx: typer.Context,
-    file: Annotated[
-        str | None, typer.Argument(help="Traces or a dump of traces.v1, or an archive; none: declared volumes.")
-    ] = None,
-    policy: Annotated[
-        Path | None, typer.Option(exists=True, help="Folder or file of the policy (default: a new installation's).")
-    ] = None,
+    file: Annotated[str | None, typer.Argument(help=_FILE)] = None,
+    policy: Annotated[Path | None, typer.Option(exists=True, help=_POLICY)] = None,
     trust: Annotated[Path | None, typer.Option(help="Dump, archive: the installation's trust folder.")] = None,
     masters: Annotated[Path | None, typer.Option(help="Dump, archive: the folder of MAC masters.")] = None,
     tenants: Annotated[int, typer.Option(min=1, help="Declared: how many tenants.")] = 1,
@@ -38,9 +36,7 @@ def budget(
     tolerances: Annotated[float, typer.Option(min=0.1, help="The shift asked about, in tolerances.")] = 4.0,
     within_days: Annotated[float, typer.Option(min=0.01, help="How soon it should be noticed.")] = 7.0,
     layer: Annotated[Layer, typer.Option(help="Show the power by signal of this layer.")] = Layer.LEAF,
-    cohort: Annotated[
-        str | None, typer.Option(metavar="WORD", help="Show the power of each cohort with this in its name.")
-    ] = None,
+    cohort: Annotated[str | None, typer.Option(metavar="WORD", help="Show each cohort with this in its name.")] = None,
     top: Annotated[int, typer.Option(min=1, help="Show so many cohorts, the busiest first.")] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
@@ -56,8 +52,7 @@ def budget(
     [bold]least[/bold]     the smallest shift noticed within --within-days, in tolerances τ
     [bold]sessions[/bold]  and time until a shift of --tolerances is noticed, on average
     [bold]needed[/bold]    sessions a day at which that would be in time, where it is not
-    A cohort none of whose guardrails is in time is named: its parents have to
-    watch it, or more sessions, or a baseline of more sessions.
+    A cohort none of whose guardrails is in time is named: parents watch it.
 
     [bold]Examples[/bold]
     homeostat budget --tenants 40 --notes-per-day 120
@@ -65,12 +60,9 @@ def budget(
     homeostat budget traces.parquet --policy documents/ --cohort cardiology
     """
     from homeostat.streams.budget.assess import Question, assess
-    from homeostat.streams.budget.declared import Shape, Volumes, declare_inventory
-    from homeostat.streams.budget.read_log import read_policy
 
     if file is None:
-        volumes = Volumes(tenants, specialties, notes_per_day, feedback_ratio)
-        found = declare_inventory(read_policy(policy), volumes, Shape(mean, sd, rate))
+        found = _declare(policy, (tenants, specialties, notes_per_day, feedback_ratio), (mean, sd, rate))
     else:
         found = _read(file, policy, settings_of(ctx, keys={"trust_folder": trust, "mac_masters_folder": masters}))
     told = assess(found, Question(tolerances, within_days))
@@ -78,6 +70,15 @@ def budget(
         print_json(told)
     else:
         _print(told, layer, cohort, top)
+
+
+def _declare(
+    policy: Path | None, volumes: tuple[int, int, float, float], shape: tuple[float, float, float]
+) -> "Inventory":
+    from homeostat.streams.budget.declared import Shape, Volumes, declare_inventory
+    from homeostat.streams.budget.read_log import read_policy
+
+    return declare_inventory(read_policy(policy), Volumes(*volumes), Shape(*shape))
 
 
 def _read(file: str, policy: Path | None, settings: "Settings") -> "Inventory":

@@ -156,7 +156,7 @@ def test_budget_of_a_file_counts_what_its_stages_watch(folder: Path, capsys: pyt
     ]
     assert busiest[0]["sessions_a_day"] == pytest.approx(60.0, rel=0.05)
     assert busiest[0]["baseline"] == pytest.approx(0.2, abs=0.05)
-    assert busiest[0]["reference_sessions"] == 30
+    assert busiest[0]["reference_sessions"] >= 30
 
 
 def test_budget_of_a_file_is_told_in_lines(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
