@@ -3,7 +3,7 @@
 from typing import Final
 
 from homeostat.schemas.cohort import ACROSS_TENANTS, Layer
-from homeostat.schemas.policy import Budget
+from homeostat.schemas.policy import Budget, Policy
 
 WEEK_MS: Final = 604_800_000
 
@@ -25,6 +25,18 @@ def alarms_per_week(budget: Budget, layer: Layer) -> float:
     if layer in ACROSS_TENANTS or cap is None or monitors is None:
         return share
     return min(share, cap / monitors)
+
+
+def subgroup_weight_per_ms(policy: Policy) -> float:
+    """The weight of a subgroup's monitor: subgroups share a budget of their own.
+
+    >>> from homeostat.schemas.defaults import default_policy
+    >>> policy = default_policy()
+    >>> round(subgroup_weight_per_ms(policy) * WEEK_MS / policy.budget.alarm_threshold, 12)
+    0.0001
+    """
+    subgroups = policy.subgroups
+    return subgroups.false_alarms_per_week / subgroups.expected_monitors * policy.budget.alarm_threshold / WEEK_MS
 
 
 def weight_per_ms(budget: Budget, layer: Layer) -> float:

@@ -94,6 +94,29 @@ class Calendar(Part):
     parts: Annotated[tuple[PartOfWeek, ...], Field(max_length=7)] = ()
 
 
+class BandAxis(StrEnum):
+    """What patients are grouped by."""
+
+    AGE = "age"
+    SEX = "sex"
+
+
+class Subgroups(Part):
+    """Bands of patients as diagnostic cohorts, in each tenant's workflow, with a budget beside the platform's.
+
+    Their monitors' weight is that of `Budget`, with this number of false alarms a week shared by `expected_monitors`.
+    """
+
+    enabled: bool = False
+    bands: Annotated[tuple[BandAxis, ...], Field(max_length=2)] = (BandAxis.AGE, BandAxis.SEX)
+    false_alarms_per_week: Annotated[float, Field(gt=0)] = 1.0
+    expected_monitors: Annotated[int, Field(ge=1)] = 10_000
+
+    def watches(self, axis: BandAxis) -> bool:
+        """Whether bands of this kind are watched."""
+        return self.enabled and axis in self.bands
+
+
 class Dedupe(Part):
     """How long, and for how many traces, a repeated trace id is recognised."""
 
@@ -127,6 +150,7 @@ class Policy(Message):
     budget: Budget = Budget()
     baseline: BaselineRule = BaselineRule()
     calendar: Calendar = Calendar()
+    subgroups: Subgroups = Subgroups()
     dedupe: Dedupe = Dedupe()
     refusals: Refusals = Refusals()
     unknown_signal: OnUnknown = OnUnknown.REFUSE

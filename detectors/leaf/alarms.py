@@ -17,7 +17,7 @@ from homeostat.detectors.leaf.plan import WORK, Plan
 from homeostat.detectors.leaf.recent import Recent, read_recent, split_told
 from homeostat.schemas.alarm import Alarm, Corroboration
 from homeostat.schemas.canonical import derive_id
-from homeostat.schemas.signal import Direction
+from homeostat.schemas.signal import Direction, Role
 
 ONSET_NATS: Final = 2.0
 """Starts whose log-likelihood is within this of the best belong to the onset's interval."""
@@ -75,7 +75,7 @@ def state_alarm(crossing: Crossing, cohorts: CohortStore, plan: Plan, rollout: s
         cohort=key.cohort,
         signal=spec.name,
         family=spec.family,
-        role=spec.role,
+        role=Role.DIAGNOSTIC if key.band else spec.role,
         direction=direction,
         harmful=direction is spec.direction,
         evidence=crossing.evidence,

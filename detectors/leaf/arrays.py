@@ -138,10 +138,10 @@ class CohortArrays(NamedTuple):
     column of which absence means 0 the open buckets of `works` [slot, place, bucket, (works, ones, first offset,
     private)] and the sessions last `told` of [slot, place, n, (high, low, form, time of the work)].
     Of the partition, not of a slot: `next_bucket` of such a column, the first that is not settled.
-    Derived: `collects` (whether a lane has pending signals), `parts` (slots of the parts of a leaf), `home` (slot of
-    the baseline arm in this part), `layers` (rows of its parents), `arm`, `borrowed` [slot, signal, (tenants, mean,
-    lower, upper)] for what has no reference, `sealed` (whether a reference was since the pools were told), `null` and
-    `stakes` of the bets.
+    Derived: `collects` (whether a lane has pending signals), `parts` (slots of the parts of a leaf), `groups` (those of
+    the bands in its workflow), `home` (slot of the baseline arm in this part), `layers` (rows of its parents), `arm`,
+    `borrowed` [slot, signal, (tenants, mean, lower, upper)] for what has no reference, `sealed` (whether a reference
+    was since the pools were told), `null` and `stakes` of the bets.
     """
 
     moments: Ints
@@ -168,6 +168,7 @@ class CohortArrays(NamedTuple):
     works: Ints
     told: Ints
     next_bucket: Ints
+    groups: Shorts
     parts: Shorts
     owner: Shorts
     home: Shorts

@@ -213,6 +213,7 @@ def watch_never(
 def step_monitors(
     slot: int,
     due_ms: int,
+    rate: float,
     plan: PlanArrays,
     cohorts: CohortArrays,
     layers: LayerArrays,
@@ -221,7 +222,7 @@ def step_monitors(
 ) -> None:
     """Bet on every signal that has a null, up and down, for the cohort itself; with a reference for its parents too.
 
-    What must never happen alarms when it does.
+    What must never happen alarms when it does. `rate` is the weight a millisecond.
     """
     home, owner = cohorts.home[slot], cohorts.owner[slot]
     values, parents, factors = scratch.values, scratch.parents, scratch.factors
@@ -232,7 +233,7 @@ def step_monitors(
         if cohorts.stakes[home, s, 0, 0] == 0.0 and cohorts.stakes[home, s, 1, 0] == 0.0:
             continue
         x = values[s] / VALUE_SCALE
-        weight = plan.weights[RATE_PER_MS] * (due_ms - cohorts.last_ms[owner, s])
+        weight = rate * (due_ms - cohorts.last_ms[owner, s])
         cohorts.last_ms[owner, s] = due_ms
         stood = evidence_of(owner, s, cohorts)
         for side in range(2):
@@ -330,6 +331,6 @@ def close_values(
     for p in range(parents.shape[0]):
         if parents[p] >= 0:
             add_layer(parents[p], sessions.records[row], cohorts.home[slot], values, cohorts, layers)
-    step_monitors(slot, due_ms, plan, cohorts, layers, scratch, cursor)
+    step_monitors(slot, due_ms, plan.weights[RATE_PER_MS], plan, cohorts, layers, scratch, cursor)
     collect_baseline(slot, lane, sessions.mark[row], sessions.flags[row], due_ms, values, plan, cohorts)
     return found

@@ -7,6 +7,7 @@ from typing import Any, Final
 import numpy as np
 
 from homeostat.detectors.leaf.arrays import BASELINE, CANDIDATE, CONTROL, SEGMENT, CohortArrays
+from homeostat.detectors.leaf.bands import BANDS
 from homeostat.detectors.leaf.cohort_state import (
     CORE,
     RING,
@@ -81,6 +82,7 @@ def new_arrays(
         works=np.zeros((capacity, absent, OPEN_BUCKETS, 4), np.int64),
         told=np.zeros((capacity, absent, TOLD, 4), np.int64),
         next_bucket=np.zeros(absent, np.int64),
+        groups=np.full((capacity, len(BANDS)), -1, np.int32),
         parts=np.full((capacity, parts), -1, np.int32),
         owner=np.full(capacity, -1, np.int32),
         home=np.full(capacity, -1, np.int32),
@@ -105,6 +107,7 @@ class CohortStore:
         self.names: list[bytes] = []
         self.releases: list[str] = []
         self._leaves_of: dict[str, int] = {}
+        self._groups_of: dict[str, int] = {}
         self.release_numbers: dict[str, int] = {}
         self.arrays = _new_arrays(plan, 16, max(rows, ring_rows(plan.policy.baseline.first_sessions)))
         self._drained = np.zeros_like(self.arrays.ring_count)
@@ -117,7 +120,8 @@ class CohortStore:
         leaf = key._replace(part="")
         if key.arm is not Arm.BASELINE:
             self.slot_of(leaf._replace(arm=Arm.BASELINE), now_ms)
-        self._leaves_of[key.tenant] = self._leaves_of.get(key.tenant, 0) + 1
+        counted = self._groups_of if key.band else self._leaves_of
+        counted[key.tenant] = counted.get(key.tenant, 0) + 1
         self._add_parts(leaf, now_ms)
         return self.slots[key]
 
@@ -154,6 +158,10 @@ class CohortStore:
     def count_of(self, tenant: str) -> int:
         """How many leaf cohorts a tenant has."""
         return self._leaves_of.get(tenant, 0)
+
+    def groups_of(self, tenant: str) -> int:
+        """How many subgroups a tenant has."""
+        return self._groups_of.get(tenant, 0)
 
     def ask_seal(self, slot: int, after_offset: int, sessions: int, columns: Sequence[int] | None = None) -> None:
         """Collect a new reference from sessions that begin after an offset; the old one holds until it is sealed."""

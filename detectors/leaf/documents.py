@@ -39,9 +39,9 @@ class DocumentReader:
 
     def _ask_seal(self, body: SealBaseline, world: World, offset: int) -> None:
         cohort = body.cohort
-        if cohort.layer is not Layer.LEAF or cohort.arm is not Arm.BASELINE:
+        if cohort.layer is not Layer.SUBGROUP and (cohort.layer is not Layer.LEAF or cohort.arm is not Arm.BASELINE):
             return
-        key = LeafKey(cohort.tenant or "", cohort.specialty or "", cohort.workflow or "", Arm.BASELINE)
+        key = LeafKey(cohort.tenant or "", cohort.band or cohort.specialty or "", cohort.workflow or "", Arm.BASELINE)
         for slot in world.cohorts.parts_of(key):
             world.cohorts.ask_seal(slot, offset, body.sessions)
 

@@ -25,6 +25,7 @@ from homeostat.detectors.leaf.evidence import EvidenceTeller
 from homeostat.detectors.leaf.intake import Refused
 from homeostat.detectors.leaf.kernel import walk
 from homeostat.detectors.leaf.outbox import Outbox
+from homeostat.detectors.leaf.place_groups import place_groups
 from homeostat.detectors.leaf.settling import settle_due
 from homeostat.detectors.leaf.shape import describe_shape
 from homeostat.detectors.leaf.world import World
@@ -48,6 +49,7 @@ class Engine:
         With `holds_evidence` urgent evidence is left for the caller to state, together with what a tick asks for.
         """
         world.make_room(batch.size)
+        place_groups(batch.rows, world.plan, world.cohorts)
         world.place_layers()
         world.cursor[AT_ROW] = 0
         rows = batch.rows

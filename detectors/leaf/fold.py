@@ -42,6 +42,7 @@ from homeostat.detectors.leaf.arrays import (
     SessionArrays,
     WindowArrays,
 )
+from homeostat.detectors.leaf.bands import BAND_FLAGS
 from homeostat.detectors.leaf.inlined import inlined
 from homeostat.detectors.leaf.pair import start_pair_session
 from homeostat.detectors.leaf.plan import (
@@ -110,8 +111,8 @@ def add_record(row: int, line: Ints, values: Floats, plan: PlanArrays, sessions:
     if sessions.records[row] == 0:
         sessions.part[row] = line[PART]
     sessions.records[row] += 1
-    if line[KIND] == ROW_WORK:
-        sessions.flags[row] |= WORKED
+    if line[KIND] == ROW_WORK and not sessions.flags[row] & WORKED:
+        sessions.flags[row] |= WORKED | (line[FLAGS] & BAND_FLAGS)
     if line[FLAGS] & KEEPS_PRIVATE:
         sessions.flags[row] |= PRIVATE
     for s in range(values.shape[0]):

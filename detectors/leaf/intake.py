@@ -27,6 +27,7 @@ from homeostat.detectors.leaf.arrays import (
     TENANT,
     TIME,
 )
+from homeostat.detectors.leaf.bands import flag_bands
 from homeostat.detectors.leaf.batch import Batch
 from homeostat.detectors.leaf.envelope import Event, Headers, read_envelope
 from homeostat.detectors.leaf.ids import NumberedId, number_id
@@ -160,6 +161,8 @@ class Intake:
         high, low, form = number_id(trace.trace_id)
         name = NumberedId(high, low, form | gate.tenant_number)
         flags = 0 if trace.consent == _SHARED else KEEPS_PRIVATE
+        if lane == WORK:
+            flags |= flag_bands(trace)
         work_ms = trace.work_time_ms
         session, part = number_id(trace.session), self._plan.part_at(work_ms)
         batch.fill(row, route.slot, flags, route.pair, route.release, route.remark, name, session, part, work_ms)

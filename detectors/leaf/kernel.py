@@ -33,10 +33,12 @@ from homeostat.detectors.leaf.arrays import (
 )
 from homeostat.detectors.leaf.close import close_values
 from homeostat.detectors.leaf.fold import fold_row
+from homeostat.detectors.leaf.groups import close_groups
 from homeostat.detectors.leaf.inlined import inlined
 from homeostat.detectors.leaf.pair import close_pair_session
 from homeostat.detectors.leaf.plan import (
     SESSION_MS,
+    WORK,
     PlanArrays,
 )
 
@@ -71,6 +73,8 @@ def advance(
         found = close_values(row, due_ms, bucket, plan, sessions, cohorts, layers, counts, scratch, cursor)
         if sessions.pair[row] >= 0 and (found or sessions.flags[row]):
             close_pair_session(row, scratch.values, plan, sessions, cohorts, pairs, counts, cursor)
+        if found and (plan.groups[0] or plan.groups[1]) and sessions.lane[row] == WORK:
+            close_groups(row, due_ms, plan, sessions, cohorts, layers, scratch, cursor)
         if cursor[EVENTS]:
             return HAS_EVENTS
 

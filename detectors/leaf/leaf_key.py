@@ -27,7 +27,14 @@ class LeafKey(NamedTuple):
         return cls(tenant, specialty, workflow, Arm(arm), *part)
 
     @property
+    def band(self) -> str:
+        """The band of patients that a subgroup is of, in the place of a specialty; empty for a leaf."""
+        return self.specialty if ":" in self.specialty else ""
+
+    @property
     def cohort(self) -> Cohort:
+        if self.band:
+            return Cohort(layer=Layer.SUBGROUP, tenant=self.tenant, workflow=self.workflow, band=self.band)
         return Cohort(
             layer=Layer.LEAF, tenant=self.tenant, specialty=self.specialty, workflow=self.workflow, arm=self.arm
         )

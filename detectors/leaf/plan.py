@@ -8,12 +8,12 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from homeostat.detectors.budget import weight_per_ms
+from homeostat.detectors.budget import subgroup_weight_per_ms, weight_per_ms
 from homeostat.detectors.fixed_point import Floats
 from homeostat.detectors.leaf.parts import HOUR_MS, HOURS, number_hours
 from homeostat.detectors.statistics.bets import DOWN, GUARD_BETS, UP, guard_stakes
 from homeostat.schemas.cohort import Layer
-from homeostat.schemas.policy import Policy
+from homeostat.schemas.policy import BandAxis, Policy
 from homeostat.schemas.signal import Carrier, Direction, Family, Kind, Role, SignalSpec, Source
 from homeostat.schemas.signal_columns import SPREAD, part_of, signal_of
 
@@ -41,8 +41,8 @@ class PlanArrays(NamedTuple):
     `lane` is WORK, FEEDBACK, or that of one of the columns `absent`, of which absence means 0, with `absent_ms` [place,
     (length of a bucket, age at which it is judged)]; `exposure` marks the columns that the gateway's report carries;
     `inputs` are the work columns of the input family; `spread_of` is the column whose distance from its baseline a
-    column is (−1 for none), `limit` a declared limit scaled to [0, 1] (nan for none). The places of `times` and
-    `weights` are named below.
+    column is (−1 for none), `groups` whether age and sex bands are watched, `limit` a declared limit scaled to [0, 1]
+    (nan for none). The places of `times` and `weights` are named below.
     """
 
     lane: Bytes
@@ -53,6 +53,7 @@ class PlanArrays(NamedTuple):
     inputs: Ints
     absent: Ints
     absent_ms: Ints
+    groups: Bytes
     spread_of: Ints
     limit: Floats
     low: Floats
@@ -66,7 +67,7 @@ class PlanArrays(NamedTuple):
 
 
 SESSION_MS, QUOTA, WINDOW, LEAST_RECORDS, REMEMBERED_MS, DEDUPE_MS, DEDUPE_MOST = range(7)
-RATE_PER_MS, THRESHOLD, BUILD_RATIO, BASELINE_DELTA, WARM = range(5)
+RATE_PER_MS, THRESHOLD, BUILD_RATIO, BASELINE_DELTA, WARM, GROUP_RATE_PER_MS = range(6)
 """Half of a baseline's δ is for the bounds that are sealed, half for those learned afterwards."""
 
 
@@ -201,6 +202,7 @@ class Plan:
             ),
             absent=np.array(self.absent_columns, np.int64),
             absent_ms=np.array([self.absent_times(s) for s in self.absent_columns], np.int64).reshape(-1, 2),
+            groups=np.array([self.policy.subgroups.watches(axis) for axis in BandAxis], np.uint8),
             spread_of=np.array(
                 [self.column[signal_of(s.name)] if part_of(s.name) == SPREAD else -1 for s in specs], np.int64
             ),
@@ -219,6 +221,7 @@ class Plan:
                     refusals.build_tenant_ratio,
                     budget.baseline_delta / 2,
                     budget.alarm_threshold * budget.warm_ratio,
+                    subgroup_weight_per_ms(self.policy),
                 ]
             ),
         )

@@ -80,8 +80,8 @@ class PoolStore:
         self.meanings = [name_meanings(plan, part) for part in range(len(plan.part_names))]
 
     def pool_of(self, key: LeafKey) -> Pool | None:
-        """The pool of a leaf's part; none for a part that there is no longer."""
-        return Pool(key.workflow, self._parts[key.part]) if key.part in self._parts else None
+        """The pool of a leaf's part; none for a part that there is no longer, and for a subgroup."""
+        return Pool(key.workflow, self._parts[key.part]) if key.part in self._parts and not key.band else None
 
     def tell(self, cohorts: CohortStore, mark: int, now_ms: int) -> Iterator[ReferencePool]:
         """Give the pools that what was sealed since the last call has changed."""

@@ -34,6 +34,7 @@ from homeostat.detectors.leaf.arrays import (
     RouteArrays,
     ScanArrays,
 )
+from homeostat.detectors.leaf.bands import AGE_SHIFT, SEX_SHIFT
 from homeostat.detectors.leaf.find_route import find_route
 from homeostat.detectors.leaf.inlined import inlined
 from homeostat.detectors.leaf.parts import HOUR_MS, HOURS
@@ -231,13 +232,16 @@ def check_fields(text: Bytes, line: Ints, scan: ScanArrays, most_ahead_ms: int) 
     line[WORK_MS] = work_time_ms
     line[PART] = scan.part_of_hour[work_time_ms // HOUR_MS % HOURS]
     consent = place_of(text, CONSENT, CONSENT_WORDS, CONSENT_STARTS, PRIVATE_CONSENT, scan)
+    age = place_of(text, AGE_BAND, AGE_WORDS, AGE_STARTS, UNKNOWN_AGE, scan)
+    sex = place_of(text, SEX_BAND, SEX_WORDS, SEX_STARTS, UNKNOWN_SEX, scan)
     line[FLAGS] = KEEPS_PRIVATE if consent == PRIVATE_CONSENT else 0
+    line[FLAGS] |= (age + 1) % (UNKNOWN_AGE + 1) << AGE_SHIFT | (sex + 1) % (UNKNOWN_SEX + 1) << SEX_SHIFT
     return (
         consent >= 0
         and place_of(text, VERSION_FIELD, VERSION_WORDS, VERSION_STARTS, 0, scan) >= 0
         and place_of(text, KIND_FIELD, KIND_WORDS, KIND_STARTS, 0, scan) >= 0
-        and place_of(text, AGE_BAND, AGE_WORDS, AGE_STARTS, 0, scan) >= 0
-        and place_of(text, SEX_BAND, SEX_WORDS, SEX_STARTS, 0, scan) >= 0
+        and age >= 0
+        and sex >= 0
         and place_of(text, ARM, ARM_WORDS, ARM_STARTS, -1, scan) >= 0
         and is_id(text, spans[ACTOR, 0], spans[ACTOR, 1])
         and is_id(text, spans[WORK_ID, 0], spans[WORK_ID, 1])

@@ -27,6 +27,7 @@ from homeostat.detectors.leaf.layers import LayerStore
 from homeostat.detectors.leaf.leaf_key import LeafKey
 from homeostat.detectors.leaf.lending import Lender, lend_out
 from homeostat.detectors.leaf.pairings import PairStore
+from homeostat.detectors.leaf.place_groups import link_groups
 from homeostat.detectors.leaf.plan import MEANING, Plan
 from homeostat.detectors.leaf.pools import ALONE, Home, Pool, PoolStore
 from homeostat.detectors.leaf.refusals import RefusalWindow
@@ -114,7 +115,8 @@ class World:
     def place_layers(self) -> None:
         """Point new cohorts to their parents' rows."""
         for slot in range(self._placed, len(self.cohorts.keys)):
-            self.cohorts.arrays.layers[slot] = self.layers.rows_of(self.cohorts.keys[slot])
+            if not self.cohorts.keys[slot].band:
+                self.cohorts.arrays.layers[slot] = self.layers.rows_of(self.cohorts.keys[slot])
         self._placed = len(self.cohorts.keys)
 
     def forget(self, now_ms: int) -> None:
@@ -164,6 +166,7 @@ class World:
         held = fields["kernel_counts"]
         self.kernel_counts[: len(held)] = held
         self.cohorts.arrays.next_bucket[:] = fields.get("next_bucket", ())
+        link_groups(self.cohorts)
         self.place_layers()
 
     def _encode(self, extra: Mapping[str, Any]) -> tuple[bytes, bytes]:
@@ -186,13 +189,13 @@ class World:
 
 
 def _new_scratch(signals: int) -> Scratch:
-    """Room for every event that the close of one session can cause."""
+    """Room for every event that the close of one session can cause, in its leaf and two subgroups."""
     return Scratch(
         values=np.zeros(signals, np.int64),
         factors=np.ones((2, MONITOR_BETS)),
         parents=np.zeros(len(WATCHED_PARENTS), np.int64),
-        events=np.zeros((2 * signals, EVENT_COLUMNS), np.int64),
-        numbers=np.zeros(2 * signals),
+        events=np.zeros((6 * signals, EVENT_COLUMNS), np.int64),
+        numbers=np.zeros(6 * signals),
     )
 
 

@@ -7,6 +7,7 @@ from homeostat.schemas.cohort import LAYER_TAGS, Cohort, Layer
 TAGS = ("tenant", "specialty", "workflow", "arm")
 NARROWEST_FIRST = (
     Layer.LEAF,
+    Layer.SUBGROUP,
     Layer.TENANT_WORKFLOW,
     Layer.TENANT,
     Layer.SPECIALTY,
@@ -32,6 +33,7 @@ def overlap(a: Cohort, b: Cohort) -> bool:
         (a.tenant is None or b.tenant is None or a.tenant == b.tenant)
         and (a.specialty is None or b.specialty is None or a.specialty == b.specialty)
         and (a.workflow is None or b.workflow is None or a.workflow == b.workflow)
+        and (a.band is None or b.band is None or a.band == b.band or _axis(a.band) != _axis(b.band))
     )
 
 
@@ -41,7 +43,11 @@ def covers(wide: Cohort, narrow: Cohort) -> bool:
     >>> covers(Cohort(layer=Layer.PLATFORM), Cohort(layer=Layer.TENANT, tenant="a"))
     True
     """
-    return all(getattr(wide, tag) in {None, getattr(narrow, tag)} for tag in TAGS)
+    return all(getattr(wide, tag) in {None, getattr(narrow, tag)} for tag in (*TAGS, "band"))
+
+
+def _axis(band: str) -> str:
+    return band.partition(":")[0]
 
 
 def join_tags(tags: Iterable[Mapping[str, str | None]]) -> dict[str, str | None]:

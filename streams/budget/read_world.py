@@ -60,7 +60,7 @@ def _index_leaves(leaves: Sequence[Watch]) -> Leaves:
 def _read_leaves(world: World, days: float, found: Inventory) -> None:
     cohorts = world.cohorts.arrays
     for slot, key in enumerate(world.cohorts.keys):
-        if cohorts.owner[slot] != slot:
+        if cohorts.owner[slot] != slot or key.band:
             continue
         parts = cohorts.parts[slot]
         homes = cohorts.home[parts]

@@ -39,7 +39,7 @@ def gather(ran: Ran, observer: Observer, origin: Origin) -> Report:
     events = newest_events(topology.logs)
     span = Span(feeder.from_ms, feeder.to_ms - (feeder.to_ms - feeder.from_ms) // 4, feeder.to_ms)
     unjudged, judged = find_unjudged(observer, span)
-    leaves = {leaf for reader in readers for leaf in reader.leaves()}
+    leaves = {leaf for reader in readers for leaf in reader.leaves() if not leaf.band}
     return Report(
         from_ms=feeder.from_ms,
         to_ms=feeder.to_ms,

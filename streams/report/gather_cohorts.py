@@ -157,6 +157,8 @@ def _by_leaf(observer: Observer) -> dict[Leaf, tuple[LeafReader, list[int]]]:
     found: dict[Leaf, tuple[LeafReader, list[int]]] = {}
     for reader in observer.leaves.readers:
         for slot, leaf in enumerate(reader.leaves()):
+            if leaf.band:
+                continue
             held = found.setdefault(leaf, (reader, []))
             if held[0] is reader:
                 held[1].append(slot)

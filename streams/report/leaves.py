@@ -32,8 +32,15 @@ class Leaf(NamedTuple):
     arm: Arm
 
     @property
+    def band(self) -> str | None:
+        """The band of patients of a subgroup, which stands in the place of a specialty; None for a leaf."""
+        return self.specialty if ":" in self.specialty else None
+
+    @property
     def cohort(self) -> Cohort:
         """The cohort."""
+        if self.band:
+            return Cohort(layer=Layer.SUBGROUP, tenant=self.tenant, workflow=self.workflow, band=self.band)
         return Cohort(
             layer=Layer.LEAF, tenant=self.tenant, specialty=self.specialty, workflow=self.workflow, arm=self.arm
         )

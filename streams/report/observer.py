@@ -124,4 +124,5 @@ def is_within(leaf: Leaf, cohort: Cohort) -> bool:
     """Whether a leaf belongs to a cohort; parents leave candidates out."""
     if cohort.layer is not Layer.LEAF and leaf.arm is Arm.CANDIDATE:
         return False
-    return all(getattr(leaf, tag) == getattr(cohort, tag) for tag in LAYER_TAGS[cohort.layer])
+    tags = LAYER_TAGS[cohort.layer]
+    return leaf.band == cohort.band and all(getattr(leaf, tag) == getattr(cohort, tag) for tag in tags)

@@ -4,7 +4,7 @@ import math
 import struct
 from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from homeostat.detectors.leaf.arrays import (
     SLOT,
     Bytes,
 )
+from homeostat.detectors.leaf.bands import flag_bands
 from homeostat.detectors.leaf.batch import Batch
 from homeostat.detectors.leaf.decode import TraceDecoder, Values
 from homeostat.detectors.leaf.ids import number_id, number_tenant
@@ -94,7 +95,7 @@ class Readers:
     def by_reader(self, value: bytes, event_id: bytes) -> Read:
         """The compiled decoder's reading. Raises `PoisonRecord`."""
         trace, values, route = self._reader.read(WORK, value, event_id, GATE, TENANT_NUMBER, START_MS)
-        return _read(route, trace.consent, trace.trace_id, trace.session, values)
+        return _read(route, trace, trace.trace_id, trace.session, values)
 
     def by_contract(self, value: bytes, event_id: bytes) -> Read:
         """The contract's reading. Raises `PoisonRecord`."""
@@ -104,7 +105,7 @@ class Readers:
         if trace.work_time_ms > START_MS + self.plan.max_ahead_ms:
             raise PoisonRecord(Refusal.TOO_FAR_AHEAD)
         route = self.router.find(trace, TENANT_NUMBER, START_MS)
-        return _read(route, trace.consent, trace.trace_id, trace.session, values)
+        return _read(route, trace, trace.trace_id, trace.session, values)
 
     @staticmethod
     def _read_row(batch: Batch, row: int) -> Read | None:
@@ -116,8 +117,8 @@ class Readers:
         return Read(route, line[FLAGS], *ids, bits(batch.values[row].tolist()))
 
 
-def _read(route: Route, consent: str, trace_id: str, session: str, values: Values) -> Read:
+def _read(route: Route, trace: Any, trace_id: str, session: str, values: Values) -> Read:
     high, low, form = number_id(trace_id)
     name = high, low, form | GATE.tenant_number
-    flags = KEEPS_PRIVATE if consent == Consent.TENANT else 0
+    flags = flag_bands(trace) | (KEEPS_PRIVATE if trace.consent == Consent.TENANT else 0)
     return Read(route, flags, name, tuple(number_id(session)), bits(values))

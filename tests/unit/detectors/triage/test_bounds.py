@@ -11,6 +11,7 @@ from homeostat.detectors.triage.open_event import MAX_BESIDES, MAX_CHANGES, MAX_
 from homeostat.detectors.triage.size_interval import mean_interval
 from homeostat.detectors.triage.stage import TriageStage
 from homeostat.schemas.canonical import derive_id, to_json
+from homeostat.schemas.cohort import Cohort, Layer
 from homeostat.schemas.headers import output_headers
 from homeostat.schemas.log import Output
 from homeostat.schemas.partition import partition_of
@@ -201,3 +202,17 @@ def test_an_interval_narrows_with_sessions_and_is_whole_without() -> None:
     assert wide[0] < narrow[0] < 0.2 < narrow[1] < wide[1]
     assert mean_interval(0.0, 10)[0] == 0.0
     assert mean_interval(1.0, 10)[1] == 1.0
+
+
+@pytest.mark.parametrize("with_leaf", [False, True])
+def test_a_subgroup_joins_an_event_of_its_workflow(with_leaf: bool) -> None:
+    triage = Triage(with_rollout=False)
+    old = Cohort(layer=Layer.SUBGROUP, tenant="tenant-1", workflow="scribe", band="age:80")
+    if with_leaf:
+        triage.alarm(alarm(1, leaf()))
+    triage.alarm(alarm(2, old, role=Role.DIAGNOSTIC))
+    triage.tick(1.0)
+    (event,) = triage.stage.open_events.values()
+    assert event.alarms == 1 + with_leaf
+    assert triage.stated[-1].scope.tenant == "tenant-1"
+    assert triage.stated[-1].scope.band is None
