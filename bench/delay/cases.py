@@ -22,6 +22,7 @@ from homeostat.detectors.statistics.monitors.categorical import CategoricalMonit
 from homeostat.detectors.statistics.monitors.count import CountMonitor
 from homeostat.detectors.statistics.monitors.embedding import EmbeddingMonitor
 from homeostat.detectors.statistics.monitors.positive import PositiveMonitor
+from homeostat.detectors.statistics.monitors.referenced import ReferencedMonitor
 from homeostat.detectors.statistics.monitors.spread import SpreadMonitor
 from homeostat.detectors.statistics.monitors.transitions import TransitionMonitor
 from homeostat.schemas.signal import Direction
@@ -45,7 +46,8 @@ class Case(NamedTuple):
 
     `fit`: models from a sample, to be ranked; `bound`: the edge of the null from a reference, and `at_edge`: monitor,
     oracle's score and null there;
-    `floor`: of the detector that knows all but which index has moved (`bench.delay.floor`);
+    `against`: the monitor of a reference and the stream together; `floor`: of the detector that knows all but which
+    index has moved (`bench.delay.floor`);
     `family`, `as_number`: for FOCuS and River's detectors; `parametric`: scores of an oracle that knows both whole
     distributions, where `score` is held to the same null as the monitor.
     """
@@ -63,6 +65,7 @@ class Case(NamedTuple):
     as_number: Score | None = None
     parametric: Score | None = None
     floor: Statistic | None = None
+    against: Callable[[Floats], Monitor] | None = None
 
 
 def same(xs: Floats) -> Floats:
@@ -93,6 +96,7 @@ def rates(before: float, after: float) -> Case:
         at_edge,
         focus.Family(focus.BERNOULLI, before, sign),
         same,
+        against=lambda values: ReferencedMonitor(int(values.sum()), values.size, RUN_LENGTH, side),
     )
 
 

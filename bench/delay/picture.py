@@ -14,6 +14,7 @@ _MARKS = {
     "e-SR, known, any": ("#0072B2", "o", "known baseline"),
     "e-SR, known, both": ("#56B4E9", "o", "known baseline, both sides"),
     "e-SR, ranks": ("#009E73", "D", "ranks, 1,000 references"),
+    "e-SR, both samples": ("#F0E442", "P", "reference of 1,000 and stream together"),
     "e-SR, bound": ("#CC79A7", "s", "bound of 1,000 references, oracle from the bound"),
     "FOCuS": ("#E69F00", "^", "FOCuS, known, calibrated"),
     "River ADWIN": ("#999999", "v", "River ADWIN, calibrated"),

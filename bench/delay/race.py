@@ -1,5 +1,6 @@
 """One case raced: each detector's delays by change point, its run length, and both beside the oracle's."""
 
+import copy
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -139,6 +140,24 @@ class Race:
 
         return [self.of_monitors(f"e-SR, ranks, {REFERENCES} references", ranked)]
 
+    def of_reference(self) -> list[Line]:
+        """Reference and stream bet on together, for rates; a reference of its own for each stream.
+
+        A generator of its own leaves the other lines as they are. No run length: one reference may never alarm.
+        """
+        against = self.case.against
+        if against is None:
+            return []
+        twin = copy.copy(self)
+        twin.rng = self.rng.spawn(1)[0]
+
+        def alarm_of(_: int) -> FirstAlarm:
+            monitor = against(self.case.before(twin.rng, REFERENCES))
+            return lambda xs: first_alarm(monitor, xs)
+
+        figures = twin._figures(alarm_of, self.size.repeats, self.longest)
+        return [self._line(f"e-SR, both samples, {REFERENCES} references", figures, Figure(np.nan, np.nan, 0))]
+
     def of_bound(self) -> list[Line]:
         """The bound's monitor against an oracle from the bound, and what the bound costs against the bare baseline."""
         bound, at_edge = self.case.bound, self.case.at_edge
@@ -188,6 +207,7 @@ class Race:
             *self.of_oracle(),
             *self.of_known(),
             *self.of_ranks(),
+            *self.of_reference(),
             *self.of_bound(),
             *self.of_focus(),
             *self.of_rivals(),

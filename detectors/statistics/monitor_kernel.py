@@ -30,7 +30,8 @@ class Sealed(NamedTuple):
 
     `code`: which e-value; `limits` [lowest, highest, 1 for whole numbers, then the same for the stratum] of an
     observation; `edges`, `table`, `params`: of that e-value; `weights`: π [K], summing to 1; `threshold`: A + r;
-    `head_start`: r.
+    `head_start`: r. A linear one may have as `params` how many bets each of several nulls has: the evidence is then the
+    least over nulls, whose weights are e-values of what was seen before.
     """
 
     code: int
@@ -93,24 +94,30 @@ def step_monitor(x: Floats, sealed: Sealed, live: Live, e: Floats, w: float, now
     """Take one observation (float64 [width]): (code, evidence); live arrays change in place, `e` is scratch [K].
 
     The code is the carrier's bet at an alarm (its onset is `live.start[code]`), `QUIET`, or `REFUSED` with nothing
-    changed. The evidence is Σ π_k M_k, at an alarm the value that crossed.
+    changed. The evidence is Σ π_k M_k (the least over nulls), at an alarm the value that crossed.
     """
     if refuses(x, sealed.limits):
         return REFUSED, math.nan
     write_e(x, sealed, live.memory, e)
     note_starts(live.peak, live.start, e, w, now)
-    total, most, best = 0.0, -1.0, 0
-    for k in range(e.shape[0]):
-        live.m[k] = min((live.m[k] + w) * e[k], EVIDENCE_CAP)
-        part = sealed.weights[k] * live.m[k]
-        total += part
-        if part > most:
-            most, best = part, k
-    if total < sealed.threshold:
-        return QUIET, total
+    several = sealed.code == LINEAR and sealed.params.shape[0] > 0
+    group = int(sealed.params[0]) if several else e.shape[0]
+    least, carrier = math.inf, 0
+    for first in range(0, e.shape[0], group):
+        total, most, best = 0.0, -1.0, first
+        for k in range(first, first + group):
+            live.m[k] = min((live.m[k] + w) * e[k], EVIDENCE_CAP)
+            part = sealed.weights[k] * live.m[k]
+            total += part
+            if part > most:
+                most, best = part, k
+        if total < least:
+            least, carrier = total, best
+    if least < sealed.threshold:
+        return QUIET, least
     live.m[:] = sealed.head_start
     live.peak[:] = 0.0
-    return best, total
+    return carrier, least
 
 
 @compiled

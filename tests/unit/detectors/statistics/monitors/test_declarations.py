@@ -8,6 +8,7 @@ import pytest
 from scipy import stats
 
 from homeostat.detectors.statistics import cells, count_cells, effects, normal_cells
+from homeostat.detectors.statistics.clopper_pearson import rate_upper_bound
 from homeostat.detectors.statistics.monitor import Monitor, seal
 from homeostat.detectors.statistics.monitors.binary import BinaryMonitor
 from homeostat.detectors.statistics.monitors.bounded import BoundedMonitor
@@ -16,6 +17,7 @@ from homeostat.detectors.statistics.monitors.conformal import ConformalMonitor
 from homeostat.detectors.statistics.monitors.count import CountMonitor
 from homeostat.detectors.statistics.monitors.embedding import EmbeddingMonitor, project
 from homeostat.detectors.statistics.monitors.positive import PositiveMonitor
+from homeostat.detectors.statistics.monitors.referenced import ReferencedMonitor
 from homeostat.detectors.statistics.monitors.spread import SpreadMonitor
 from homeostat.detectors.statistics.monitors.transitions import TransitionMonitor
 from homeostat.schemas.signal import Direction
@@ -43,6 +45,9 @@ IMPOSSIBLE: dict[str, Callable[[], object]] = {
     "axes of another width": lambda: EmbeddingMonitor(np.zeros(3), np.eye(2), 100.0),
     "1,025 dimensions": lambda: EmbeddingMonitor(np.zeros(1025), np.zeros((1, 1025)), 100.0),
     "a bound below 0": lambda: EmbeddingMonitor(np.zeros(2), np.eye(2), 100.0, bound=-0.1),
+    "more hits than values": lambda: ReferencedMonitor(3, 2, 100.0),
+    "a reference without values": lambda: ReferencedMonitor(0, 0, 100.0),
+    "a reference both ways": lambda: ReferencedMonitor(1, 2, 100.0, Direction.BOTH),
     "too few references": lambda: EmbeddingMonitor.frozen(np.eye(20), 100.0),
 }
 
@@ -147,3 +152,23 @@ def test_folding_keeps_inner_products() -> None:
     folded = project(a) @ project(b), project(a) @ project(a)
     assert folded[0] == pytest.approx(float(a @ b), abs=4 * 4096 / 32)
     assert folded[1] == pytest.approx(float(a @ a), rel=0.15)
+
+
+@pytest.mark.parametrize("direction", [Direction.UP, Direction.DOWN])
+def test_a_reference_and_its_stream_alarm_as_rarely_as_declared_over_references(direction: Direction) -> None:
+    rng, rate, alarms, steps, streams = np.random.default_rng(12), 0.1, 0, 200, 300
+    for _ in range(streams):
+        reference, xs = rng.random(60) < rate, (rng.random(steps) < rate).astype(float)
+        monitor = ReferencedMonitor(int(reference.sum()), 60, 50.0, direction, delta=0.05)
+        alarms += monitor.run(monitor.start(), xs)[1].alarms.size
+    assert 0 < alarms <= streams * (steps / 50.0) * 1.05
+
+
+def test_a_reference_tells_a_change_that_its_bound_forgives() -> None:
+    """A rate of .1 in 400 values has a bound of .15 at δ = .01: .16 lies hardly beyond it."""
+    xs = (np.random.default_rng(13).random(3000) < 0.16).astype(float)
+    both = ReferencedMonitor(40, 400, 1e4)
+    bound = BinaryMonitor(rate_upper_bound(400, 40, 0.01), 1e4, Direction.UP)
+    found = [monitor.run(monitor.start(), xs)[1].alarms for monitor in (both, bound)]
+    assert found[0].size > 0
+    assert found[1].size == 0 or found[0][0] < found[1][0]
