@@ -132,7 +132,8 @@ class Oracle:
 
     def delay(self, rng: np.random.Generator, change: int, repeats: int) -> float:
         """Mean delay over streams that have not alarmed before the change."""
-        found, longest = [], 4000
+        found: list[float] = []
+        longest = 4000
         while len(found) < repeats:
             xs = np.concatenate((rng.choice(self.before, change), rng.choice(self.after, longest)))
             at = first_crossing(self.score(xs), self.level)

@@ -39,7 +39,9 @@ def draw_lines(lines: Sequence[Line], path: Path) -> None:
         row = len(names) - 1 - names.index((line.kind, line.case))
         shown = None if label in labelled else label
         labelled.add(label)
-        ax.plot([min(line.worst, _MOST)], [row], shape, color=colour, label=shown, markersize=11 if shape == "|" else 7)
+        size, edge = (13, 2.5) if shape == "|" else (7, 1.0)
+        place = [min(line.worst, _MOST)]
+        ax.plot(place, [row], shape, color=colour, label=shown, markersize=size, markeredgewidth=edge)
     ax.axvline(1.0, color="#222222", linewidth=1)
     for aim in (1.2, 1.5):
         ax.axvline(aim, color="#BBBBBB", linewidth=1, linestyle="--")

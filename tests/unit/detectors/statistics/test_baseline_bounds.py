@@ -35,7 +35,7 @@ def test_bounds_enclose_the_sample_mean_and_widen_with_confidence(values: list[f
 def test_each_side_misses_at_most_delta(law: str, bounds: Callable[[Floats, float], tuple[float, float]]) -> None:
     """Laws that bounds of small samples often fail on: rare hits, means of a few, a spike with a far tail."""
     rng, delta, trials = np.random.default_rng(3), 0.1, 200
-    draws = {
+    draws: dict[str, tuple[Callable[[], Floats], float]] = {
         "beta": (lambda: rng.beta(2, 8, 60), 0.2),
         "rare": (lambda: (rng.random(60) < 0.05).astype(float), 0.05),
         "thirds": (lambda: rng.binomial(3, 0.02, 60) / 3, 0.02),
