@@ -6,7 +6,6 @@ twice count once, the last one, in both; an integer is accepted for a number.
 """
 
 import math
-import sys
 from collections import Counter
 from collections.abc import Iterable
 from enum import StrEnum
@@ -37,6 +36,7 @@ from homeostat.schemas.trace import (
 
 Values = tuple[float, ...]
 _AS_TUPLE = msgspec.structs.astuple
+_FINITE = 1.7976931348623157e308
 _TOKEN = r"^[a-z0-9][a-z0-9.-]{0,63}:[0-9a-f]{32}\Z"
 _Id = Annotated[str, Meta(min_length=16, max_length=64)]
 _Tag = Annotated[str, Meta(min_length=1, max_length=64)]
@@ -139,7 +139,7 @@ def _check_range(spec: SignalSpec, value: float) -> float:
 
 
 def _most(spec: SignalSpec) -> float:
-    return sys.float_info.max if spec.is_logarithmic else spec.high
+    return _FINITE if spec.is_logarithmic else spec.high
 
 
 def _pad(plan: Plan) -> tuple[tuple[Values, Values], tuple[Values, Values]]:
