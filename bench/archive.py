@@ -14,6 +14,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import yaml
+
 from bench.leaf import RATE_PER_S, bench_policy, traces
 from homeostat.detectors.warm_up import compile_kernel
 from homeostat.schemas.topics import TRACES
@@ -23,6 +25,8 @@ from homeostat.streams.archive.shelf import Shelf
 from homeostat.streams.archive.store import ArchiveStore
 from homeostat.streams.backtest.log_source import ArchiveSource
 from homeostat.streams.backtest.run import run_log, run_stage
+from homeostat.streams.report.page import render
+from homeostat.streams.report.run import report_log
 from tests.builders.keys import MASTERS, trust
 from tests.builders.scenario import Scenario
 
@@ -63,7 +67,7 @@ def measure(name: str, count: int, profile: bool, run: Callable[[], Any]) -> Non
 
 
 def main() -> None:
-    """Write an archive, read it, run the leaves over it, run everything over it."""
+    """Write an archive, read it, run the leaves over it, then everything: plainly, under a policy, for a report."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--traces", type=int, default=300_000)
     parser.add_argument("--profile", action="store_true")
@@ -85,6 +89,11 @@ def main() -> None:
         measure("reading", count, given.profile, read)
         measure("leaves", count, given.profile, lambda: run_stage(source(), trust(), MASTERS, None))
         measure("everything", count, given.profile, lambda: run_log(source(), trust(), MASTERS, None))
+        policy = Path(folder) / "policy.yaml"
+        body = bench_policy().model_dump(mode="json")  # type: ignore[attr-defined] # kept out of the annotations
+        policy.write_text(yaml.safe_dump({"kind": "policy", "body": body}))
+        measure("another policy", count, given.profile, lambda: run_log(source(), trust(), MASTERS, None, policy))
+        measure("report", count, given.profile, lambda: render(report_log(source(), trust(), MASTERS, "bench")))
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ def view_events(events: Sequence[DriftEvent], observer: Observer, from_ms: int) 
     for event, *again in groups.values():
         pictures = _draw(event, columns, observer, from_ms, min(left, PICTURES_EACH))
         left -= len(pictures)
-        why = "" if pictures else _say_why(left)
+        why = "" if pictures else _say_why(event, left)
         views.append(EventView(event, pictures, why, tuple(again)))
     return views
 
@@ -154,7 +154,9 @@ def _add(one: Sample, other: Sample) -> Sample:
     return Sample._make([one.until_ms, *sums, max(one.up, other.up), max(one.down, other.down)])
 
 
-def _say_why(left: int) -> str:
+def _say_why(event: DriftEvent, left: int) -> str:
+    if not event.changes:
+        return "No chart: the guard judged pairs of sessions; its decisions are under “Release trials”."
     if left <= 0:
         return f"No chart: this page draws the {MOST_PICTURES} gravest changes; the figures below are complete."
     return "No chart: this cohort was not followed over time; the figures below are complete."

@@ -18,6 +18,8 @@ from homeostat.streams.report.model import Report, Standing
 
 MOST_CHANGES = 10
 """Changes of one event that its table lists."""
+MOST_IDS = 12
+"""Works of either sort that a sample lists."""
 
 
 def render(report: Report) -> str:
@@ -53,6 +55,7 @@ def _environment() -> Environment:
         method=METHOD,
         sources=SOURCES,
         most_changes=MOST_CHANGES,
+        most_ids=MOST_IDS,
     )
     made.filters["thousands"] = lambda number: f"{number:,}"
     return made

@@ -5,6 +5,7 @@ from typing import Final
 
 from homeostat.schemas.cohort import Layer
 from homeostat.schemas.drift_event import (
+    ClassEvidence,
     Disposition,
     DriftClass,
     DriftEvent,
@@ -113,9 +114,11 @@ def say_coverage(report: Report) -> str:
 
 def say_headline(event: DriftEvent) -> str:
     """What happened and where, in a few words."""
-    change = event.changes[0] if event.changes else None
-    what = "Something changed" if change is None else say_movement(change)
     where = "at" if event.scope.tenant else "on" if event.scope.layer is Layer.PLATFORM else "in"
+    if event.changes:
+        what = say_movement(event.changes[0])
+    else:
+        what = "Something changed" if event.rollout is None else "A release on trial was judged"
     return f"{what} {where} {say_cohort(event.scope)}"
 
 
@@ -123,6 +126,17 @@ def say_movement(change: SignalChange) -> str:
     """Which signal went which way."""
     verb = "fell" if change.direction is Direction.DOWN else "rose"
     return _capital(f"{say_column(change.signal)} {verb}")
+
+
+def sort_reasons(event: DriftEvent) -> tuple[list[ClassEvidence], list[tuple[DriftClass, list[ClassEvidence]]]]:
+    """What speaks for and against the kinds that the event is called, and the others' reasons by kind."""
+    called = {event.drift_class, *event.also}
+    own = [each for each in event.evidence if each.drift_class in called]
+    others: dict[DriftClass, list[ClassEvidence]] = {}
+    for each in event.evidence:
+        if each.drift_class not in called:
+            others.setdefault(each.drift_class, []).append(each)
+    return sorted(own, key=lambda each: not each.supports), list(others.items())
 
 
 def say_status(event: DriftEvent) -> str:
