@@ -2,45 +2,47 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from homeostat.streams.cli.log_input import load_keys, open_log, show_progress
+from homeostat.streams.cli.log_options import FromDay, LogName, MastersFolder, Partitions, TickS, ToDay, TrustFolder
 from homeostat.streams.cli.session import out, print_json, settings_of
 
+if TYPE_CHECKING:
+    from homeostat.streams.settings import Settings
+
+Policies = Annotated[
+    list[Path] | None,
+    typer.Option(exists=True, help="Folder or file of policy, releases and rollouts; more than one to compare."),
+]
+Replicates = Annotated[
+    int, typer.Option(min=0, max=100_000, help="Compare: trials of each sort on streams in which nothing changed.")
+]
+BlockDays = Annotated[
+    float, typer.Option(min=1e-6, help="Compare: days drawn together for a history in which nothing changed.")
+]
+OutFolder = Annotated[Path | None, typer.Option("--out", help="Write what the stages wrote, one dump a topic.")]
 REPLICATES = 20
 """Trials of each sort by default: 0 of 20 still leaves room up to 17 %."""
 
 
 def backtest(
     ctx: typer.Context,
-    file: Annotated[str, typer.Argument(help="Traces or a dump (Parquet, JSON lines), or an archive (folder, URI).")],
-    policy: Annotated[
-        list[Path] | None,
-        typer.Option(exists=True, help="Folder or file of policy, releases and rollouts; more than one to compare."),
-    ] = None,
-    partitions: Annotated[
-        int | None, typer.Option(min=1, max=4096, help="Bare traces: instead of the policy's.")
-    ] = None,
-    tick: Annotated[float | None, typer.Option(min=0.001, help="Bare traces: seconds between ticks.")] = None,
+    file: LogName,
+    policy: Policies = None,
+    partitions: Partitions = None,
+    tick: TickS = None,
     one_stage: Annotated[bool, typer.Option("--stage", help="Log of traces.v1: run the leaves only.")] = False,
-    trust: Annotated[Path | None, typer.Option(help="Dump, archive: the installation's trust folder.")] = None,
-    masters: Annotated[Path | None, typer.Option(help="Dump, archive of traces.v1: the folder of MAC masters.")] = None,
+    trust: TrustFolder = None,
+    masters: MastersFolder = None,
     topic: Annotated[str, typer.Option(help="Archive: the topic to read.")] = "traces.v1",
-    from_day: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Archive: the first day of log time (UTC).")
-    ] = None,
-    to_day: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Archive: the last day.")] = None,
-    out_folder: Annotated[
-        Path | None, typer.Option("--out", help="Write what the stages wrote, one dump a topic.")
-    ] = None,
-    replicates: Annotated[
-        int, typer.Option(min=0, max=100_000, help="Compare: trials of each sort on streams in which nothing changed.")
-    ] = REPLICATES,
-    block_days: Annotated[
-        float, typer.Option(min=1e-6, help="Compare: days drawn together for a history in which nothing changed.")
-    ] = 1.0,
+    from_day: FromDay = None,
+    to_day: ToDay = None,
+    out_folder: OutFolder = None,
+    replicates: Replicates = REPLICATES,
+    block_days: BlockDays = 1.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False,
 ) -> None:
     """Run the pipeline over a file, without Kafka: the same code that runs live, so the same log, the same result.
@@ -61,21 +63,33 @@ def backtest(
 
         compare_policies(file, days, policy, settings, (replicates, block_days, tick), partitions, as_json)
         return
-    from homeostat.streams.backtest import run
-
     chosen = policy[0] if policy else None
-    with show_progress() as show:
-        source = open_log(file, topic, days, show)
-        if source is None:
-            found = run.run_traces(Path(file), chosen, partitions, tick, out_folder, show)
-        elif one_stage or run.stage_of(source.head) != "leaf":
-            found = run.run_stage(source, *load_keys(settings, source.head), out_folder)
-        else:
-            found = run.run_log(source, *load_keys(settings, source.head), out_folder, chosen)
+    found = _run(file, topic, days, chosen, settings, (partitions, tick), one_stage, out_folder)
     if as_json:
         print_json(found)
     else:
         _print_lines(found)
+
+
+def _run(
+    file: str,
+    topic: str,
+    days: tuple[datetime | None, datetime | None],
+    policy: Path | None,
+    settings: "Settings",
+    bare: tuple[int | None, float | None],
+    one_stage: bool,
+    out_folder: Path | None,
+) -> dict[str, Any]:
+    from homeostat.streams.backtest import run
+
+    with show_progress() as show:
+        source = open_log(file, topic, days, show)
+        if source is None:
+            return run.run_traces(Path(file), policy, *bare, out_folder, show)
+        if one_stage or run.stage_of(source.head) != "leaf":
+            return run.run_stage(source, *load_keys(settings, source.head), out_folder)
+        return run.run_log(source, *load_keys(settings, source.head), out_folder, policy)
 
 
 def _print_lines(found: dict[str, Any]) -> None:

@@ -8,28 +8,25 @@ from typing import Annotated
 import typer
 
 from homeostat.streams.cli.log_input import load_keys, open_log, show_progress
+from homeostat.streams.cli.log_options import FromDay, LogName, MastersFolder, Partitions, TickS, ToDay, TrustFolder
 from homeostat.streams.cli.session import out, settings_of
 
 
 def report(
     ctx: typer.Context,
-    file: Annotated[str, typer.Argument(help="Traces or a dump (Parquet, JSON lines), or an archive (folder, URI).")],
+    file: LogName,
     page: Annotated[Path, typer.Option("--out", help="The page to write; one that is there is replaced.")] = Path(
         "report.html"
     ),
     policy: Annotated[
         Path | None, typer.Option(exists=True, help="Bare traces: folder or file of policy, releases and rollouts.")
     ] = None,
-    partitions: Annotated[
-        int | None, typer.Option(min=1, max=4096, help="Bare traces: instead of the policy's.")
-    ] = None,
-    tick: Annotated[float | None, typer.Option(min=0.001, help="Bare traces: seconds between ticks.")] = None,
-    trust: Annotated[Path | None, typer.Option(help="Dump, archive: the installation's trust folder.")] = None,
-    masters: Annotated[Path | None, typer.Option(help="Dump, archive: the folder of MAC masters.")] = None,
-    from_day: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Archive: the first day of log time (UTC).")
-    ] = None,
-    to_day: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Archive: the last day.")] = None,
+    partitions: Partitions = None,
+    tick: TickS = None,
+    trust: TrustFolder = None,
+    masters: MastersFolder = None,
+    from_day: FromDay = None,
+    to_day: ToDay = None,
 ) -> None:
     """Run the pipeline over traces, and write one HTML page of what it found: what needs doing first, numbers after.
 
