@@ -22,6 +22,7 @@ from homeostat.detectors.leaf.arrays import (
     SESSION,
     SLOT,
     TIME,
+    WORK_MS,
 )
 from homeostat.detectors.leaf.batch import ROWS, Batch
 from homeostat.detectors.leaf.engine import Engine
@@ -128,7 +129,7 @@ class Trial(Engine):
             rows[:, KIND], rows[:, CODE] = kind, NOT_COUNTED
             rows[:, PAIR] = rows[:, RELEASE] = -1
             rows[:, TIME], rows[:, SLOT] = arrivals.time_ms[part], slots[arrivals.cohort[part]]
-            rows[:, PART] = parts[part]
+            rows[:, PART], rows[:, WORK_MS] = parts[part], arrivals.work_ms[part]
             rows[:, OFFSET] = rows[:, ID] = np.arange(self.offset, self.offset + count)
             rows[:, SESSION] = arrivals.session[part]
             self._batch.values[:] = arrivals.values[part]
@@ -148,6 +149,8 @@ class Trial(Engine):
             told = world.layers.summaries(world.plan, world.cohorts, bucket, 0, self.offset, self._outbox.log_time_ms)
             for key, body in told:
                 self._judge(key, Summary.model_validate_json(body), bucket)
+        else:
+            world.layers.arrays.product[:] = 1.0
         if self._pools is not None:
             self._lend(world, self._pools)
         world.layers.clear()
@@ -175,7 +178,7 @@ class Trial(Engine):
                 )
                 world.lend(body, now_ms)
 
-    def _answer_events(self, world: World) -> None:
+    def _answer_events(self, world: World, pair: int) -> None:  # noqa: ARG002 the engine's signature
         count = int(world.cursor[EVENTS])
         for slot, column, side in world.scratch.events[:count, :3].tolist():
             owner = int(world.cohorts.arrays.owner[slot])

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from homeostat.schemas.canonical import derive_id
-from homeostat.schemas.policy import BaselineRule, Budget, Policy, Times
+from homeostat.schemas.policy import BaselineRule, Budget, OnUnknown, Policy, Times
 from homeostat.streams.budget.assess import Question, assess, unscale
 from homeostat.streams.budget.declared import Shape, Volumes, declare_inventory
 from homeostat.streams.budget.tell import say_budget, say_days
@@ -133,7 +133,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         baseline=BaselineRule(first_sessions=30),
         budget=Budget(expected_monitors=30),
         partitions=2,
-        unknown_release="count",
+        unknown_release=OnUnknown.COUNT,
     )
     body = declared.model_dump(mode="json", exclude_defaults=True)
     (folder / "policy.yaml").write_text(yaml.safe_dump({"kind": "policy", "version": 1, "body": body}))
