@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homeostat.detectors.fixed_point import VALUE_SCALE
-from homeostat.detectors.leaf.plan import FEEDBACK, WORK
+from homeostat.detectors.leaf.plan import WORK
 from homeostat.detectors.leaf.stage import LeafStage
 from homeostat.detectors.leaf.world import World
 from homeostat.schemas.cohort import Cohort, Layer
@@ -131,7 +131,7 @@ class LeafReader:
         """Values of one column of the sessions that began at `since_ms` or later, as far as the slots remember."""
         assert self.world is not None
         arrays, plan = self.world.cohorts.arrays, self.world.plan
-        lane = FEEDBACK if column >= plan.lane_columns[FEEDBACK].start else WORK
+        lane = plan.lanes[column]
         found = []
         for slot in slots:
             count, rows = int(arrays.ring_count[slot, lane]), arrays.ring.shape[1]
@@ -159,7 +159,8 @@ class LeafReader:
         assert self.world is not None
         arrays, chosen = self.world.cohorts.arrays, list(slots)
         collected = [
-            int(arrays.seal_seen[chosen, lane][arrays.collects[chosen, lane] > 0].sum()) for lane in (WORK, FEEDBACK)
+            int(arrays.seal_seen[chosen, lane][arrays.collects[chosen, lane] > 0].sum())
+            for lane in range(arrays.seal_seen.shape[1])
         ]
         sessions = int(arrays.ring_count[chosen, WORK].sum())
         return Progress(sessions, max(collected), int(arrays.seal_sessions[chosen].max()))
