@@ -38,7 +38,7 @@ def bound_share(mean: float, n: int) -> tuple[float, float]:
     """Give Wilson's interval of a share of n; (0, 1) for n < 5.
 
     >>> [round(end, 3) for end in bound_share(0.1, 100)], bound_share(0.0, 4)
-    ([0.046, 0.203], (0.0, 1.0))
+    ([0.046, 0.204], (0.0, 1.0))
     """
     if n < _FEW:
         return 0.0, 1.0

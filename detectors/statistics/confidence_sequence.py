@@ -25,7 +25,7 @@ def mean_radius(count: float, squares: float, delta: float) -> float:
     `squares` is Σ(x − c)². Both sides have the same radius, as 1 − x has the same squares about 1 − c; 1 for no values.
 
     >>> round(mean_radius(1000.0, 22.5, 1e-4), 3)
-    0.033
+    0.031
     """
     if count <= 0.0:
         return 1.0

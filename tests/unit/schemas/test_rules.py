@@ -56,10 +56,10 @@ def test_a_rollouts_cohorts_are_all_its_specialties_sorted() -> None:
 
 @pytest.mark.parametrize("layer", list(Layer))
 def test_a_cohort_of_every_layer_has_a_key_of_its_own(layer: Layer) -> None:
-    tags: dict[str, Any] = {"tenant": "a", "specialty": "b", "workflow": "c", "arm": Arm.CONTROL}
+    tags: dict[str, Any] = {"tenant": "a", "specialty": "b", "workflow": "c", "arm": Arm.CONTROL, "band": "age:65-79"}
     cohort = Cohort(layer=layer, **{name: tags[name] for name in LAYER_TAGS[layer]})
     assert cohort.key.split("/")[0] == layer
-    assert cohort.key.count("/") == 4
+    assert cohort.key.count("/") == 4 + (layer is Layer.SUBGROUP)
 
 
 def test_key_documents_say_whose_key_it_is() -> None:
