@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Set
 from enum import StrEnum
 
+from homeostat.detectors.triage.move_names import name_move
 from homeostat.detectors.triage.strands import Strand, strand_of
 from homeostat.schemas.alarm import Alarm, Companion
 from homeostat.schemas.base import Count, EpochMs, Part, Slug
@@ -72,7 +73,8 @@ class Beside(Part):
     """The companions of the newest alarm of one cohort, as far as they are kept.
 
     `windows` holds each guardrail over every stretch of time that came after the one before it, up to `until_ms`: a
-    cohort's memory is short, and alarms that repeat make up a long time.
+    cohort's memory is short, and alarms that repeat make up a long time. `elsewhere` are guardrails that moved of
+    another cause, and were left out.
     """
 
     cohort: Cohort
@@ -80,6 +82,7 @@ class Beside(Part):
     log_time_ms: EpochMs
     moved: tuple[Companion, ...] = ()
     guardrails: tuple[Companion, ...] = ()
+    elsewhere: tuple[Slug, ...] = ()
     steady_inputs: tuple[Slug, ...] = ()
     tallies: dict[Strand, Tally] = {}
     windows: dict[Slug, Window] = {}
@@ -146,6 +149,20 @@ def name_inputs(companions: Iterable[Companion], standings: Set[Standing]) -> se
     """The columns of inputs among these that stand like that."""
     inputs = (each for each in companions if strand_of(each.family, each.carrier) is Strand.INPUT)
     return {each.signal for each in inputs if judge_companion(each) in standings}
+
+
+def leave_out(beside: Beside, moves: Set[str]) -> Beside:
+    """The same without companions that made one of these moves."""
+    keeps = {
+        name: tuple(each for each in rows if judge_companion(each) not in MOVED or _name(each) not in moves)
+        for name, rows in (("moved", beside.moved), ("guardrails", beside.guardrails))
+    }
+    gone = {each.signal for each in beside.guardrails if each not in keeps["guardrails"]}
+    return beside.model_copy(update={**keeps, "elsewhere": tuple(sorted(gone | set(beside.elsewhere)))})
+
+
+def _name(companion: Companion) -> str:
+    return name_move(companion.signal, direction_of(companion))
 
 
 def add_tallies(besides: Iterable[Beside]) -> dict[Strand, Tally]:

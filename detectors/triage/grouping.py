@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from homeostat.detectors.triage.beside import MOVED, direction_of, judge_companion
-from homeostat.detectors.triage.kinship import Kinship, Profile, describe_alarm, judge_kinship
+from homeostat.detectors.triage.kinship import Kinship, Profile, describe_alarm, judge_kinship, may_have_begun_together
 from homeostat.detectors.triage.lattice import overlap
 from homeostat.detectors.triage.move_names import name_move
 from homeostat.detectors.triage.nearness import Nearness
@@ -18,7 +18,7 @@ MAX_OPEN_EVENTS = 64
 """Of events without a rollout; one of them, the spill, takes in what finds no room. Rollouts have one each."""
 
 
-_MOVES_ALIKE = (Kinship.AGAIN, Kinship.SAME_MOVE_HERE, Kinship.SAME_MOVE)
+_MOVES_ALIKE = (Kinship.SAME_MOVE_HERE, Kinship.SAME_MOVE)
 
 
 class Placement(NamedTuple):
@@ -43,7 +43,7 @@ def find_event(alarm: Alarm, events: Mapping[str, OpenEvent], rollout: str | Non
     others = [event for event in events.values() if event.rollout is None]
     kin = _rank_kin(describe_alarm(alarm, near), [event for event in others if not event.spill])
     if kin:
-        return _join_parts(alarm, kin)
+        return _join_parts(alarm, kin, near)
     if len(others) >= MAX_OPEN_EVENTS - 1:
         return Placement(next((event for event in others if event.spill), None))
     return Placement(None)
@@ -72,11 +72,16 @@ def _rank_kin(profile: Profile, events: Sequence[OpenEvent]) -> list[tuple[Kinsh
     return sorted(akin, key=lambda row: (row[0], row[1].opened_at, row[1].event))
 
 
-def _join_parts(alarm: Alarm, kin: Sequence[tuple[Kinship, OpenEvent]]) -> Placement:
-    """Join two events where a leaf's alarm shows that one of them is the other, seen in this leaf downstream only."""
+def _join_parts(alarm: Alarm, kin: Sequence[tuple[Kinship, OpenEvent]], near: Nearness) -> Placement:
+    """Join two events where a leaf's first alarm shows one of them to be the other, seen in this leaf downstream only.
+
+    A change that alarms again shows nothing of the sort: it stands beside whatever comes later.
+    """
     same_move = next((event for kinship, event in kin if kinship in _MOVES_ALIKE), None)
     same_place = next((event for kinship, event in kin if kinship is Kinship.SAME_PLACE), None)
-    if same_move is None or same_place is None or not _is_part(same_place, alarm):
+    if kin[0][0] is Kinship.AGAIN or same_move is None or same_place is None:
+        return Placement(kin[0][1])
+    if not _is_part(same_place, alarm) or not may_have_begun_together(same_move, same_place, near):
         return Placement(kin[0][1])
     older, younger = sorted((same_move, same_place), key=lambda event: (event.opened_at, event.event))
     return Placement(older, younger)

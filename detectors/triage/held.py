@@ -32,7 +32,8 @@ def _judge(name: str, event: OpenEvent) -> Guarded:
     if any(alarmed.values()):
         return Guarded(name, False, f"{name} alarmed")
     seen = {row.cohort.key: each for row in event.besides.values() for each in row.guardrails if each.signal == name}
-    missing = [key for key in event.leaves if key not in seen and key not in alarmed]
+    elsewhere = {row.cohort.key for row in event.besides.values() if name in row.elsewhere}
+    missing = [key for key in event.leaves if key not in seen and key not in alarmed and key not in elsewhere]
     if missing:
         return Guarded(name, False, f"{name} in {missing[0]}{_count_more(missing)}")
     if any(judge_companion(each) in MOVED and moved_harmfully(each) for each in seen.values()):

@@ -1,5 +1,6 @@
 """How an alarm is akin to an open event: the same change again, the same move, the same place, beside, downstream."""
 
+from collections.abc import Iterable
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -76,11 +77,13 @@ def judge_kinship(profile: Profile, event: OpenEvent) -> Kinship:
     if profile.change in event.changes:
         return Kinship.AGAIN
     here = overlap(event.scope, profile.alarm.cohort)
-    if here and not began_before(profile, event) and _is_told_of(profile.move, event):
+    same_move = profile.move in event.moved
+    if here and same_move and not began_before(profile, event):
         return Kinship.SAME_MOVE_HERE
     if not agree_in_time(profile, event):
         return Kinship.NONE
-    same_move = profile.move in event.moved
+    if here and _stood_beside(profile.move, event):
+        return Kinship.SAME_MOVE_HERE
     if here and _is_same_place(profile.alarm, event):
         return Kinship.SAME_PLACE
     if _is_contradicted(profile, event):
@@ -109,14 +112,11 @@ def began_before(profile: Profile, event: OpenEvent) -> bool:
 
 
 def _add_slack(profile: Profile, event: OpenEvent) -> int:
-    shortest_ms = profile.near.window_ms + profile.near.session_ms
-    return profile.slack_ms + max(shortest_ms, round(DELAY_SHARE * event.longest_ms))
+    return profile.slack_ms + _slack_of(event, profile.near)
 
 
-def _is_told_of(move: str, event: OpenEvent) -> bool:
-    """Whether the event's alarms, or what moved beside them, made this move."""
-    if move in event.moved:
-        return True
+def _stood_beside(move: str, event: OpenEvent) -> bool:
+    """Whether this move was seen beside the event's alarms."""
     beside = (each for row in event.besides.values() for each in row.moved)
     return any(name_move(each.signal, direction_of(each)) == move for each in beside)
 
@@ -157,3 +157,24 @@ def _is_downstream(profile: Profile, event: OpenEvent) -> bool:
 
 def _is_of_feedback(event: OpenEvent) -> bool:
     return bool(event.changes) and all(held.carrier is Carrier.FEEDBACK for held in event.changes.values())
+
+
+def find_elsewhere(event: OpenEvent, events: Iterable[OpenEvent], near: Nearness) -> frozenset[str]:
+    """The moves of other open events that overlap an event and began at another time: they are not of its cause.
+
+    What moved weeks ago still stands beside every alarm of today.
+    """
+    others = (each for each in events if each is not event and overlap(each.scope, event.scope))
+    apart = [each.moved for each in others if not may_have_begun_together(each, event, near)]
+    return frozenset(move for moved in apart for move in moved) - event.moved.keys()
+
+
+def may_have_begun_together(left: OpenEvent, right: OpenEvent, near: Nearness) -> bool:
+    """Whether the onsets of two events meet, give or take the slack of each."""
+    slack = _slack_of(left, near) + _slack_of(right, near)
+    first, second = sorted((left, right), key=lambda each: each.onset_from_ms)
+    return first.onset_to_ms + slack >= second.onset_from_ms
+
+
+def _slack_of(event: OpenEvent, near: Nearness) -> int:
+    return max(near.window_ms + near.session_ms, round(DELAY_SHARE * event.longest_ms))

@@ -1,12 +1,12 @@
 """An event that is still open: what its alarms said, within bounds however many they are."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass, field
 
 from pydantic import TypeAdapter
 
 from homeostat.detectors.frames import frame, unframe
-from homeostat.detectors.triage.beside import Beside, look_beside
+from homeostat.detectors.triage.beside import Beside, leave_out, look_beside
 from homeostat.detectors.triage.change_of import Rank, rank_change
 from homeostat.detectors.triage.lattice import cover, join_tags, read_tags
 from homeostat.detectors.triage.move_names import is_told, name_change, name_move
@@ -24,7 +24,7 @@ MAX_COHORTS = 128
 MAX_PARENTS = 32
 MAX_BESIDES = 16
 _MAX_RELEASES = 8
-_STATE_VERSION = 3
+_STATE_VERSION = 4
 
 
 def _platform() -> Cohort:
@@ -111,6 +111,11 @@ class OpenEvent:
             self.rest_tags = joined
         rows = [read_tags(each) for each in (self.leaves or self.parents).values()]
         self.scope = cover(join_tags(rows if self.rest_tags is None else [*rows, self.rest_tags]))
+
+    def leave_out(self, moves: Set[str]) -> None:
+        """Forget what stood beside its alarms and is of another cause."""
+        if moves:
+            self.besides = {key: leave_out(row, moves) for key, row in self.besides.items()}
 
     def is_of_candidate(self) -> bool:
         """Whether only the arm on trial moved, as far as the cohorts are kept."""

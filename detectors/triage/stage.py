@@ -10,6 +10,7 @@ from homeostat.detectors.triage.artifacts import list_trials
 from homeostat.detectors.triage.closing import accept_baseline, count_acknowledged, why_accepted, why_ended, why_quiet
 from homeostat.detectors.triage.event_book import EventBook
 from homeostat.detectors.triage.grouping import find_event, has_room
+from homeostat.detectors.triage.kinship import find_elsewhere
 from homeostat.detectors.triage.nearness import Nearness, read_nearness
 from homeostat.detectors.triage.open_event import OpenEvent
 from homeostat.detectors.triage.report import Circumstances, report_event
@@ -206,6 +207,7 @@ class TriageStage(RecordStage):
         return why_accepted(event) or why_quiet(event, now_ms, window_ms)
 
     def _state(self, event: OpenEvent, outbox: Outbox, policy: Policy) -> None:
+        event.leave_out(find_elsewhere(event, self._book.events.values(), read_nearness(policy)))
         timeline = self._book.rollouts.get(event.rollout or "")
         acknowledged, targets = (0, 0) if timeline is None else self._count_acknowledged(timeline)
         trials = list_trials(self._book.rollouts.values())

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from homeostat.schemas.cohort import Cohort, Layer
-from homeostat.schemas.drift_event import DriftClass, EventStatus
-from homeostat.schemas.signal import Carrier, Family
+from homeostat.schemas.drift_event import DriftClass, EventStatus, Harm
+from homeostat.schemas.signal import Carrier, Family, Role
 from tests.builders.documents import START_MS, signal
 from tests.unit.detectors.triage.alarms import (
     PLATFORM,
@@ -213,3 +213,17 @@ def test_a_parent_that_moved_much_less_a_session_is_explained_by_those_within_it
     triage.alarm(alarm(9, PLATFORM, observed=0.4, observed_sessions=400))
     triage.tick()
     assert scopes(triage) == [SPECIALTY.key]
+
+
+def test_what_moved_weeks_ago_and_still_stands_beside_is_not_of_todays_cause() -> None:
+    triage = Triage(with_rollout=False)
+    triage.alarm(moved_alarm(1, Family.WORKFLOW))
+    later = START_MS + 24 * HOUR_MS
+    latency: dict[str, Any] = {"signal": "latency", "family": Family.OPERATIONS, "at_ms": later}
+    beside = (companion("workflow-signal", 0.4, family=Family.WORKFLOW),)
+    (event,) = triage.alarm(alarm(2, companions=beside, **latency))
+    assert (event.drift_class, event.harm) == (DriftClass.UNEXPLAINED, Harm.DANGEROUS)
+    worse = companion("latency", 0.4, family=Family.OPERATIONS, role=Role.GUARDRAIL)
+    triage.alarm(moved_alarm(3, Family.WORKFLOW, at_ms=later, companions=(worse,)))
+    stated = triage.tick()
+    assert [(each.drift_class, each.harm) for each in stated] == [(DriftClass.WORKFLOW_DRIFT, Harm.UNDETERMINED)]
