@@ -121,7 +121,7 @@ class Player:
             value, ce_type = wire.write_feedback(trace_id, work_id, work, body, place), FEEDBACK_TYPE
         else:
             trace_id, ce_type = work_id, WORK_TYPE
-            value = wire.write_work(trace_id, work, body, place)
+            value = wire.write_work(trace_id, work, body, place, script.unit_factors.get(row, {}))
             if kind != REPEATS and script.faults["malformed"][row]:
                 value = value[: len(value) // 2]
         forged = kind != FEEDS_BACK and bool(script.faults["forged"][row])

@@ -1,5 +1,6 @@
 """Traces of a scenario as bytes: the contract's fields in its order, authenticated with the tenant's key."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -45,11 +46,11 @@ class TenantWire:
         self._key, self._runtime, self._consent = tenant.encode(), runtime, consent
         self._source = f"/runtimes/{runtime}"
 
-    def write_work(self, trace_id: str, work: Work, body: Body, row: int) -> bytes:
-        """The value of a work trace."""
+    def write_work(self, trace_id: str, work: Work, body: Body, row: int, factors: Mapping[str, float]) -> bytes:
+        """The value of a work trace; `factors` are those of signals that are sent in wrong units."""
         told = {
             **self._tags(trace_id, trace_id, work),
-            "signals": body.work[row],
+            "signals": {name: value * factors.get(name, 1.0) for name, value in body.work[row].items()},
             "categories": body.categories[row],
             "kind": "work",
             "age_band": body.ages[row],
