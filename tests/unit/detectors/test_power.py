@@ -97,10 +97,13 @@ def test_volume_needed_is_enough_and_not_much_more() -> None:
 
 def test_parent_of_many_small_leaves_is_faster_than_each() -> None:
     one = bell(0.3, 0.15)
-    rows = {
-        name: np.concatenate([getattr(one, name)] * 20) for name in ("per_day", "weights", "mean", "null", "stakes")
-    }
-    parent = one._replace(**rows)
+    parent = one._replace(
+        per_day=np.concatenate([one.per_day] * 20),
+        weights=np.concatenate([one.weights] * 20),
+        mean=np.concatenate([one.mean] * 20),
+        null=np.concatenate([one.null] * 20),
+        stakes=np.concatenate([one.stakes] * 20),
+    )
     alone, together = find_delay(one, SETTINGS, 0.2), find_delay(parent, SETTINGS._replace(steps_per_day=2000.0), 0.2)
     assert together.days < alone.days / 10
     assert together.sessions > alone.sessions
