@@ -46,8 +46,17 @@ def send_letters(broker: LocalBroker, outputs: list[Output]) -> None:
         {"bootstrap.servers": broker.address, "message.max.bytes": 2_000_000, "enable.idempotence": True}
     )
     for output in map(Sealer(KEYS.seal_secret).seal_output, outputs):
-        producer.produce(output.topic, output.value, output.key, 2, headers=[*output.headers])
+        assert any(deliver(producer, output) for _ in range(10)), "a new topic takes large messages soon"
+
+
+def deliver(producer: Producer, output: Output) -> bool:
+    """Send one output and wait for it; False when the broker did not take it."""
+    errors: list[object] = []
+    producer.produce(
+        output.topic, output.value, output.key, 2, headers=[*output.headers], on_delivery=lambda e, _: errors.append(e)
+    )
     assert producer.flush(30) == 0
+    return errors == [None]
 
 
 def run_json(capsys: pytest.CaptureFixture[str], *command: str, code: int = 0) -> dict[str, object]:
