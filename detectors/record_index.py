@@ -1,7 +1,7 @@
 """Where the records of Kafka's record batches (message format 2) lie in their bytes, found without an object a record.
 
 Source: Kafka's protocol documentation, 'Record Batch' and 'Record'. Every length is checked against the bytes that are
-there, headers too: what is read later at these places needs no checks.
+there, headers too, and offsets rise: what is read later at these places needs no checks.
 """
 
 import numpy as np
@@ -98,20 +98,22 @@ def index_record(text: Bytes, at: int, end: int, section: Ints, span: Ints) -> b
 def index_sections(text: Bytes, sections: Ints, spans: Ints, nothing: Ints) -> int:
     """Note the records of all sections in `spans`, in order; how many, or −1 − the number of a section that is corrupt.
 
-    `nothing` is an array of no headers.
+    Offsets rise within a section, or it is corrupt. `nothing` is an array of no headers.
     """
     size = 0
     for number in range(sections.shape[0]):
         section = sections[number]
         at = section[SECTION_AT]
+        least = section[BASE_OFFSET]
         for _ in range(section[COUNT]):
             length, at = read_varint(text, at, section[SECTION_END])
             end = at + length
             if at < 0 or length < 1 or end > section[SECTION_END]:
                 return -1 - number
             span = spans[size]
-            if not index_record(text, at, end, section, span):
+            if not index_record(text, at, end, section, span) or span[OFFSET] < least:
                 return -1 - number
+            least = span[OFFSET] + 1
             if index_headers(text, span[HEADERS_AT], end, span[HEADERS], nothing) != end:
                 return -1 - number
             at = end

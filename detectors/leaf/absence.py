@@ -30,7 +30,7 @@ from homeostat.detectors.leaf.arrays import (
     LayerArrays,
     Scratch,
 )
-from homeostat.detectors.leaf.baselines import begin_monitors, forget_offers
+from homeostat.detectors.leaf.baselines import begin_monitors, conclude_seal, forget_offers
 from homeostat.detectors.leaf.close import evidence_of, note_alarm
 from homeostat.detectors.leaf.inlined import inlined
 from homeostat.detectors.leaf.learn import (
@@ -39,7 +39,6 @@ from homeostat.detectors.leaf.learn import (
     LEAST,
     SQUARES,
     TOTAL,
-    begin_learning,
     is_power,
     tighten,
 )
@@ -270,10 +269,7 @@ def collect_bucket(
     cohorts.reference[slot, s, 1] = ones / works
     cohorts.reference[slot, s, 2] = rate_lower_bound(works, ones, plan.weights[BASELINE_DELTA])
     cohorts.reference[slot, s, 3] = rate_upper_bound(works, ones, plan.weights[BASELINE_DELTA])
-    begin_learning(slot, s, cohorts)
-    cohorts.shared[slot, s, 2:] = cohorts.shared[slot, s, :2]
-    cohorts.sealed[slot] = 1
-    cohorts.pending[slot, s] = 0
+    conclude_seal(slot, s, cohorts)
     cohorts.collects[slot, lane] = 0
     cohorts.seal_seen[slot, lane] = 0
     forget_offers(slot, lane, plan, cohorts)

@@ -81,6 +81,15 @@ def forget_offers(slot: int, lane: int, plan: PlanArrays, cohorts: CohortArrays)
 
 
 @compiled
+def conclude_seal(slot: int, s: int, cohorts: CohortArrays) -> None:
+    """Let a column with a new reference learn, and be lent by what of it may be shared; it is pending no more."""
+    begin_learning(slot, s, cohorts)
+    cohorts.shared[slot, s, 2:] = cohorts.shared[slot, s, :2]
+    cohorts.sealed[slot] = 1
+    cohorts.pending[slot, s] = 0
+
+
+@compiled
 def awaits_main(s: int, slot: int, plan: PlanArrays, cohorts: CohortArrays) -> bool:
     """Whether a column is the spread about a mean that is only now sealed: it is collected after that."""
     return bool(plan.spread_of[s] >= 0 and cohorts.pending[slot, plan.spread_of[s]])
@@ -104,10 +113,7 @@ def seal_lane(slot: int, lane: int, now_ms: int, plan: PlanArrays, cohorts: Coho
             continue
         begin_monitors(slot, s, now_ms, cohorts)
         seal_signal(slot, s, values, total, plan, cohorts)
-        begin_learning(slot, s, cohorts)
-        cohorts.shared[slot, s, 2:] = cohorts.shared[slot, s, :2]
-        cohorts.sealed[slot] = 1
-        cohorts.pending[slot, s] = 0
+        conclude_seal(slot, s, cohorts)
     if lane == WORK:
         seal_slopes(slot, plan, cohorts)
     cohorts.collects[slot, lane] = 1 if collects else 0

@@ -25,11 +25,10 @@ def find_companions(cohorts: CohortStore, plan: Plan, lanes: Sequence[Recent], w
     for column, spec in enumerate(plan.specs):
         if column == without:
             continue
-        recent = lanes[plan.lanes[column]].among(~np.isnan(lanes[plan.lanes[column]].values[:, column]))
-        reference, known = expect(cohorts.arrays, cohorts.arrays.home[recent.slots], column)
+        values, slots, sessions = _given(lanes[plan.lanes[column]], column)
+        reference, known = expect(cohorts.arrays, cohorts.arrays.home[slots], column)
         if known.any():
-            values, sessions = recent.values[known, column], recent.sessions[known]
-            yield _describe(spec, values, sessions, reference[known].mean(axis=0))
+            yield _describe(spec, values[known], sessions[known], reference[known].mean(axis=0))
 
 
 def explain_change(cohorts: CohortStore, plan: Plan, column: int, recent: Recent) -> float | None:
@@ -38,23 +37,19 @@ def explain_change(cohorts: CohortStore, plan: Plan, column: int, recent: Recent
     `recent` are the work's sessions since the onset. None for an input, for feedback, and where nothing is sealed.
     """
     inputs = plan.arrays.inputs
-    found = _values(recent, column)
-    if found is None or not len(inputs) or column in inputs or column >= plan.first_feedback:
+    _, slots, _ = _given(recent, column)
+    if not len(slots) or not len(inputs) or column in inputs or column >= plan.first_feedback:
         return None
-    homes = cohorts.arrays.home[found[1]]
-    slopes = cohorts.arrays.slopes[homes, column].mean(axis=0)
-    moves = np.array([_move(cohorts, recent, each) for each in inputs.tolist()])
+    slopes = cohorts.arrays.slopes[cohorts.arrays.home[slots], column].mean(axis=0)
     if np.isnan(slopes).any():
         return None
+    moves = np.array([_move(cohorts, recent, each) for each in inputs.tolist()])
     return float(min(1.0, max(-1.0, math.fsum((slopes * moves).tolist()))))
 
 
 def _move(cohorts: CohortStore, recent: Recent, column: int) -> float:
     """How far an input's mean lies from its reference; 0 where that is not more than chance."""
-    found = _values(recent, column)
-    if found is None:
-        return 0.0
-    values, slots = found
+    values, slots, _ = _given(recent, column)
     reference = cohorts.arrays.reference[cohorts.arrays.home[slots], column]
     known = reference[:, 0] > 0
     if not known.any():
@@ -66,11 +61,11 @@ def _move(cohorts: CohortStore, recent: Recent, column: int) -> float:
     return move if abs(move) > _MOVED_ERRORS * error else 0.0
 
 
-def _values(recent: Recent, column: int) -> tuple[Floats, "np.ndarray[tuple[int], np.dtype[np.int64]]"] | None:
-    """A column's values and the slots of their sessions; None for no value."""
+def _given(recent: Recent, column: int) -> tuple[Floats, Ints, Ints]:
+    """A column's values, the slots of their sessions, and how many sessions each stands for."""
     values = recent.values[:, column]
     given = ~np.isnan(values)
-    return (values[given], recent.slots[given]) if given.any() else None
+    return values[given], recent.slots[given], recent.sessions[given]
 
 
 def _describe(spec: SignalSpec, values: Floats, sessions: Ints, reference: Floats) -> Companion:

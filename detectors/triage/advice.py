@@ -67,7 +67,11 @@ def advise(finding: Finding, harm: Harm, situation: Situation, suspects: Suspect
 
 
 def choose_step(drift_class: DriftClass, harm: Harm, on_trial: bool) -> NextStep:
-    """Give the next step for a class and a harm; a release that is not on trial has no rollout to hold."""
+    """Give the next step for a class and a harm; a release that is not on trial has no rollout to hold.
+
+    >>> choose_step(DriftClass.DATA_DRIFT, Harm.BENIGN, on_trial=False).value
+    'watch'
+    """
     if harm is Harm.BENIGN:
         return NextStep.WATCH
     if harm is Harm.BENEFICIAL:

@@ -1,10 +1,11 @@
 """A log of `traces.v1` through the topology: its own records, times and control records, as they were."""
 
 import heapq
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from operator import itemgetter
 
 from homeostat.detectors.control_types import CONTROL_KINDS
+from homeostat.detectors.record_block import RecordBlock
 from homeostat.detectors.record_index import TIMESTAMP
 from homeostat.schemas.control import CONTROL_HEADER, ControlType, Tick
 from homeostat.schemas.dsse import read_envelope
@@ -52,9 +53,18 @@ class LogFeeder:
         self._hand_over(lanes, None)
         self._topology.run()
 
+    def _take(self, lane: Lane, moment: Moment | None) -> Iterator[RecordBlock]:
+        """The blocks to hand over that come at or before a moment."""
+        return lane.take(moment)
+
+    def _send_document(self, topic: str, record: Record) -> None:
+        """Let the topology have a document of the log."""
+        self._topology.now_ms = max(self._topology.now_ms, record.timestamp)
+        self._topology.send(Output(topic, record.key or b"", record.value, record.timestamp, record.headers))
+
     def _hand_over(self, lanes: Sequence[Lane], moment: Moment | None) -> None:
         for lane in lanes:
-            for block in lane.take(moment):
+            for block in self._take(lane, moment):
                 times = block.spans[:, TIMESTAMP]
                 self._topology.hand_over(TRACES, lane.partition, block)
                 self.fed += len(block)
@@ -64,8 +74,7 @@ class LogFeeder:
     def _follow(self, kind: ControlType, moment: Moment, record: Record, lanes: Sequence[Lane]) -> None:
         topic = DOCUMENT_TOPICS.get(kind)
         if topic is not None:
-            self._topology.now_ms = max(self._topology.now_ms, record.timestamp)
-            self._topology.send(Output(topic, record.key or b"", record.value, record.timestamp, record.headers))
+            self._send_document(topic, record)
         elif kind is ControlType.SNAPSHOT_END and self._leading in {None, moment.partition}:
             self._leading = moment.partition
             self._hand_over(lanes, moment)

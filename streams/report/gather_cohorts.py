@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
+from homeostat.detectors.leaf.leaf_key import LeafKey
 from homeostat.schemas.cohort import Cohort, Layer
 from homeostat.schemas.drift_event import DriftEvent
 from homeostat.schemas.signal import SignalSpec
 from homeostat.schemas.signal_columns import signal_of
 from homeostat.schemas.trace import Arm
-from homeostat.streams.report.leaves import Leaf, LeafReader
+from homeostat.streams.report.leaves import LeafReader
 from homeostat.streams.report.model import CohortRow, LayerTable, Standing, Unjudged
 from homeostat.streams.report.observer import Observer
 from homeostat.streams.report.parents import ParentReading
@@ -153,8 +154,8 @@ def _shorten(strip: list[float]) -> list[float]:
     return [max(strip[first : first + size]) for first in range(0, len(strip), size)]
 
 
-def _by_leaf(observer: Observer) -> dict[Leaf, tuple[LeafReader, list[int]]]:
-    found: dict[Leaf, tuple[LeafReader, list[int]]] = {}
+def _by_leaf(observer: Observer) -> dict[LeafKey, tuple[LeafReader, list[int]]]:
+    found: dict[LeafKey, tuple[LeafReader, list[int]]] = {}
     for reader in observer.leaves.readers:
         for slot, leaf in enumerate(reader.leaves()):
             if leaf.band:
@@ -165,7 +166,7 @@ def _by_leaf(observer: Observer) -> dict[Leaf, tuple[LeafReader, list[int]]]:
     return found
 
 
-def _say_missing(leaf: Leaf, reader: LeafReader, slots: list[int], span_ms: int) -> str:
+def _say_missing(leaf: LeafKey, reader: LeafReader, slots: list[int], span_ms: int) -> str:
     """Why a leaf is not watched, or not in everything; empty for one that is.
 
     What a release on trial has no baseline for, its trial judges against the control.

@@ -6,7 +6,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from homeostat.streams.report.leaves import Floats, Ints, Leaf, LeafReader, Readout
+from homeostat.detectors.leaf.leaf_key import LeafKey
+from homeostat.streams.report.leaves import Floats, Ints, LeafReader, Readout
 from homeostat.streams.report.series import DOWN, MOST_CELLS, UP, Series
 
 Number = TypeVar("Number", np.int64, np.float64)
@@ -24,10 +25,10 @@ class LeafWatch:
         self._most_cells = most_cells
         self.series: Series | None = None
         self.columns: dict[str, int] = {}
-        self.rows: dict[Leaf, int] = {}
-        self.since_ms: dict[Leaf, int] = {}
-        self.left_out: set[Leaf] = set()
-        self._kept: set[Leaf] = set()
+        self.rows: dict[LeafKey, int] = {}
+        self.since_ms: dict[LeafKey, int] = {}
+        self.left_out: set[LeafKey] = set()
+        self._kept: set[LeafKey] = set()
         self._before = [(np.zeros((0, 0), np.int64), np.zeros((0, 0))) for _ in readers]
         self._names: list[tuple[str, ...]] = [()] * len(readers)
 
@@ -44,7 +45,7 @@ class LeafWatch:
             if reader.world is not None:
                 self._sample_one(number, reader, self.series, now_ms)
 
-    def keep(self, leaf: Leaf, now_ms: int) -> int | None:
+    def keep(self, leaf: LeafKey, now_ms: int) -> int | None:
         """The row of a leaf that has alarmed: from now on nobody takes it away; None before the first sample."""
         self._kept.add(leaf)
         if leaf in self.rows or self.series is None:
@@ -59,13 +60,6 @@ class LeafWatch:
         self.series.forget_row(least)
         self.rows[leaf], self.since_ms[leaf] = least, now_ms
         return least
-
-    def slots_of(self, leaf: Leaf) -> list[tuple[LeafReader, list[int]]]:
-        """Where a leaf's slots are: a shared tenant has them in more than one partition."""
-        found = [
-            (reader, [slot for slot, each in enumerate(reader.leaves()) if each == leaf]) for reader in self.readers
-        ]
-        return [(reader, slots) for reader, slots in found if slots]
 
     def _sample_one(self, number: int, reader: LeafReader, series: Series, now_ms: int) -> None:
         readout, places = reader.read(), self._place_columns(number, reader, series)
@@ -90,7 +84,7 @@ class LeafWatch:
             self._names[number] = names
         return np.array([self.columns[name] for name in names], np.int64)
 
-    def _row_of(self, leaf: Leaf, series: Series, now_ms: int) -> int:
+    def _row_of(self, leaf: LeafKey, series: Series, now_ms: int) -> int:
         row = self.rows.get(leaf)
         if row is not None:
             return row

@@ -11,39 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homeostat.detectors.fixed_point import VALUE_SCALE
+from homeostat.detectors.leaf.leaf_key import LeafKey
 from homeostat.detectors.leaf.plan import WORK
 from homeostat.detectors.leaf.stage import LeafStage
 from homeostat.detectors.leaf.world import World
-from homeostat.schemas.cohort import Cohort, Layer
 from homeostat.schemas.policy import Policy
 from homeostat.schemas.signal import SignalSpec
-from homeostat.schemas.trace import Arm
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-
-
-class Leaf(NamedTuple):
-    """A leaf cohort's tags."""
-
-    tenant: str
-    specialty: str
-    workflow: str
-    arm: Arm
-
-    @property
-    def band(self) -> str | None:
-        """The band of patients of a subgroup, which stands in the place of a specialty; None for a leaf."""
-        return self.specialty if ":" in self.specialty else None
-
-    @property
-    def cohort(self) -> Cohort:
-        """The cohort."""
-        if self.band:
-            return Cohort(layer=Layer.SUBGROUP, tenant=self.tenant, workflow=self.workflow, band=self.band)
-        return Cohort(
-            layer=Layer.LEAF, tenant=self.tenant, specialty=self.specialty, workflow=self.workflow, arm=self.arm
-        )
 
 
 class Readout(NamedTuple):
@@ -93,9 +69,9 @@ class LeafReader:
         """The watched columns."""
         return () if self.world is None else self.world.plan.specs
 
-    def leaves(self) -> list[Leaf]:
+    def leaves(self) -> list[LeafKey]:
         """The leaf that each slot is of, by slot."""
-        return [] if self.world is None else [Leaf(*key[:4]) for key in self.world.cohorts.keys]
+        return [] if self.world is None else [key._replace(part="") for key in self.world.cohorts.keys]
 
     def read(self) -> Readout:
         """Read every slot; copies, so that they stay as they are."""

@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from homeostat.detectors.backtest import Topology
+from homeostat.detectors.leaf.leaf_key import LeafKey
 from homeostat.schemas.alarm import Alarm
 from homeostat.schemas.cohort import LAYER_TAGS, Cohort, Layer
 from homeostat.schemas.policy import Policy
@@ -12,7 +13,7 @@ from homeostat.schemas.signal import Direction
 from homeostat.schemas.trace import Arm
 from homeostat.streams.backtest.alarm_book import AlarmBook
 from homeostat.streams.report.leaf_watch import LeafWatch, direction_field
-from homeostat.streams.report.leaves import Ints, Leaf, LeafReader, leaf_readers
+from homeostat.streams.report.leaves import Ints, LeafReader, leaf_readers
 from homeostat.streams.report.parent_watch import ParentWatch
 from homeostat.streams.report.parents import read_parents
 from homeostat.streams.report.series import MOST_CELLS
@@ -111,18 +112,18 @@ class Observer:
         return found
 
 
-def leaf_of(cohort: Cohort) -> Leaf:
+def leaf_of(cohort: Cohort) -> LeafKey:
     """A leaf cohort's tags. Raises AssertionError for a parent."""
     assert cohort.tenant
     assert cohort.specialty
     assert cohort.workflow
     assert cohort.arm
-    return Leaf(cohort.tenant, cohort.specialty, cohort.workflow, cohort.arm)
+    return LeafKey(cohort.tenant, cohort.specialty, cohort.workflow, cohort.arm)
 
 
-def is_within(leaf: Leaf, cohort: Cohort) -> bool:
+def is_within(leaf: LeafKey, cohort: Cohort) -> bool:
     """Whether a leaf belongs to a cohort; parents leave candidates out."""
     if cohort.layer is not Layer.LEAF and leaf.arm is Arm.CANDIDATE:
         return False
     tags = LAYER_TAGS[cohort.layer]
-    return leaf.band == cohort.band and all(getattr(leaf, tag) == getattr(cohort, tag) for tag in tags)
+    return (leaf.band or None) == cohort.band and all(getattr(leaf, tag) == getattr(cohort, tag) for tag in tags)

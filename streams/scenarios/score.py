@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from homeostat.detectors.triage.advice import choose_step
 from homeostat.schemas.drift_event import Harm, NextStep
 from homeostat.schemas.rollout import RolloutPhase
 from homeostat.streams.scenarios.match import (
@@ -16,7 +17,7 @@ from homeostat.streams.scenarios.match import (
 from homeostat.streams.scenarios.outcome import Outcome, Raised
 from homeostat.streams.scenarios.scenario import Scenario
 from homeostat.streams.scenarios.sessions import DAY_MS, start_ms_of
-from homeostat.streams.scenarios.truth_format import Truth, usual_step
+from homeostat.streams.scenarios.truth_format import Truth
 
 RIGHTS = ("class_right", "harm_right", "scope_right", "next_step_right")
 _GRAVEST = (Harm.DANGEROUS, Harm.UNDETERMINED, Harm.BENEFICIAL, Harm.BENIGN)
@@ -88,7 +89,7 @@ def steps_of(truth: Truth, scenario: Scenario) -> tuple[NextStep, ...]:
     if truth.next_step is not None:
         return truth.next_step
     on_trial = bool(scenario.rollouts)
-    found = (usual_step(drift_class, harm, on_trial) for drift_class in truth.drift_class for harm in truth.harm)
+    found = (choose_step(drift_class, harm, on_trial) for drift_class in truth.drift_class for harm in truth.harm)
     return tuple(dict.fromkeys(found))
 
 

@@ -10,31 +10,6 @@ from homeostat.schemas.trace import Arm
 from homeostat.streams.scenarios.effects_format import Day
 from homeostat.streams.scenarios.places import Places
 
-_ROWS: dict[DriftClass, tuple[NextStep, NextStep]] = {
-    DriftClass.RELEASE_REGRESSION: (NextStep.ROLL_BACK, NextStep.HOLD_ROLLOUT),
-    DriftClass.DATA_DRIFT: (NextStep.CHECK_INPUTS, NextStep.CHECK_INPUTS),
-    DriftClass.PROMPT_DRIFT: (NextStep.CHECK_CONFIGURATION, NextStep.CHECK_CONFIGURATION),
-    DriftClass.CONCEPT_DRIFT: (NextStep.REVIEW_SAMPLE, NextStep.REVIEW_SAMPLE),
-    DriftClass.POLICY_DRIFT: (NextStep.ENFORCE_POLICY, NextStep.ENFORCE_POLICY),
-    DriftClass.WORKFLOW_DRIFT: (NextStep.REVIEW_WORKFLOW, NextStep.REVIEW_WORKFLOW),
-    DriftClass.PRODUCT_MISMATCH: (NextStep.ASK_USERS, NextStep.ASK_USERS),
-    DriftClass.UNEXPLAINED: (NextStep.OPEN_INCIDENT, NextStep.REVIEW_SAMPLE),
-}
-_QUIET = {Harm.BENIGN: NextStep.WATCH, Harm.BENEFICIAL: NextStep.ACCEPT_BASELINE}
-
-
-def usual_step(drift_class: DriftClass, harm: Harm, on_trial: bool) -> NextStep:
-    """The next step of a class and a harm; `on_trial`: the release is that of a rollout.
-
-    >>> usual_step(DriftClass.DATA_DRIFT, Harm.BENIGN, False).value
-    'watch'
-    """
-    if harm in _QUIET:
-        return _QUIET[harm]
-    if drift_class is DriftClass.RELEASE_REGRESSION and harm is Harm.UNDETERMINED and not on_trial:
-        return NextStep.REVIEW_SAMPLE
-    return _ROWS[drift_class][harm is Harm.UNDETERMINED]
-
 
 def _spell(given: Any) -> Any:
     """`Data drift` and `data-drift` for `data_drift`; one for a list of one."""

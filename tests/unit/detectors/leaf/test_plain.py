@@ -125,7 +125,7 @@ def test_doors_are_found_however_many() -> None:
     macs = {b"m1": start_trace_mac(b"1"), b"m2": start_trace_mac(b"2")}
     for number, key in enumerate(keys):
         doors.add(key, number + 7, macs)
-    block = RecordBlock.of([LogRecord(0, 0, key, b"") for key in [*keys, b"tenant-500"]])
+    block = RecordBlock.of([LogRecord(at, 0, key, b"") for at, key in enumerate([*keys, b"tenant-500"])])
     found = [find_door(block.text, at, at + size, doors.arrays) for at, size in block.spans[:, 2:4].tolist()]
     assert found[:-1] == list(range(500))
     assert found[-1] < 0

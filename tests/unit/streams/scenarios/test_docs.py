@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from homeostat.detectors.triage.advice import choose_step
 from homeostat.schemas.drift_event import DriftClass, Harm
 from homeostat.streams.scenarios.read import read_file, read_folder
 from homeostat.streams.scenarios.reference import write_fields, write_signals
-from homeostat.streams.scenarios.truth_format import usual_step
 
 ROOT = Path(__file__).parents[4]
 TEXT = (ROOT / "docs" / "scenarios.md").read_text()
@@ -41,5 +41,5 @@ def test_next_steps_are_those_of_the_table() -> None:
         row = re.search(rf"^\| `{drift_class}` \| `.*$", TEXT, re.MULTILINE)
         assert row is not None, drift_class
         cells = [re.findall(r"`(\w+)`", cell)[0] for cell in row[0].split("|")[2:6]]
-        assert cells == [usual_step(drift_class, harm, on_trial=True).value for harm in order]
-    assert usual_step(DriftClass.RELEASE_REGRESSION, Harm.UNDETERMINED, on_trial=False).value == "review_sample"
+        assert cells == [choose_step(drift_class, harm, on_trial=True).value for harm in order]
+    assert choose_step(DriftClass.RELEASE_REGRESSION, Harm.UNDETERMINED, on_trial=False).value == "review_sample"

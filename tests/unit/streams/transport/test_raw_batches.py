@@ -164,3 +164,14 @@ def test_a_batch_that_is_cut_short_waits_for_the_next_fetch() -> None:
     data = make(Drawn(0, False, -1, False, [(1, b"k", b"v", [])]), 0)
     batches = RawBatches(bytes(data[:-1]))
     assert (batches.has_next(), batches.size_in_bytes()) == (False, len(data) - 1)
+
+
+def test_offsets_that_do_not_rise_are_corrupt() -> None:
+    """aiokafka drops the record silently; a batch that lies about its records stops the worker."""
+    one = (0, None, None, [])
+    good = make(Drawn(0, False, -1, False, [one, one, one]), 5)
+    size = (len(good) - HEAD) // 3
+    broken = sealed(bytearray(good), lambda batch: batch.__setitem__(HEAD + 2 * size + 3, 0))
+    assert [record[0] for record in by_us(bytes(good), None, 0, READ_COMMITTED)[0]] == [5, 6, 7]
+    with pytest.raises(LogCorrupt):
+        by_us(bytes(broken), None, 0, READ_COMMITTED)
