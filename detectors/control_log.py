@@ -12,17 +12,23 @@ from homeostat.schemas.canonical import digest_bytes, digest_document
 from homeostat.schemas.command import Acknowledgement
 from homeostat.schemas.control import (
     CONTROL_HEADER,
+    Approval,
+    ApprovalDocument,
     BaselineDocument,
     ControlType,
     Gap,
     KernelVersionDocument,
     KeyActivationDocument,
     MissingSource,
+    Order,
+    OrderDocument,
     PolicyDocument,
     ReleaseDocument,
     RolloutDocument,
     SnapshotBegin,
     SnapshotEnd,
+    Stop,
+    StopDocument,
 )
 from homeostat.schemas.decision import Decision
 from homeostat.schemas.dsse import read_envelope
@@ -77,6 +83,9 @@ class ControlLog:
         self.steps: dict[str, Decision] = {}
         self.baselines: dict[str, BaselineDocument] = {}
         self.acknowledged: dict[str, Acknowledgement] = {}
+        self.approvals: dict[str, Approval] = {}
+        self.orders: dict[str, Order] = {}
+        self.stops: dict[str, Stop] = {}
 
     @staticmethod
     def is_control(record: Record) -> bool:
@@ -108,6 +117,8 @@ class ControlLog:
         self._check_address(message)
         if isinstance(message, Acknowledgement) and verified.key.name != message.gateway:
             raise SignatureRefused(Refusal.KEY_WRONG_ROLE, "acknowledgement of another gateway")
+        if isinstance(message, ApprovalDocument) and verified.key.name != message.body.approver:
+            raise SignatureRefused(Refusal.KEY_WRONG_ROLE, "approval in another reviewer's name")
         self.advance(record.timestamp, is_data=False)
         subject, version = read_subject(message)
         if not version:
@@ -208,6 +219,18 @@ class ControlLog:
                 self.kernel = message.body.kernel
             case Acknowledgement():
                 self.acknowledged[message.target.key] = message
+            case _:
+                self._take_over_word(message)
+
+    def _take_over_word(self, message: Message) -> None:
+        """What people say of rollouts that are under way."""
+        match message:
+            case ApprovalDocument():
+                self.approvals[message.subject] = message.body
+            case OrderDocument():
+                self.orders[message.body.rollout] = message.body
+            case StopDocument():
+                self.stops[message.subject] = message.body
             case _:
                 pass
 

@@ -43,13 +43,15 @@ ROUTES: Mapping[ControlType, tuple[str, ...]] = MappingProxyType(
         ControlType.BASELINE: (TRACES, SUMMARIES),
         ControlType.SEAL_BASELINE: (TRACES, ALARMS),
         ControlType.ACKNOWLEDGEMENT: (INTENTS, ALARMS),
-        ControlType.APPROVAL: (INTENTS,),
+        ControlType.APPROVAL: (EVIDENCE,),
+        ControlType.ORDER: (EVIDENCE,),
+        ControlType.STOP: (EVIDENCE, INTENTS),
         ControlType.REVIEW: (ALARMS,),
     }
 )
 """Which inputs a document is copied into."""
 
-_TO_ONE_PARTITION = frozenset({ControlType.ACKNOWLEDGEMENT, ControlType.APPROVAL})
+_TO_ONE_PARTITION = frozenset({ControlType.ACKNOWLEDGEMENT})
 _BY_CE_TYPE = {kind.model.ce_type: name for name, kind in CONTROL_KINDS.items()}
 
 

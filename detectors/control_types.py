@@ -14,6 +14,7 @@ from homeostat.schemas.control import (
     KernelVersionDocument,
     KeyActivationDocument,
     MissingSource,
+    OrderDocument,
     PolicyDocument,
     ReleaseDocument,
     ReviewDocument,
@@ -21,6 +22,7 @@ from homeostat.schemas.control import (
     SealBaselineDocument,
     SnapshotBegin,
     SnapshotEnd,
+    StopDocument,
     Tick,
 )
 from homeostat.schemas.decision import Decision
@@ -58,6 +60,8 @@ CONTROL_KINDS = MappingProxyType(
         ControlType.ACKNOWLEDGEMENT: _kind(Acknowledgement, SignerRole.GATEWAY),
         ControlType.APPROVAL: _kind(ApprovalDocument, SignerRole.REVIEWER),
         ControlType.REVIEW: _kind(ReviewDocument, SignerRole.REVIEWER),
+        ControlType.ORDER: _kind(OrderDocument, _OPERATOR),
+        ControlType.STOP: _kind(StopDocument, _OPERATOR),
     }
 )
 

@@ -8,7 +8,7 @@ from pydantic import Field
 from homeostat.schemas.base import Count, Digest, EpochMs, Message, OpaqueId, Part, Sentence, Slug
 from homeostat.schemas.reasons import Refusal
 from homeostat.schemas.release import ReleaseManifest
-from homeostat.schemas.rollout import Target
+from homeostat.schemas.rollout import Flag, Mode, Target
 
 
 class Exposure(Part):
@@ -21,10 +21,30 @@ class Exposure(Part):
     manifest: ReleaseManifest
     share: Annotated[float, Field(gt=0, lt=1)]
     lease: OpaqueId
+    mode: Mode = Mode.LIVE
+    flag: Flag | None = None
+
+
+class Variant(Part):
+    """Specialties of a target that are served another release than its baseline. It does not expire."""
+
+    specialties: Annotated[tuple[Slug, ...], Field(min_length=1, max_length=64)]
+    release: Digest
+    manifest: ReleaseManifest
+
+
+class Barred(Part):
+    """A release that some specialties of a target must not be served; others may."""
+
+    release: Digest
+    specialties: Annotated[tuple[Slug, ...], Field(min_length=1, max_length=64)]
 
 
 class DesiredState(Message):
-    """Everything one target should serve. Generations rise by one; baseline and promoted parts do not expire."""
+    """Everything one target should serve. Generations rise by one; baseline and promoted parts do not expire.
+
+    A specialty gets its exposure while that lives, else its variant, else the baseline.
+    """
 
     ce_type: ClassVar[str] = "homeostat.desired_state"
     target: Target
@@ -32,6 +52,8 @@ class DesiredState(Message):
     baseline: Digest
     manifest: ReleaseManifest
     exposures: Annotated[tuple[Exposure, ...], Field(max_length=64)] = ()
+    variants: Annotated[tuple[Variant, ...], Field(max_length=64)] = ()
+    barred: Annotated[tuple[Barred, ...], Field(max_length=1000)] = ()
     disabled_tools: Annotated[tuple[Slug, ...], Field(max_length=256)] = ()
     quarantine: Annotated[tuple[Digest, ...], Field(max_length=1000)] = ()
     quarantine_version: Count = 0

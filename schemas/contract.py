@@ -14,6 +14,7 @@ from homeostat.schemas.control import (
     KernelVersionDocument,
     KeyActivationDocument,
     MissingSource,
+    OrderDocument,
     PolicyDocument,
     ReleaseDocument,
     ReviewDocument,
@@ -21,6 +22,7 @@ from homeostat.schemas.control import (
     SealBaselineDocument,
     SnapshotBegin,
     SnapshotEnd,
+    StopDocument,
     Tick,
 )
 from homeostat.schemas.dead_letter import DeadLetter
@@ -41,11 +43,13 @@ _DOCUMENTS: tuple[type[Message], ...] = (
     BaselineDocument,
     KernelVersionDocument,
     KeyActivationDocument,
+    OrderDocument,
     PolicyDocument,
     ReleaseDocument,
     ReviewDocument,
     RolloutDocument,
     SealBaselineDocument,
+    StopDocument,
 )
 _SIGNED: tuple[type[Message], ...] = (
     Acknowledgement,

@@ -40,6 +40,8 @@ class ControlType(StrEnum):
     ACKNOWLEDGEMENT = "acknowledgement"
     APPROVAL = "approval"
     REVIEW = "review"
+    ORDER = "order"
+    STOP = "stop"
 
 
 class _Addressed(Message):
@@ -198,17 +200,92 @@ class KernelVersionDocument(Document[KernelVersion]):
 
 
 class Approval(Part):
-    """A reviewer's approval of one intent or of a rollout's plan, by its digest."""
+    """A reviewer's approval of a rollout's plan, by its digest; `waves` of it, counted from the first, or all (0)."""
 
     rollout: OpaqueId
     plan_digest: Digest
     approver: Slug
+    waves: Count = 0
 
 
 class ApprovalDocument(Document[Approval]):
     """A reviewer's approval."""
 
     ce_type: ClassVar[str] = "homeostat.document.approval"
+
+
+class OrderKind(StrEnum):
+    """What a person may ask of a rollout that is under way."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    ABORT = "abort"
+
+
+class Order(Part):
+    """An operator's word on one rollout. A pause ends exposure until a resume; evidence continues."""
+
+    rollout: OpaqueId
+    order: OrderKind
+    author: Slug
+    reason: Annotated[str, Field(max_length=200)] = ""
+
+
+class OrderDocument(Document[Order]):
+    """An operator's order."""
+
+    ce_type: ClassVar[str] = "homeostat.document.order"
+
+
+class StopScope(StrEnum):
+    """What an emergency stop covers. `automation` stops what is stated, while verdicts go on."""
+
+    EVERYTHING = "everything"
+    TENANT = "tenant"
+    RELEASE = "release"
+    AUTOMATION = "automation"
+
+
+class Stop(Part):
+    """An emergency stop: every exposure in its scope ends, and none begins while it is `active`."""
+
+    scope: StopScope
+    tenant: Slug | None = None
+    release: Digest | None = None
+    active: bool = True
+    author: Slug
+    reason: Annotated[str, Field(max_length=200)] = ""
+
+    @model_validator(mode="after")
+    def _check_name(self) -> Self:
+        if (self.scope is StopScope.TENANT) != (self.tenant is not None):
+            raise ValueError("a stop of a tenant names it, and no other stop does")
+        if (self.scope is StopScope.RELEASE) != (self.release is not None):
+            raise ValueError("a stop of a release names it, and no other stop does")
+        return self
+
+    @property
+    def subject(self) -> str:
+        """What this stop replaces a former one of."""
+        return f"stop/{self.scope.value}/{self.tenant or self.release or 'all'}"
+
+    def covers(self, tenant: str, release: str) -> bool:
+        """Whether an exposure of that release to that tenant must end."""
+        match self.scope:
+            case StopScope.EVERYTHING:
+                return self.active
+            case StopScope.TENANT:
+                return self.active and tenant == self.tenant
+            case StopScope.RELEASE:
+                return self.active and release == self.release
+            case StopScope.AUTOMATION:
+                return False
+
+
+class StopDocument(Document[Stop]):
+    """An operator's emergency stop, or its end."""
+
+    ce_type: ClassVar[str] = "homeostat.document.stop"
 
 
 class ReviewVerdict(StrEnum):

@@ -25,6 +25,7 @@ class Verdict(StrEnum):
     """Why a rollout was moved; all but HARMFUL and HEALTHY are outside the error bounds and named as such."""
 
     BEGIN = "begin"
+    ADVANCE = "advance"
     HEALTHY = "healthy"
     HARMFUL = "harmful"
     SAMPLE_RATIO = "sample_ratio"
@@ -33,7 +34,9 @@ class Verdict(StrEnum):
     TIMEOUT = "timeout"
     LAPSE = "lapse"
     NEVER = "never"
+    UNPROVEN = "unproven"
     OPERATOR = "operator"
+    STOPPED = "stopped"
 
 
 class GuardrailVerdict(Part):
@@ -53,6 +56,14 @@ class GuardrailVerdict(Part):
     limit_non_inferior: float
 
 
+class LeafTags(Part):
+    """A leaf cohort by its tags."""
+
+    tenant: Slug
+    specialty: Slug
+    workflow: Slug
+
+
 class SourceMark(Part):
     """The newest evidence used from one source partition."""
 
@@ -61,7 +72,10 @@ class SourceMark(Part):
 
 
 class Decision(Message):
-    """One decision of the guard or triage, with every number it rests on. Signed; durable before its intents."""
+    """One decision of the guard, with every number it rests on. Signed; durable before its intents.
+
+    `wave` counts from 0. `exposed`, `taken_back` and `promoted` are the cohorts as they stand after this decision.
+    """
 
     ce_type: ClassVar[str] = "homeostat.decision"
     decision: OpaqueId
@@ -71,6 +85,12 @@ class Decision(Message):
     health: Health
     phase: RolloutPhase
     share: Annotated[float, Field(ge=0, lt=1)]
+    wave: Count = 0
+    waves: Count = 1
+    exposed: Annotated[tuple[LeafTags, ...], Field(max_length=10_000)] = ()
+    taken_back: Annotated[tuple[LeafTags, ...], Field(max_length=10_000)] = ()
+    promoted: Annotated[tuple[LeafTags, ...], Field(max_length=10_000)] = ()
+    approved_by: Annotated[tuple[Slug, ...], Field(max_length=64)] = ()
     candidate: Digest
     control: Digest
     deciding: Annotated[tuple[Slug, ...], Field(max_length=64)] = ()

@@ -27,7 +27,10 @@ class GuardrailEvidence(Part):
 
 
 class Evidence(Message):
-    """One leaf cohort's evidence; the highest mark of a source wins. `unusable` says why it must not be judged."""
+    """One leaf cohort's evidence; the highest mark of a source wins. `unusable` says why it must not be judged.
+
+    `never` are the signals that must never occur and did, in the candidate's arm.
+    """
 
     ce_type: ClassVar[str] = "homeostat.evidence"
     rollout: OpaqueId
@@ -46,6 +49,7 @@ class Evidence(Message):
     control_missing: Count = 0
     late_sessions: Count = 0
     last_candidate_ms: EpochMs = 0
+    never: Annotated[tuple[Slug, ...], Field(max_length=64)] = ()
     unusable: Annotated[str, Field(max_length=64)] | None = None
 
 

@@ -11,13 +11,14 @@ MAX_STARTS = 500
 
 
 class SessionStart(Part):
-    """One session that a gateway sent to an arm of a rollout."""
+    """One session that a gateway sent to an arm of a rollout, under the share of the exposure's `step` (0: unsaid)."""
 
     specialty: Slug
     rollout: OpaqueId
     arm: Arm
     session: OpaqueId
     started_at_ms: EpochMs
+    step: Count = 0
 
 
 class ExposureReport(Message):

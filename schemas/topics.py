@@ -13,11 +13,13 @@ from homeostat.schemas.control import (
     BaselineDocument,
     KernelVersionDocument,
     KeyActivationDocument,
+    OrderDocument,
     PolicyDocument,
     ReleaseDocument,
     ReviewDocument,
     RolloutDocument,
     SealBaselineDocument,
+    StopDocument,
 )
 from homeostat.schemas.dead_letter import DeadLetter
 from homeostat.schemas.decision import Decision
@@ -123,6 +125,8 @@ _TABLE = (
         KernelVersionDocument,
         ApprovalDocument,
         ReviewDocument,
+        OrderDocument,
+        StopDocument,
     ),
     *(_compact(state_topic(stage), "state key", spread=Spread.PLATFORM) for stage in STAGE_INPUTS),
 )

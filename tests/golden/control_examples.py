@@ -12,6 +12,9 @@ from homeostat.schemas.control import (
     KeyActivation,
     KeyActivationDocument,
     MissingSource,
+    Order,
+    OrderDocument,
+    OrderKind,
     PolicyDocument,
     ReleaseDocument,
     Review,
@@ -23,6 +26,9 @@ from homeostat.schemas.control import (
     SealedSignal,
     SnapshotBegin,
     SnapshotEnd,
+    Stop,
+    StopDocument,
+    StopScope,
     Tick,
 )
 from homeostat.schemas.defaults import default_policy, demo_times
@@ -71,7 +77,19 @@ def document_examples() -> list[Message]:
             subject=f"approval/{ROLLOUT}",
             subject_version=1,
             at_ms=AT_MS,
-            body=Approval(rollout=ROLLOUT, plan_digest="sha256:" + "77" * 32, approver="reviewer-1"),
+            body=Approval(rollout=ROLLOUT, plan_digest="sha256:" + "77" * 32, approver="reviewer-1", waves=1),
+        ),
+        OrderDocument(
+            subject=f"order/{ROLLOUT}",
+            subject_version=1,
+            at_ms=AT_MS,
+            body=Order(rollout=ROLLOUT, order=OrderKind.PAUSE, author="operator-1", reason="the clinic is closed"),
+        ),
+        StopDocument(
+            subject="stop/tenant/clinic-a",
+            subject_version=1,
+            at_ms=AT_MS,
+            body=Stop(scope=StopScope.TENANT, tenant="clinic-a", author="operator-1", reason="incident 7"),
         ),
         ReviewDocument(
             subject=f"review/{EVENT}",

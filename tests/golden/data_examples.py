@@ -42,7 +42,9 @@ def data_examples() -> list[Message]:
         "feedback": FeedbackKind.EDIT,
         "work_token": "m1:" + "9d" * 16,
     }
-    start = SessionStart(specialty="cardiology", rollout=ROLLOUT, arm=Arm.CONTROL, session=SESSION, started_at_ms=AT_MS)
+    start = SessionStart(
+        specialty="cardiology", rollout=ROLLOUT, arm=Arm.CONTROL, session=SESSION, started_at_ms=AT_MS, step=1
+    )
     return [
         WorkTrace.model_validate(work),
         FeedbackTrace.model_validate(feedback),

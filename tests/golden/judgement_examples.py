@@ -87,6 +87,7 @@ def judgement_examples() -> list[Message]:
             control_missing=2,
             late_sessions=3,
             last_candidate_ms=AT_MS,
+            never=("invented_allergy",),
             unusable="refusals",
         ),
         Echo(rollout=ROLLOUT, step=1, source_partition=3, partition_count=16, mark=41, log_time_ms=AT_MS),

@@ -1,12 +1,13 @@
 """Examples of what guard, sequencer and gateways say."""
 
 from homeostat.schemas.base import Message
-from homeostat.schemas.command import Acknowledgement, AckOutcome, DesiredState, Exposure
-from homeostat.schemas.decision import Decision, GuardrailVerdict, Health, SourceMark, Verdict
+from homeostat.schemas.command import Acknowledgement, AckOutcome, Barred, DesiredState, Exposure, Variant
+from homeostat.schemas.decision import Decision, GuardrailVerdict, Health, LeafTags, SourceMark, Verdict
 from homeostat.schemas.intent import Intent, IntentAction
 from homeostat.schemas.lease import Lease
 from homeostat.schemas.reasons import Refusal
-from homeostat.schemas.rollout import RolloutPhase
+from homeostat.schemas.rollout import Flag, Mode, RolloutPhase
+from homeostat.schemas.trace import OutputProperty
 from tests.golden.shared import AT_MS, CANDIDATE, CONTROL, DECISION, INTENT, LEASE, MANIFEST, ROLLOUT, TARGET
 
 
@@ -19,6 +20,8 @@ def release_examples() -> list[Message]:
         manifest=MANIFEST,
         share=0.5,
         lease=LEASE,
+        mode=Mode.SHADOW,
+        flag=Flag(only_properties=(OutputProperty.REFERRAL,), except_properties=(OutputProperty.MEDICATION_CHANGE,)),
     )
     return [
         _decision(),
@@ -55,6 +58,8 @@ def release_examples() -> list[Message]:
             baseline=CONTROL,
             manifest=MANIFEST,
             exposures=(exposure,),
+            variants=(Variant(specialties=("oncology",), release=CONTROL, manifest=MANIFEST),),
+            barred=(Barred(release=CANDIDATE, specialties=("oncology",)),),
             disabled_tools=("send-message",),
             quarantine=("sha256:" + "33" * 32,),
             quarantine_version=2,
@@ -98,6 +103,12 @@ def _decision() -> Decision:
         health=Health.HARMFUL,
         phase=RolloutPhase.ROLLED_BACK,
         share=0.0,
+        wave=1,
+        waves=3,
+        exposed=(LeafTags(tenant="clinic-a", specialty="cardiology", workflow="scribe"),),
+        taken_back=(LeafTags(tenant="clinic-a", specialty="oncology", workflow="scribe"),),
+        promoted=(LeafTags(tenant="clinic-b", specialty="oncology", workflow="scribe"),),
+        approved_by=("reviewer-1",),
         candidate=CANDIDATE,
         control=CONTROL,
         deciding=("omission_ratio",),

@@ -9,7 +9,7 @@ from homeostat.schemas.release import (
     RiskClass,
     SideEffect,
 )
-from homeostat.schemas.rollout import Rollout, RolloutTarget, Target
+from homeostat.schemas.rollout import OnHarm, Rollout, RolloutTarget, Target, Wave, Window
 from homeostat.schemas.trace import (
     Arm,
 )
@@ -52,4 +52,12 @@ PLAN = Rollout(
     control=CONTROL,
     targets=(RolloutTarget(target=TARGET, specialties=("cardiology", "oncology")),),
     guardrails=("edit_ratio", "omission_ratio"),
+    waves=(
+        Wave(share=0.1, specialties=("cardiology",), min_pairs=10, bake_s=60.0),
+        Wave(share=0.5, tenants=("clinic-a",), workflows=("scribe",), approvals=1),
+    ),
+    on_harm=OnHarm.COHORT,
+    approvals=2,
+    windows=(Window(days=(0, 1), from_hour=8, to_hour=18),),
+    not_before_ms=AT_MS,
 )
