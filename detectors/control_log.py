@@ -20,7 +20,6 @@ from homeostat.schemas.control import (
     KernelVersionDocument,
     KeyActivationDocument,
     MissingSource,
-    Order,
     OrderDocument,
     PolicyDocument,
     ReleaseDocument,
@@ -84,7 +83,7 @@ class ControlLog:
         self.baselines: dict[str, BaselineDocument] = {}
         self.acknowledged: dict[str, Acknowledgement] = {}
         self.approvals: dict[str, Approval] = {}
-        self.orders: dict[str, Order] = {}
+        self.orders: dict[str, OrderDocument] = {}
         self.stops: dict[str, Stop] = {}
 
     @staticmethod
@@ -228,7 +227,7 @@ class ControlLog:
             case ApprovalDocument():
                 self.approvals[message.subject] = message.body
             case OrderDocument():
-                self.orders[message.body.rollout] = message.body
+                self.orders[message.body.rollout] = message
             case StopDocument():
                 self.stops[message.subject] = message.body
             case _:

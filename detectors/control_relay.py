@@ -39,7 +39,7 @@ ROUTES: Mapping[ControlType, tuple[str, ...]] = MappingProxyType(
         ControlType.ROLLOUT: _EVERYWHERE,
         ControlType.KEY_ACTIVATION: _EVERYWHERE,
         ControlType.KERNEL_VERSION: _EVERYWHERE,
-        ControlType.ROLLOUT_STEP: (TRACES, ALARMS),
+        ControlType.ROLLOUT_STEP: (TRACES, ALARMS, EVIDENCE),
         ControlType.BASELINE: (TRACES, SUMMARIES),
         ControlType.SEAL_BASELINE: (TRACES, ALARMS),
         ControlType.ACKNOWLEDGEMENT: (INTENTS, ALARMS),

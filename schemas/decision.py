@@ -34,7 +34,6 @@ class Verdict(StrEnum):
     TIMEOUT = "timeout"
     LAPSE = "lapse"
     NEVER = "never"
-    UNPROVEN = "unproven"
     OPERATOR = "operator"
     STOPPED = "stopped"
 

@@ -140,6 +140,14 @@ class DeadLetterKey(Part):
     public_key: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
+class Approvals(Part):
+    """How many reviewers must sign a rollout's plan, by the risk class of its candidate; its authors do not count."""
+
+    low: Annotated[int, Field(ge=0, le=8)] = 0
+    medium: Annotated[int, Field(ge=0, le=8)] = 0
+    high: Annotated[int, Field(ge=0, le=8)] = 2
+
+
 class Policy(Message):
     """One policy for the platform; a later document version replaces an earlier one as a whole."""
 
@@ -153,6 +161,7 @@ class Policy(Message):
     subgroups: Subgroups = Subgroups()
     dedupe: Dedupe = Dedupe()
     refusals: Refusals = Refusals()
+    approvals: Approvals = Approvals()
     unknown_signal: OnUnknown = OnUnknown.REFUSE
     unknown_release: OnUnknown = OnUnknown.REFUSE
     max_value_bytes: Annotated[int, Field(ge=1024, le=1_000_000)] = 65_536

@@ -41,3 +41,4 @@ class Refusal(StrEnum):
     EXPIRED = "expired"
     CLOCK_OFF = "clock_off"
     NOT_APPROVED = "not_approved"
+    STOPPED = "stopped"

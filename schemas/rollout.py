@@ -46,6 +46,10 @@ class Mode(StrEnum):
     SHADOW = "shadow"
 
 
+SHADOW_SHARE = 0.5
+"""Every shadowed session counts once in each arm."""
+
+
 class OnHarm(StrEnum):
     """What a harmful verdict takes back: the whole rollout, or the harmed cohorts while the others go on."""
 
@@ -143,6 +147,13 @@ class Rollout(Message):
     def mode(self) -> Mode:
         """Whether anybody gets the candidate's output."""
         return Mode.SHADOW if self.strategy is Strategy.SHADOW else Mode.LIVE
+
+    @property
+    def first_share(self) -> float:
+        """The share of the first wave."""
+        if self.mode is Mode.SHADOW:
+            return SHADOW_SHARE
+        return (self.waves[0].share if self.waves else None) or self.share
 
     def cohorts(self) -> list[tuple[str, str, str]]:
         """(tenant, specialty, workflow) of every leaf cohort, sorted."""

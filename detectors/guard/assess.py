@@ -1,10 +1,11 @@
 """Assess: the state of every guardrail in one cohort, from its measure and the plan's limits alone."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from homeostat.detectors.guard.evidence_book import CohortKey
 from homeostat.detectors.guard.measure import CohortMeasure, GuardrailMeasure
 from homeostat.detectors.guard.rollout_state import Plan
 from homeostat.detectors.statistics import verdict
@@ -83,12 +84,21 @@ def assess_cohort(plan: Plan, measure: CohortMeasure) -> Assessed:
     return Assessed(measure, cells, _find_gravest(cells), float(ratio_log_e(measure.ratio)))
 
 
-def pool_harm(plan: Plan, cohorts: Sequence[Assessed]) -> tuple[Pooled, ...]:
-    """The guardrails that are harmful in some cohort by the evidence of all together (`statistics.verdict`)."""
+def pool_harm(plan: Plan, cohorts: Sequence[Assessed], taken_back: Collection[CohortKey] = ()) -> tuple[Pooled, ...]:
+    """The guardrails that are harmful in some cohort by the evidence of all together (`statistics.verdict`).
+
+    Of a cohort that was taken back only what speaks against harm counts on, which cannot raise the pooled evidence: the
+    test keeps its level, and harm that is known does not take back the others.
+    """
     usable = [cohort.measure.error is None and cohort.measure.unusable is None for cohort in cohorts]
     guardrails = len(plan.guardrails)
     found = verdict.judge_pooled(
-        np.stack([cohort.measure.harmful for cohort in cohorts]),
+        np.stack(
+            [
+                np.minimum(cohort.measure.harmful, 0) if cohort.measure.cohort in taken_back else cohort.measure.harmful
+                for cohort in cohorts
+            ]
+        ),
         np.repeat(np.array(usable), guardrails).reshape(-1, guardrails),
         verdict.equal_shares(len(plan.cohorts), guardrails),
         plan.rollout.alpha,

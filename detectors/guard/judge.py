@@ -1,7 +1,7 @@
 """Judge: from measures to states and to at most one verdict. A pure function; nothing is written here."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,12 +9,13 @@ import numpy as np
 from homeostat.detectors.fixed_point import LIMIT
 from homeostat.detectors.guard import reasons
 from homeostat.detectors.guard.assess import GRAVEST_FIRST, Assessed, Cell, Pooled, pool_harm, set_stale
+from homeostat.detectors.guard.evidence_book import CohortKey
 from homeostat.detectors.guard.measure import CohortMeasure
 from homeostat.detectors.guard.rollout_state import Plan
 from homeostat.detectors.statistics.mixture import log_mean_exp
 from homeostat.detectors.statistics.sample_ratio import ratio_log_e
 from homeostat.schemas.decision import Health, Verdict
-from homeostat.schemas.rollout import RolloutPhase
+from homeostat.schemas.rollout import OnHarm, RolloutPhase
 
 RATIO_ALPHA = 0.001
 """The chance of holding a rollout for a sample-ratio mismatch that is none; beside α and β, not out of them."""
@@ -23,30 +24,48 @@ MIN_STARTS = 20
 
 
 class Situation(NamedTuple):
-    """What is not evidence: where the rollout stands, which sources are stale, what of its budget is used."""
+    """What is not evidence: where the rollout stands, which sources are stale, what of its budget is used.
+
+    `exposed` are the cohorts that are judged for widening and promotion; harm is looked for in all of the plan.
+    `obstacle` says why the next wave may not begin, `switch` why nothing may be promoted.
+    """
 
     phase: RolloutPhase
     held_for: Verdict | None
     stale: Sequence[int]
     exposed_s: float
     overdue_s: float
+    exposed: Collection[CohortKey] = ()
+    taken_back: Collection[CohortKey] = ()
+    wave: int = 0
+    in_wave_s: float = 0.0
+    obstacle: str | None = None
+    switch: str | None = None
 
 
 class Finding(NamedTuple):
-    """A verdict and the sentence that gives its numbers."""
+    """A verdict and the sentence that gives its numbers; `cohorts` are those that it takes back or promotes.
+
+    Without cohorts it is about all that are exposed.
+    """
 
     verdict: Verdict
     reason: str
     deciding: tuple[Cell, ...] = ()
+    cohorts: tuple[CohortKey, ...] = ()
 
 
 class Judgement(NamedTuple):
-    """What evidence, sources and budget say of a rollout; `finding` is what must be decided now, or None."""
+    """What evidence, sources and budget say of a rollout; `finding` is what must be decided now, or None.
+
+    `marks` are (source partition, newest mark used).
+    """
 
     health: Health
     cohorts: tuple[Assessed, ...]
     stale: Sequence[int]
     finding: Finding | None
+    marks: tuple[tuple[int, int], ...] = ()
 
     @property
     def cells(self) -> tuple[Cell, ...]:
@@ -67,33 +86,74 @@ class Judgement(NamedTuple):
 
 
 def judge(plan: Plan, cohorts: Sequence[Assessed], situation: Situation) -> Judgement:
-    """The gravest state of any guardrail in any cohort, and the verdict that is due, if one is."""
+    """The gravest state of any guardrail in any exposed cohort, and the verdict that is due, if one is."""
     seen = tuple(set_stale(cohort) if situation.stale else cohort for cohort in cohorts)
-    found = {cohort.health for cohort in seen}
-    pooled = pool_harm(plan, seen)
-    health = Health.HARMFUL if pooled else next(state for state in GRAVEST_FIRST if state in found)
-    return Judgement(health, seen, situation.stale, _find(plan, seen, pooled, health, situation))
+    exposed = [cohort for cohort in seen if cohort.measure.cohort in situation.exposed]
+    found = {cohort.health for cohort in exposed}
+    pooled = pool_harm(plan, seen, situation.taken_back)
+    health = Health.HARMFUL if pooled else next((state for state in GRAVEST_FIRST if state in found), Health.LOW_POWER)
+    return Judgement(health, tuple(exposed), situation.stale, _find(plan, exposed, pooled, health, situation))
 
 
 def _find(
     plan: Plan, cohorts: Sequence[Assessed], pooled: tuple[Pooled, ...], health: Health, situation: Situation
 ) -> Finding | None:
-    """In this order: a broken comparison, harm, too few traces, an expired lease, health, a budget that is used up."""
+    """In this order: what must never be, a broken comparison, harm, too few traces, a lapse, progress, the budget."""
     exposing = situation.phase is RolloutPhase.EXPOSING
+    if (never := find_never(cohorts)) is not None:
+        return Finding(Verdict.NEVER, never)
     if exposing and (mismatch := find_ratio_mismatch(plan, cohorts)) is not None:
         return Finding(Verdict.SAMPLE_RATIO, mismatch)
     if health is Health.HARMFUL and situation.held_for is not Verdict.SAMPLE_RATIO:
-        harmful = tuple(cell for cohort in cohorts for cell in cohort.cells if cell.health is Health.HARMFUL)
-        together = tuple(cell for member in pooled for cell in member.cells if cell.health is not Health.HARMFUL)
-        return Finding(Verdict.HARMFUL, reasons.describe_harm(harmful, pooled), harmful + together)
+        return _find_harm(plan, cohorts, pooled)
     measures = [cohort.measure for cohort in cohorts]
     if exposing and (low := find_low_yield(plan, measures)) is not None:
         return Finding(Verdict.LOW_YIELD, low)
     if exposing and situation.overdue_s >= 0:
         return Finding(Verdict.LAPSE, reasons.describe_lapse(situation.overdue_s, health, situation.stale))
-    if exposing and health is Health.HEALTHY:
-        return Finding(Verdict.HEALTHY, reasons.describe_promotion([c for cohort in cohorts for c in cohort.cells]))
+    if exposing and (progress := _find_progress(plan, cohorts, health, situation)) is not None:
+        return progress
     return _find_used_up(plan, measures, health, situation)
+
+
+def _find_harm(plan: Plan, cohorts: Sequence[Assessed], pooled: tuple[Pooled, ...]) -> Finding:
+    """Harm that is shown in named cohorts takes those back, where the rollout says so; else everything."""
+    harmful = tuple(cell for cohort in cohorts for cell in cohort.cells if cell.health is Health.HARMFUL)
+    reason = reasons.describe_harm(harmful, pooled)
+    together = tuple(cell for member in pooled for cell in member.cells if cell.health is not Health.HARMFUL)
+    if plan.rollout.on_harm is OnHarm.COHORT and harmful:
+        named = tuple(sorted({cell.cohort.cohort for cell in harmful}))
+        return Finding(Verdict.HARMFUL, reason, harmful, named)
+    return Finding(Verdict.HARMFUL, reason, harmful + together)
+
+
+def _find_progress(plan: Plan, cohorts: Sequence[Assessed], health: Health, situation: Situation) -> Finding | None:
+    """Promotion where every exposed guardrail is non-inferior, or the next wave after enough evidence without harm."""
+    wave, last = plan.waves[situation.wave], situation.wave == len(plan.waves) - 1
+    if not cohorts or situation.in_wave_s < wave.bake_s or situation.switch is not None:
+        return None
+    cells = [cell for cohort in cohorts for cell in cohort.cells]
+    if last and health is Health.HEALTHY:
+        return Finding(Verdict.HEALTHY, reasons.describe_promotion(cells))
+    if last or situation.obstacle is not None:
+        return None
+    if wave.settles:
+        promoted = tuple(sorted(cohort.measure.cohort for cohort in cohorts))
+        settled = health is Health.HEALTHY
+        return Finding(Verdict.ADVANCE, reasons.describe_promotion(cells), (), promoted) if settled else None
+    enough = all(cell.measure.pairs >= wave.min_pairs for cell in cells)
+    if not enough or health not in (Health.INCONCLUSIVE, Health.HEALTHY):
+        return None
+    return Finding(Verdict.ADVANCE, reasons.describe_advance(situation.wave, len(plan.waves), cells))
+
+
+def find_never(cohorts: Sequence[Assessed]) -> str | None:
+    """What must never occur and did, in the candidate's arm; one verified occurrence is enough, outside α."""
+    found = [(cohort.measure.never, cohort.measure.cohort) for cohort in cohorts if cohort.measure.never]
+    if not found:
+        return None
+    signals, cohort = found[0]
+    return f"{', '.join(signals)} occurred, which must never be, in {'/'.join(cohort)}"
 
 
 def _find_used_up(plan: Plan, cohorts: Sequence[CohortMeasure], health: Health, situation: Situation) -> Finding | None:
@@ -109,21 +169,24 @@ def _find_used_up(plan: Plan, cohorts: Sequence[CohortMeasure], health: Health, 
 
 
 def find_ratio_mismatch(plan: Plan, cohorts: Sequence[Assessed]) -> str | None:
-    """The reason for a sample-ratio mismatch at level `RATIO_ALPHA`, or None.
+    """The reason for a sample-ratio mismatch at level `RATIO_ALPHA` over all waves, or None.
 
     Half of the mixture is the product over all cohorts (a gateway that splits wrongly everywhere), half the mean over
     cohorts (one that does so somewhere); both have mean at most 1 while every session keeps its share.
     """
+    if not cohorts:
+        return None
     columns = zip(*(cohort.measure.ratio.tolist() for cohort in cohorts), strict=True)
     together = np.array([max(-LIMIT, min(LIMIT, sum(column))) for column in columns], dtype=np.int64)
     apart = np.array([cohort.ratio_log_e for cohort in cohorts])
     mean = log_mean_exp(apart, np.full(len(cohorts), -math.log(len(cohorts))))
     log_e = float(log_mean_exp(np.array([ratio_log_e(together), mean]), np.full(2, -math.log(2))))
-    if log_e < -math.log(RATIO_ALPHA):
+    limit = math.log(len({wave.share for wave in plan.waves}) / RATIO_ALPHA)
+    if log_e < limit:
         return None
     starts = sum(cohort.measure.candidate_starts for cohort in cohorts)
     total = starts + sum(cohort.measure.control_starts for cohort in cohorts)
-    return reasons.describe_ratio(starts, total, plan.rollout.share, log_e, -math.log(RATIO_ALPHA))
+    return reasons.describe_ratio(starts, total, plan.rollout.share, log_e, limit)
 
 
 def find_low_yield(plan: Plan, cohorts: Sequence[CohortMeasure]) -> str | None:

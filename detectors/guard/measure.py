@@ -26,7 +26,7 @@ class GuardrailMeasure(NamedTuple):
 class CohortMeasure(NamedTuple):
     """One cohort over all its sources; log-e sums at 2⁻³² nats, int64 [guardrail, bet] and [bet] of the sample ratio.
 
-    `unusable` and `error` say why it must not be judged.
+    `unusable` and `error` say why it must not be judged; `never` are signals that must never occur and did.
     """
 
     cohort: CohortKey
@@ -40,23 +40,29 @@ class CohortMeasure(NamedTuple):
     control_missing: int
     unusable: str | None
     error: str | None
+    never: tuple[str, ...] = ()
 
 
-def measure_cohort(plan: Plan, cohort: CohortKey, parts: Sequence[Evidence]) -> CohortMeasure:
-    """Add up a cohort's sources, exactly and in any order; no part at all gives zero pairs and e = 1."""
+def measure_cohort(plan: Plan, cohort: CohortKey, parts: Sequence[Evidence], counted_step: int = 0) -> CohortMeasure:
+    """Add up a cohort's sources, exactly and in any order; no part at all gives zero pairs and e = 1.
+
+    The sample ratio, starts and missing work count from parts of `counted_step` on: those before are of another share.
+    """
+    counted = [part for part in parts if part.step >= counted_step]
     said = [_said_of(guardrail, parts) for guardrail in plan.guardrails]
     return CohortMeasure(
         cohort,
         tuple(_measure_guardrail(guardrail, of) for guardrail, of in zip(plan.guardrails, said, strict=True)),
         _table([_add_columns([part.harmful for part in of], GUARD_BETS) for of in said]),
         _table([_add_columns([part.non_inferior for part in of], GUARD_BETS) for of in said]),
-        _table(_add_columns([part.ratio_log_e for part in parts], RATIO_BETS)),
-        sum(part.candidate_starts for part in parts),
-        sum(part.control_starts for part in parts),
-        sum(part.candidate_missing for part in parts),
-        sum(part.control_missing for part in parts),
+        _table(_add_columns([part.ratio_log_e for part in counted], RATIO_BETS)),
+        sum(part.candidate_starts for part in counted),
+        sum(part.control_starts for part in counted),
+        sum(part.candidate_missing for part in counted),
+        sum(part.control_missing for part in counted),
         next((part.unusable for part in parts if part.unusable is not None), None),
         next((fault for part in parts if (fault := _find_fault(part)) is not None), None),
+        tuple(sorted({name for part in parts for name in part.never})),
     )
 
 

@@ -1,64 +1,52 @@
 """Persist: from a verdict to what leaves the guard. The decision first, then its intents, then the lease."""
 
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Sequence
 
 from homeostat.detectors.guard.assess import Cell
+from homeostat.detectors.guard.evidence_book import CohortKey
+from homeostat.detectors.guard.intents import Wanted, find_wanted
 from homeostat.detectors.guard.judge import Finding, Judgement
 from homeostat.detectors.guard.rollout_state import RolloutState
 from homeostat.detectors.outbox import Outbox
-from homeostat.schemas.decision import Decision, GuardrailVerdict, SourceMark, Verdict
+from homeostat.schemas.decision import Decision, GuardrailVerdict, LeafTags, SourceMark
 from homeostat.schemas.intent import Intent, IntentAction
 from homeostat.schemas.lease import Lease
 from homeostat.schemas.policy import Times
 from homeostat.schemas.release import ReleaseManifest
 from homeostat.schemas.roles import SignerRole
-from homeostat.schemas.rollout import RolloutPhase, RolloutTarget
+from homeostat.schemas.rollout import RolloutPhase
 from homeostat.schemas.topics import DECISIONS, INTENTS, LEASES
 
-PHASE_AFTER: Mapping[Verdict, RolloutPhase] = MappingProxyType(
-    {
-        Verdict.BEGIN: RolloutPhase.EXPOSING,
-        Verdict.HEALTHY: RolloutPhase.PROMOTED,
-        Verdict.HARMFUL: RolloutPhase.ROLLED_BACK,
-        Verdict.SAMPLE_RATIO: RolloutPhase.HELD,
-        Verdict.LOW_YIELD: RolloutPhase.HELD,
-        Verdict.TIMEOUT: RolloutPhase.ROLLED_BACK,
-        Verdict.LAPSE: RolloutPhase.LAPSED,
-    }
-)
-"""The verdicts that the guard takes by itself, and where each leads."""
-_ACTIONS = {
-    Verdict.BEGIN: IntentAction.EXPOSE,
-    Verdict.HEALTHY: IntentAction.PROMOTE,
-    Verdict.HARMFUL: IntentAction.ROLL_BACK,
-}
-_ACTION_OTHERWISE = IntentAction.END_EXPOSURE
-"""Ends that say nothing about quality take exposure away and quarantine nothing."""
 _AUTHOR = "guard"
 
 
 def write_decision(
-    state: RolloutState, judgement: Judgement, finding: Finding, marks: Mapping[int, int], outbox: Outbox
+    moved: RolloutState, judgement: Judgement, finding: Finding, approved_by: Sequence[str], outbox: Outbox
 ) -> Decision:
-    """Append the decision that takes a rollout to its next step; `marks` is the newest evidence used by source."""
-    assert state.plan is not None
-    rollout, phase = state.plan.rollout, PHASE_AFTER[finding.verdict]
+    """Append the decision that took a rollout to this state."""
+    assert moved.plan is not None
+    rollout, exposing = moved.plan.rollout, moved.phase is RolloutPhase.EXPOSING
     decision = Decision(
         decision=outbox.derive_id("decision", rollout.rollout),
         rollout=rollout.rollout,
-        step=state.step + 1,
+        step=moved.step,
         verdict=finding.verdict,
         health=judgement.health,
-        phase=phase,
-        share=rollout.share if phase is RolloutPhase.EXPOSING else 0.0,
+        phase=moved.phase,
+        share=moved.current.share if exposing else 0.0,
+        wave=moved.wave,
+        waves=len(moved.plan.waves),
+        exposed=_tags(moved.exposed if exposing else ()),
+        taken_back=_tags(moved.taken_back),
+        promoted=_tags(moved.settled),
+        approved_by=tuple(approved_by),
         candidate=rollout.candidate,
         control=rollout.control,
         deciding=tuple(sorted({cell.measure.signal for cell in finding.deciding})),
         guardrails=describe_cells(judgement.cells),
-        sources=tuple(SourceMark(source_partition=source, mark=mark) for source, mark in sorted(marks.items())),
-        policy_digest=state.plan.policy_digest,
-        rollout_digest=state.plan.rollout_digest,
+        sources=tuple(SourceMark(source_partition=source, mark=mark) for source, mark in sorted(judgement.marks)),
+        policy_digest=moved.plan.policy_digest,
+        rollout_digest=moved.plan.rollout_digest,
         sessions=sum(c.measure.candidate_starts + c.measure.control_starts for c in judgement.cohorts),
         pairs=sum(max(cell.measure.pairs for cell in c.cells) for c in judgement.cohorts),
         reason=finding.reason,
@@ -70,13 +58,13 @@ def write_decision(
     return decision
 
 
-def write_intents(state: RolloutState, decision: Decision, manifest: ReleaseManifest | None, outbox: Outbox) -> None:
-    """Append what the decision wants of every target of the rollout."""
-    assert state.plan is not None
-    action = _ACTIONS.get(decision.verdict, _ACTION_OTHERWISE)
-    for entry in state.plan.rollout.targets:
-        intent = _intend(state, entry, action, decision, manifest, outbox)
-        outbox.put(INTENTS, entry.target.key, intent, SignerRole.GUARD)
+def write_intents(
+    before: RolloutState, moved: RolloutState, decision: Decision, manifest: ReleaseManifest | None, outbox: Outbox
+) -> None:
+    """Append what the decision wants of each target."""
+    for wanted in find_wanted(before, moved):
+        intent = _intend(wanted, moved, decision, manifest, outbox)
+        outbox.put(INTENTS, wanted.target.key, intent, SignerRole.GUARD)
 
 
 def write_lease(state: RolloutState, times: Times, outbox: Outbox) -> RolloutState:
@@ -121,26 +109,25 @@ def describe_cells(cells: Sequence[Cell]) -> tuple[GuardrailVerdict, ...]:
 
 
 def _intend(
-    state: RolloutState,
-    entry: RolloutTarget,
-    action: IntentAction,
-    decision: Decision,
-    manifest: ReleaseManifest | None,
-    outbox: Outbox,
+    wanted: Wanted, state: RolloutState, decision: Decision, manifest: ReleaseManifest | None, outbox: Outbox
 ) -> Intent:
     return Intent(
-        intent=outbox.derive_id("intent", entry.target.key),
-        target=entry.target,
-        action=action,
+        intent=outbox.derive_id("intent", wanted.target.key),
+        target=wanted.target,
+        action=wanted.action,
         author=_AUTHOR,
         reason=decision.reason,
         at_ms=outbox.log_time_ms,
         rollout=decision.rollout,
         step=decision.step,
-        specialties=entry.specialties,
+        specialties=wanted.specialties,
         candidate=decision.candidate,
-        manifest=manifest if action is IntentAction.PROMOTE else None,
-        share=decision.share,
-        lease=state.lease if action is IntentAction.EXPOSE else None,
+        manifest=manifest if wanted.action is IntentAction.PROMOTE else None,
+        share=decision.share if wanted.goes_on else 0.0,
+        lease=state.lease if wanted.goes_on else None,
         decision=decision.decision,
     )
+
+
+def _tags(cohorts: Sequence[CohortKey]) -> tuple[LeafTags, ...]:
+    return tuple(LeafTags(tenant=each[0], specialty=each[1], workflow=each[2]) for each in cohorts)

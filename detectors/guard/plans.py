@@ -1,11 +1,35 @@
 """The plan of a run: what the documents say at the moment when exposure begins."""
 
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
 from homeostat.detectors.control_log import ControlLog
+from homeostat.detectors.guard.planned_wave import PlannedWave
 from homeostat.detectors.guard.rollout_state import Guardrail, Plan
+from homeostat.detectors.guard.strategies import (
+    cohort_canary,
+    everywhere,
+    feature_flag,
+    manual_approval,
+    shadow,
+    tenant_by_tenant,
+)
 from homeostat.schemas.errors import DocumentInvalid
 from homeostat.schemas.policy import Policy
-from homeostat.schemas.rollout import Rollout
-from homeostat.schemas.signal import Role
+from homeostat.schemas.release import ReleaseManifest, RiskClass
+from homeostat.schemas.rollout import Mode, Rollout, Strategy
+from homeostat.schemas.signal import Carrier, Role
+
+PLANNERS: Mapping[Strategy, Callable[[Rollout], tuple[PlannedWave, ...]]] = MappingProxyType(
+    {
+        Strategy.GLOBAL: everywhere.plan_waves,
+        Strategy.TENANT_BY_TENANT: tenant_by_tenant.plan_waves,
+        Strategy.COHORT_CANARY: cohort_canary.plan_waves,
+        Strategy.FEATURE_FLAG: feature_flag.plan_waves,
+        Strategy.MANUAL_APPROVAL: manual_approval.plan_waves,
+        Strategy.SHADOW: shadow.plan_waves,
+    }
+)
 
 
 def build_plan(control: ControlLog, rollout_id: str) -> Plan | None:
@@ -20,16 +44,35 @@ def build_plan(control: ControlLog, rollout_id: str) -> Plan | None:
         rollout_digest=control.rollout_digests[rollout_id],
         policy_digest=control.policy_digest,
         guardrails=_choose_guardrails(rollout, policy),
+        waves=plan_rollout(rollout, policy, control.releases[rollout.candidate]),
     )
 
 
+def plan_rollout(rollout: Rollout, policy: Policy, candidate: ReleaseManifest) -> tuple[PlannedWave, ...]:
+    """The waves of a rollout's strategy; the first needs what the rollout or the policy asks for the release's risk."""
+    first, *later = PLANNERS[rollout.strategy](rollout)
+    needed = max(first.approvals, rollout.approvals, _approvals_of(policy, candidate.risk))
+    return (first.model_copy(update={"approvals": needed}), *later)
+
+
+def _approvals_of(policy: Policy, risk: RiskClass) -> int:
+    needed = policy.approvals
+    return {RiskClass.LOW: needed.low, RiskClass.MEDIUM: needed.medium, RiskClass.HIGH: needed.high}[risk]
+
+
 def _choose_guardrails(rollout: Rollout, policy: Policy) -> tuple[Guardrail, ...]:
-    """The rollout's guardrails, or every one of the policy, in the policy's order."""
+    """The rollout's guardrails, or every one of the policy that it can be judged by, in the policy's order."""
     declared = {spec.name: spec for spec in policy.signals if spec.role is Role.GUARDRAIL}
     unknown = sorted(set(rollout.guardrails) - declared.keys())
     if unknown:
         raise DocumentInvalid(f"{len(unknown)} guardrails > 0 are not declared in the policy: {', '.join(unknown)}")
-    if not declared:
+    unseen = {name for name, spec in declared.items() if spec.carrier is Carrier.FEEDBACK}
+    if rollout.mode is Mode.LIVE:
+        unseen = set()
+    unjudgeable = sorted(unseen & set(rollout.guardrails))
+    if unjudgeable:
+        raise DocumentInvalid(f"nobody sees a shadow's output: feedback cannot judge {', '.join(unjudgeable)}")
+    chosen = set(rollout.guardrails or declared) - unseen
+    if not chosen:
         raise DocumentInvalid("0 guardrails < 1 in the policy: nothing could be judged")
-    chosen = rollout.guardrails or tuple(declared)
     return tuple(Guardrail(signal=name, tolerance=declared[name].tolerance) for name in declared if name in chosen)

@@ -64,6 +64,13 @@ def describe_promotion(cells: Sequence[Cell]) -> str:
     return f"all {len(cells)} guardrails × cohorts non-inferior; the weakest: {describe_non_inferior_cell(weakest)}"
 
 
+def describe_advance(wave: int, waves: int, cells: Sequence[Cell]) -> str:
+    """That a wave has shown enough to widen, with the guardrail that has the fewest pairs."""
+    fewest = min(cells, key=lambda cell: cell.measure.pairs)
+    shown = describe_non_inferior_cell(fewest)
+    return f"wave {wave + 1} of {waves} has its evidence and no harm; the fewest pairs: {shown}"
+
+
 def describe_ratio(candidates: int, total: int, share: float, log_e: float, limit: float) -> str:
     """A sample-ratio mismatch."""
     observed = f"{candidates / total:.3f}" if total else "unknown"
@@ -79,6 +86,8 @@ def describe_lapse(overdue_s: float, health: Health, stale: Sequence[int]) -> st
 def describe(health: Health, cells: Sequence[Cell], stale: Sequence[int]) -> str:
     """Where a rollout without a verdict stands, by the guardrail that keeps it there."""
     keeping = [cell for cell in cells if cell.health is health]
+    if not keeping:
+        return str(health)
     weakest = min(keeping, key=lambda cell: cell.log_e_non_inferior)
     if health is Health.ERROR:
         return f"{health}: {weakest.cohort.error} in {_place(weakest)}"

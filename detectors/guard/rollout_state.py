@@ -5,6 +5,8 @@ from typing import Annotated
 from pydantic import Field, ValidationError
 
 from homeostat.detectors.frames import frame, unframe
+from homeostat.detectors.guard.evidence_book import CohortKey
+from homeostat.detectors.guard.planned_wave import PlannedWave
 from homeostat.schemas.base import Count, Digest, EpochMs, OpaqueId, Part, Partition, Slug, Unit
 from homeostat.schemas.canonical import derive_id
 from homeostat.schemas.decision import Health, Verdict
@@ -29,9 +31,10 @@ class Plan(Part):
     rollout_digest: Digest
     policy_digest: Digest
     guardrails: Annotated[tuple[Guardrail, ...], Field(min_length=1, max_length=64)]
+    waves: Annotated[tuple[PlannedWave, ...], Field(min_length=1, max_length=1000)]
 
     @property
-    def cohorts(self) -> list[tuple[str, str, str]]:
+    def cohorts(self) -> list[CohortKey]:
         """(tenant, specialty, workflow) of every leaf cohort once, sorted."""
         return sorted(set(self.rollout.cohorts()))
 
@@ -44,10 +47,13 @@ class EchoMark(Part):
 
 
 class RolloutState(Part):
-    """One rollout; `step` is that of the last decision (0: none).
+    """One rollout; `step` is that of the last decision (0: none), `wave` the newest one that has begun, from 0.
 
-    A rollout is exposed once. A retry is a new rollout of the same candidate and control: the leaves keep evidence by
-    (candidate, control, cohort) and go on with it under the new id.
+    `taken_back` and `settled` are cohorts that are exposed no longer: taken back, or promoted before the others.
+    `order_version` is that of the last order that was carried out; `lease_epoch` grows when exposure narrows or comes
+    back, so that what holds the former lease ends with it; starts and missing work are counted from `counted_step` on.
+    A retry is a new rollout of the same candidate and control:
+    the leaves keep evidence by (candidate, control, cohort) and go on with it under the new id.
     """
 
     rollout: OpaqueId
@@ -55,6 +61,13 @@ class RolloutState(Part):
     step: Count = 0
     plan: Plan | None = None
     echoes: tuple[EchoMark, ...] = ()
+    wave: Count = 0
+    wave_since_ms: EpochMs = 0
+    taken_back: tuple[CohortKey, ...] = ()
+    settled: tuple[CohortKey, ...] = ()
+    order_version: Count = 0
+    lease_epoch: Count = 0
+    counted_step: Count = 0
     begun_ms: EpochMs = 0
     renewal: Count = 0
     expires_ms: EpochMs = 0
@@ -64,8 +77,27 @@ class RolloutState(Part):
 
     @property
     def lease(self) -> str:
-        """The id of the rollout's one lease."""
-        return derive_id("lease", self.rollout)
+        """The id of the lease that what is exposed now depends on."""
+        return derive_id("lease", self.rollout, *([self.lease_epoch] if self.lease_epoch else []))
+
+    @property
+    def current(self) -> PlannedWave:
+        """The wave that has begun last."""
+        assert self.plan is not None
+        return self.plan.waves[self.wave]
+
+    @property
+    def exposed(self) -> list[CohortKey]:
+        """The cohorts that the waves so far have reached, but for those taken back and those promoted already."""
+        assert self.plan is not None
+        reached = {cohort for wave in self.plan.waves[: self.wave + 1] for cohort in wave.cohorts}
+        return sorted(reached - set(self.taken_back) - set(self.settled))
+
+    @property
+    def on_last_wave(self) -> bool:
+        """Whether no further wave would reach or change anything."""
+        assert self.plan is not None
+        return self.wave == len(self.plan.waves) - 1
 
     def with_echo(self, source_partition: int, step: int) -> "RolloutState":
         """The state after an echo; itself when the source has echoed that step before."""

@@ -4,19 +4,30 @@ from homeostat.detectors.control_log import ControlLog
 from homeostat.detectors.guard import persist
 from homeostat.detectors.guard.assess import Assessed, assess_cohort
 from homeostat.detectors.guard.evidence_book import CohortKey, EvidenceBook
+from homeostat.detectors.guard.gates import (
+    People,
+    find_approvers,
+    find_obstacle,
+    find_order,
+    find_rival,
+    find_stopped,
+    find_switch,
+)
 from homeostat.detectors.guard.judge import Finding, Judgement, Situation, judge
 from homeostat.detectors.guard.measure import measure_cohort
+from homeostat.detectors.guard.moves import move
 from homeostat.detectors.guard.plans import build_plan
 from homeostat.detectors.guard.rollout_state import Plan, RolloutState
 from homeostat.detectors.guard.sources import SourceTable
 from homeostat.detectors.outbox import Outbox
+from homeostat.schemas.control import OrderDocument
 from homeostat.schemas.decision import Health, Verdict
 from homeostat.schemas.errors import DocumentInvalid
 from homeostat.schemas.evidence import Echo, Evidence
 from homeostat.schemas.policy import Policy
 from homeostat.schemas.rollout import ENDED, Rollout, RolloutPhase
 
-_JUDGED = frozenset({RolloutPhase.EXPOSING, RolloutPhase.HELD})
+_JUDGED = frozenset({RolloutPhase.EXPOSING, RolloutPhase.HELD, RolloutPhase.PAUSED})
 
 
 class Runs:
@@ -86,21 +97,42 @@ class Runs:
             return
         if plan is None or not state.echoed_by(self._source_count) or self._find_stale(policy):
             return
-        begun = state.model_copy(
-            update={"plan": plan, "begun_ms": self._control.log_time_ms, "health": Health.LOW_POWER}
-        )
+        obstacle = self._find_obstacle(plan)
+        if obstacle is not None:
+            self._keep(state.model_copy(update={"reason": obstacle}))
+            return
         self._assessed.pop(state.rollout, None)
         reason = (
             f"{self._source_count} of {self._source_count} source partitions have taken the rollout over; "
-            f"{plan.rollout.share:g} of the sessions of {len(plan.cohorts)} cohorts get the candidate"
+            f"{plan.waves[0].share:g} of the sessions of {len(plan.waves[0].cohorts)} of {len(plan.cohorts)} cohorts "
+            "get the candidate"
         )
+        planned = state.model_copy(update={"plan": plan, "health": Health.LOW_POWER})
         finding = Finding(Verdict.BEGIN, reason)
-        self._decide(begun, Judgement(Health.NOT_EVALUATED, (), (), finding), finding, policy, outbox)
+        self._decide(planned, Judgement(Health.NOT_EVALUATED, (), (), finding), finding, policy, outbox)
+
+    def _find_obstacle(self, plan: Plan) -> str | None:
+        """Why exposure may not begin: people, the calendar, or another rollout in the same place."""
+        people, control = self._people, self._control
+        stopped = find_stopped(plan, people.stops, plan.waves[0].cohorts)
+        if stopped:
+            return f"an emergency stop covers {len(stopped)} of {len(plan.waves[0].cohorts)} cohorts of the first wave"
+        return find_obstacle(plan, 0, people, control.log_time_ms) or find_rival(
+            plan.rollout, control.rollouts, control.steps.values()
+        )
+
+    @property
+    def _people(self) -> People:
+        control = self._control
+        return People(control.approvals, control.orders, control.stops, control.releases)
 
     def _judge(self, state: RolloutState, policy: Policy, outbox: Outbox, renew: bool) -> None:
         judgement = self._consider(state, policy)
-        if judgement.finding is not None:
-            self._decide(state, judgement, judgement.finding, policy, outbox)
+        order = find_order(state, self._people)
+        finding = self._find_said(state, order) or judgement.finding
+        if finding is not None:
+            told = order if finding.verdict is Verdict.OPERATOR else None
+            self._decide(state, judgement, finding, policy, outbox, told)
             return
         if not renew:
             return
@@ -109,44 +141,87 @@ class Runs:
             state = persist.write_lease(state, policy.times, outbox)
         self._keep(state)
 
+    def _find_said(self, state: RolloutState, order: OrderDocument | None) -> Finding | None:
+        """What people say goes before what the evidence says: a stop, then an order."""
+        assert state.plan is not None
+        stopped = find_stopped(state.plan, self._people.stops, state.exposed)
+        if stopped:
+            some = tuple(stopped) if len(stopped) < len(state.exposed) else ()
+            return Finding(Verdict.STOPPED, f"an emergency stop covers {len(stopped)} exposed cohorts", (), some)
+        if order is None:
+            return None
+        said = f"{order.body.order} ordered by {order.body.author}"
+        return Finding(Verdict.OPERATOR, f"{said}: {order.body.reason}" if order.body.reason else said)
+
     def _consider(self, state: RolloutState, policy: Policy) -> Judgement:
         assert state.plan is not None
-        now_ms = self._control.log_time_ms
+        now_ms, people = self._control.log_time_ms, self._people
         situation = Situation(
             phase=state.phase,
             held_for=state.verdict if state.phase is RolloutPhase.HELD else None,
             stale=self._find_stale(policy),
             exposed_s=(now_ms - state.begun_ms) / 1000,
             overdue_s=(now_ms - state.expires_ms) / 1000,
+            exposed=state.exposed,
+            taken_back=state.taken_back,
+            wave=state.wave,
+            in_wave_s=(now_ms - state.wave_since_ms) / 1000,
+            obstacle=None if state.on_last_wave else find_obstacle(state.plan, state.wave + 1, people, now_ms),
+            switch=find_switch(people.stops),
         )
-        return judge(state.plan, self._assess(state.rollout, state.plan), situation)
+        return judge(state.plan, self._assess(state, state.plan), situation)
 
-    def _assess(self, rollout: str, plan: Plan) -> list[Assessed]:
+    def _assess(self, state: RolloutState, plan: Plan) -> list[Assessed]:
         """Every cohort's assessment; only those with new evidence are made anew."""
-        known = self._assessed.setdefault(rollout, {})
+        known = self._assessed.setdefault(state.rollout, {})
         for cohort in plan.cohorts:
             if cohort not in known:
-                known[cohort] = assess_cohort(plan, measure_cohort(plan, cohort, self._book.of_cohort(rollout, cohort)))
+                parts = self._book.of_cohort(state.rollout, cohort)
+                known[cohort] = assess_cohort(plan, measure_cohort(plan, cohort, parts, state.counted_step))
         return [known[cohort] for cohort in plan.cohorts]
 
     def _decide(
-        self, state: RolloutState, judgement: Judgement, finding: Finding, policy: Policy, outbox: Outbox
+        self,
+        state: RolloutState,
+        judgement: Judgement,
+        finding: Finding,
+        policy: Policy,
+        outbox: Outbox,
+        order: OrderDocument | None = None,
     ) -> None:
+        """Write the decision, then what it wants, then the leases: of what ends, and of what goes on."""
         assert state.plan is not None
-        marks: dict[int, int] = {}
-        for evidence in self._book.of_rollout(state.rollout):
-            marks[evidence.source_partition] = max(evidence.mark, marks.get(evidence.source_partition, 0))
-        decision = persist.write_decision(state, judgement, finding, marks, outbox)
-        manifest = self._control.releases.get(state.plan.rollout.candidate)
-        persist.write_intents(state, decision, manifest, outbox)
-        known = {"step": decision.step, "phase": decision.phase, "verdict": finding.verdict, "reason": decision.reason}
-        moved = state.model_copy(update=known)
+        moved = move(state, finding, self._control.log_time_ms, order)
         if finding.verdict is not Verdict.BEGIN:
             moved = moved.model_copy(update={"health": judgement.health})
+        wave, people = min(moved.wave, len(state.plan.waves) - 1), self._people
+        signed = find_approvers(state.plan, wave, people)
+        marked = judgement._replace(marks=self._find_marks(state.rollout))
+        decision = persist.write_decision(moved, marked, finding, signed, outbox)
+        if find_switch(people.stops) is None:
+            manifest = people.releases.get(state.plan.rollout.candidate)
+            persist.write_intents(state, moved, decision, manifest, outbox)
+        if moved.lease != state.lease and state.phase is RolloutPhase.EXPOSING:
+            moved = self._end_former_lease(state, moved, policy, outbox)
         self._keep(persist.write_lease(moved, policy.times, outbox))
+        if moved.counted_step != state.counted_step or decision.phase in ENDED:
+            self._assessed.pop(state.rollout, None)
         if decision.phase in ENDED:
             self._book.forget(state.rollout)
-            self._assessed.pop(state.rollout, None)
+
+    def _end_former_lease(
+        self, state: RolloutState, moved: RolloutState, policy: Policy, outbox: Outbox
+    ) -> RolloutState:
+        former = moved.model_copy(update={"lease_epoch": state.lease_epoch, "phase": RolloutPhase.ROLLED_BACK})
+        ended = persist.write_lease(former, policy.times, outbox)
+        return moved.model_copy(update={"renewal": ended.renewal})
+
+    def _find_marks(self, rollout: str) -> tuple[tuple[int, int], ...]:
+        """The newest mark of each source's evidence."""
+        marks: dict[int, int] = {}
+        for evidence in self._book.of_rollout(rollout):
+            marks[evidence.source_partition] = max(evidence.mark, marks.get(evidence.source_partition, 0))
+        return tuple(sorted(marks.items()))
 
     def _find_stale(self, policy: Policy) -> list[int]:
         timeout_ms = round(policy.times.source_timeout_s * 1000)

@@ -89,9 +89,9 @@ class DocumentReader:
             if self.echoed.get(rollout_id, 0) >= step:
                 continue
             ended = decision is not None and decision.phase in ENDED
-            share = rollout.share if decision is None else decision.share
+            share = rollout.first_share if decision is None else decision.share
             if not ended and not self._is_decided_otherwise(rollout_id):
                 world.pairs.begin(rollout, step, share, self._outbox.mark)
-            world.pairs.take_step(rollout_id, step, share, ended)
+            world.pairs.take_step(rollout_id, step, share, ended, self._outbox.mark)
             self.echoed[rollout_id] = step
             self._engine.teller.echo(rollout_id, step)

@@ -30,8 +30,10 @@ from homeostat.detectors.leaf.settling import settle_due
 from homeostat.detectors.leaf.shape import describe_shape
 from homeostat.detectors.leaf.world import World
 from homeostat.schemas.errors import BuildRefusesMost
+from homeostat.schemas.signal import Role
 from homeostat.schemas.summary import Marker, Summary
 from homeostat.schemas.topics import ALARMS, EVIDENCE, SUMMARIES
+from homeostat.schemas.trace import Arm
 
 CORRELATION_DOMAIN = "platform"
 
@@ -123,6 +125,9 @@ class Engine:
         at = Place(self._partition, self._outbox.mark, self._outbox.index, self._outbox.log_time_ms)
         alarm = state_alarm(crossing, world.cohorts, world.plan, rollout, at)
         self._outbox.send(ALARMS, CORRELATION_DOMAIN, alarm)
+        if pair >= 0 and alarm.role is Role.NEVER and alarm.cohort.arm is Arm.CANDIDATE:
+            world.pairs.note_never(pair, alarm.signal)
+            world.cursor[URGENT] = 1
 
     def _end_bucket(self, world: World, now_ms: int) -> None:
         """The next bucket is the one in which something happens next: a session or works are due, or it is now."""

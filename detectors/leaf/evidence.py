@@ -78,6 +78,7 @@ class EvidenceTeller:
             control_missing=tally[CONTROL_MISSING],
             late_sessions=tally[LATE_RECORDS],
             last_candidate_ms=tally[LAST_CANDIDATE_MS],
+            never=attempt.never,
             unusable=attempt.unusable,
         )
 

@@ -22,6 +22,7 @@ _MAX_BLOCK: Final = 64
 _STATE_VERSION = 1
 _PREFIX = b"pair/"
 _FIXED = ("length", "sums", "harmful", "non_inferior", "ratio", "tally")
+_TUPLES = ("guardrails", "never")
 _SIGNAL_AXES = {
     "guarded": 1,
     "queue": 1,
@@ -50,7 +51,11 @@ class PairKey(NamedTuple):
 
 @dataclass(slots=True)
 class Attempt:
-    """The rollout that the evidence is for now, `since` an offset; `unusable` is what its last evidence said."""
+    """The rollout that the evidence is for now, `since` an offset; `unusable` is what its last evidence said.
+
+    `counted_step` is the step from which its present share holds (0: none is exposed); starts that the gateway assigned
+    under another are of no use. `never` are the signals that must never occur and did, in the candidate's arm.
+    """
 
     rollout: str
     step: int
@@ -62,6 +67,8 @@ class Attempt:
     guardrails: tuple[str, ...]
     unusable: str | None = None
     since: int = 0
+    counted_step: int = 0
+    never: tuple[str, ...] = ()
 
 
 def new_arrays(capacity: int, signals: int) -> PairArrays:
@@ -132,18 +139,39 @@ class PairStore:
             self._derive(row)
             self.arrays.changed[row] = self.arrays.dirty[row] = 1
 
-    def take_step(self, rollout: str, step: int, share: float, ended: bool) -> None:
-        """Note a rollout's step; at its end the pairings stop and their queues are freed."""
+    def take_step(self, rollout: str, step: int, share: float, ended: bool, since: int) -> None:
+        """Note a rollout's step; at its end the pairings stop and their queues are freed.
+
+        Under another share, or when exposure comes back, the sample ratio, starts and missing work are counted anew
+        from the offset `since`.
+        """
         for row, attempt in enumerate(self.attempts):
             if attempt.rollout != rollout or attempt.step >= step > 1:
                 continue
             attempt.step = step
             if ended:
                 self._stop(row)
-            elif share > 0.0:
-                attempt.share = share
+            elif share <= 0.0:
+                attempt.counted_step = 0
+            elif share != attempt.share or not attempt.counted_step:
+                if step > 1:
+                    self.arrays.ratio[row] = self.arrays.tally[row] = 0
+                    attempt.since = since
+                attempt.share, attempt.counted_step = share, step
             self._derive(row)
             self.arrays.changed[row] = self.arrays.dirty[row] = 1
+
+    def counts(self, row: int, step: int) -> bool:
+        """Whether a session that a gateway assigned at a step (0: unsaid) was split by the share that holds now."""
+        attempt = self.attempts[row]
+        return not step or attempt.counted_step <= step <= attempt.step
+
+    def note_never(self, row: int, signal: str) -> None:
+        """Note what must never occur and did, in the candidate's arm; evidence of it leaves at once."""
+        attempt = self.attempts[row]
+        if attempt.active and signal not in attempt.never:
+            attempt.never = tuple(sorted({*attempt.never, signal}))
+            self.arrays.changed[row] = self.arrays.urgent[row] = self.arrays.dirty[row] = 1
 
     def release(self, rollout: str) -> None:
         """Stop the pairings of a rollout whose document another version replaces before exposure."""
@@ -203,7 +231,7 @@ class PairStore:
             row = self.row_named(name.removeprefix(_PREFIX).decode())
             head, _, body = unframe(records[name], _STATE_VERSION).partition(b"\n")
             changed, fields = msgspec.json.decode(head)
-            self.attempts[row] = Attempt(**{**fields, "guardrails": tuple(fields["guardrails"])})
+            self.attempts[row] = Attempt(**{**fields, **{name: tuple(fields.get(name, ())) for name in _TUPLES}})
             fixed = [getattr(self.arrays, field)[row] for field in _FIXED]
             size = sum(array.nbytes for array in fixed)
             read_rows(body[:size], fixed)

@@ -58,6 +58,9 @@ class ReportReader:
                 self._counts["cohort_limit"] += 1
                 continue
             pair = -1 if start.arm is Arm.BASELINE else self._pairs.find(*key[:3], start.rollout)
+            if pair >= 0 and not self._pairs.counts(pair, start.step):
+                self._counts["starts_of_another_share"] += 1
+                pair = -1
             batch.add_time(ROW_START, now_ms, offset)
             part = self._router.part_at(start.started_at_ms)
             batch.fill(batch.size - 1, slot, 0, pair, -1, 0, NO_ID, number_id(start.session), part)

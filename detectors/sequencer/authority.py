@@ -4,7 +4,7 @@ from homeostat.schemas.errors import PoisonRecord
 from homeostat.schemas.intent import Intent, IntentAction
 from homeostat.schemas.reasons import Refusal
 from homeostat.schemas.roles import SignerRole
-from homeostat.schemas.rollout import Rollout
+from homeostat.schemas.rollout import SHADOW_SHARE, Mode, Rollout
 
 MAY_SIGN = frozenset({SignerRole.GUARD, SignerRole.TRIAGE, SignerRole.OPERATOR})
 _ENDING = frozenset({IntentAction.END_EXPOSURE, IntentAction.ROLL_BACK})
@@ -38,11 +38,12 @@ def _check_plan(intent: Intent, rollout: Rollout) -> None:
     planned = {entry.target.key: frozenset(entry.specialties) for entry in rollout.targets}
     if intent.target.key not in planned:
         raise PoisonRecord(Refusal.WRONG_TARGET, "the rollout does not list the target")
-    if intent.action is not IntentAction.EXPOSE:
+    if intent.action is not IntentAction.EXPOSE and intent.lease is None:
         return
     if intent.candidate != rollout.candidate:
         raise PoisonRecord(Refusal.NOT_APPROVED, "the rollout is of another candidate")
     if not set(intent.specialties) <= planned[intent.target.key]:
         raise PoisonRecord(Refusal.NOT_APPROVED, "the rollout does not list the specialties")
-    if intent.share > rollout.share:
-        raise PoisonRecord(Refusal.NOT_APPROVED, f"share {intent.share:g} > {rollout.share:g}")
+    most = max([rollout.share, *(wave.share for wave in rollout.waves if wave.share is not None)])
+    if intent.share > (SHADOW_SHARE if rollout.mode is Mode.SHADOW else most):
+        raise PoisonRecord(Refusal.NOT_APPROVED, f"share {intent.share:g} > {most:g}")

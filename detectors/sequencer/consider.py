@@ -5,8 +5,9 @@ from typing import NamedTuple
 from homeostat.detectors.sequencer.authority import NEVER_WAITS, check_authority
 from homeostat.detectors.sequencer.target_state import MAX_ROLLOUTS, MAX_SEEN, RolloutMark, TargetState
 from homeostat.detectors.sequencer.transitions import Documents, Missing, transition
-from homeostat.schemas.canonical import digest_bytes, to_json
+from homeostat.schemas.canonical import derive_id, digest_bytes, to_json
 from homeostat.schemas.command import DesiredState
+from homeostat.schemas.control import Stop
 from homeostat.schemas.errors import PoisonRecord
 from homeostat.schemas.intent import Intent
 from homeostat.schemas.reasons import Refusal
@@ -21,6 +22,14 @@ class Considered(NamedTuple):
     refusal: PoisonRecord | None = None
     missing: Missing | None = None
     repeat: bool = False
+
+
+class Cause(NamedTuple):
+    """What a desired state says it is for: an intent or a stop, the decision behind it, a sentence."""
+
+    intent: str
+    decision: str | None
+    reason: str
 
 
 def consider(
@@ -46,9 +55,25 @@ def consider(
     moved = remember(moved, intent, role)
     if _says(moved) == _says(state) or moved.serving is None:
         return Considered(moved)
-    command = _state(moved, intent, now_ms)
+    return _command(moved, Cause(intent.intent, intent.decision, intent.reason), now_ms)
+
+
+def stop(state: TargetState, stop: Stop, now_ms: int) -> Considered:
+    """End every exposure that an emergency stop covers, without waiting for anybody's intent."""
+    if state.serving is None:
+        return Considered(state)
+    kept = tuple(held for held in state.serving.exposures if not stop.covers(state.target.tenant, held.candidate))
+    if len(kept) == len(state.serving.exposures):
+        return Considered(state)
+    moved = state.model_copy(update={"serving": state.serving.model_copy(update={"exposures": kept})})
+    cause = Cause(derive_id("stop", stop.subject, state.target.key, now_ms), None, f"emergency stop by {stop.author}")
+    return _command(moved, cause, now_ms)
+
+
+def _command(state: TargetState, cause: Cause, now_ms: int) -> Considered:
+    command = _state(state, cause, now_ms)
     stated = {"generation": command.generation, "state_digest": digest_bytes(to_json(command)), "refused": None}
-    return Considered(moved.model_copy(update=stated), command=command)
+    return Considered(state.model_copy(update=stated), command=command)
 
 
 def _check_order(state: TargetState, intent: Intent, role: SignerRole) -> None:
@@ -79,7 +104,7 @@ def _says(state: TargetState) -> object:
     return state.serving, state.quarantine, state.quarantine_version
 
 
-def _state(state: TargetState, intent: Intent, now_ms: int) -> DesiredState:
+def _state(state: TargetState, cause: Cause, now_ms: int) -> DesiredState:
     assert state.serving is not None
     return DesiredState(
         target=state.target,
@@ -87,11 +112,13 @@ def _state(state: TargetState, intent: Intent, now_ms: int) -> DesiredState:
         baseline=state.serving.baseline,
         manifest=state.serving.manifest,
         exposures=state.serving.exposures,
+        variants=state.serving.variants,
+        barred=state.barred,
         disabled_tools=state.disabled_tools,
-        quarantine=tuple(sorted(entry.release for entry in state.quarantine)),
+        quarantine=state.banned,
         quarantine_version=state.quarantine_version,
-        intent=intent.intent,
-        decision=intent.decision,
-        reason=intent.reason,
+        intent=cause.intent,
+        decision=cause.decision,
+        reason=cause.reason,
         at_ms=now_ms,
     )

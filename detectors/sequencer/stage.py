@@ -7,12 +7,13 @@ from homeostat.detectors.outbox import Outbox
 from homeostat.detectors.record_stage import RecordStage
 from homeostat.detectors.sequencer.acknowledge import acknowledge
 from homeostat.detectors.sequencer.authority import MAY_SIGN
-from homeostat.detectors.sequencer.consider import consider, remember
+from homeostat.detectors.sequencer.consider import consider, remember, stop
 from homeostat.detectors.sequencer.target_state import PREFIX, TargetState, Waiting, state_key
 from homeostat.detectors.sequencer.transitions import Documents
 from homeostat.detectors.trust import TrustStore
 from homeostat.schemas.base import MAX_EPOCH_MS
 from homeostat.schemas.command import Acknowledgement
+from homeostat.schemas.control import Stop, StopDocument
 from homeostat.schemas.dead_letter import Original, pack_original, unpack_original
 from homeostat.schemas.errors import PoisonRecord, SignatureRefused
 from homeostat.schemas.intent import Intent
@@ -64,9 +65,21 @@ class SequencerStage(RecordStage):
         self._count(f"control_{folded.type.value}")
         if isinstance(folded.message, Acknowledgement):
             self._take_acknowledgement(folded.message)
-        elif folded.changed:
+            return
+        if isinstance(folded.message, StopDocument) and folded.changed:
+            self._stop(folded.message.body, outbox)
+        if folded.changed:
             for key in sorted(key for key, state in self._targets.items() if state.waiting):
                 self._try_waiting(key, outbox)
+
+    def _stop(self, body: Stop, outbox: Outbox) -> None:
+        """An emergency stop does not wait for the guard."""
+        for key in sorted(self._targets):
+            stopped = stop(self._targets[key], body, self._control.log_time_ms)
+            if stopped.command is not None:
+                self._keep(stopped.state)
+                outbox.put(COMMANDS, key, stopped.command, SignerRole.SEQUENCER)
+                self._count("stated_stop")
 
     def _take_acknowledgement(self, message: Acknowledgement) -> None:
         state = self._targets.get(message.target.key)
@@ -96,7 +109,7 @@ class SequencerStage(RecordStage):
 
     def _consider(self, state: TargetState, intent: Intent, role: SignerRole, record: Record, outbox: Outbox) -> bool:
         """Judge an intent and act on it; False if it has to wait."""
-        documents = Documents(self._control.releases, self._control.rollouts)
+        documents = Documents(self._control.releases, self._control.rollouts, self._control.stops)
         evaluated, now_ms = self._control.evaluated, self._control.log_time_ms
         considered = consider(state, intent, role, documents, evaluated, now_ms)
         if considered.missing is not None:

@@ -1,12 +1,13 @@
 """What the sequencer knows of one target: what it was told to serve, what is banned there, which wishes came."""
 
+from collections.abc import Collection
 from typing import Annotated
 
 from pydantic import Field, ValidationError
 
 from homeostat.detectors.frames import frame, unframe
 from homeostat.schemas.base import Count, Digest, EpochMs, Offset, OpaqueId, Part, Slug
-from homeostat.schemas.command import Exposure
+from homeostat.schemas.command import Barred, Exposure, Variant
 from homeostat.schemas.errors import StateCorrupt
 from homeostat.schemas.reasons import Refusal
 from homeostat.schemas.release import ReleaseManifest
@@ -27,13 +28,25 @@ class Serving(Part):
     baseline: Digest
     manifest: ReleaseManifest
     exposures: tuple[Exposure, ...] = ()
+    variants: tuple[Variant, ...] = ()
+
+    def release_of(self, specialty: str) -> str:
+        """The release that a specialty is given while nothing is exposed to it."""
+        return next((each.release for each in self.variants if specialty in each.specialties), self.baseline)
+
+    @property
+    def manifests(self) -> list[ReleaseManifest]:
+        """Of everything that somebody may be given."""
+        held: tuple[Exposure | Variant, ...] = (*self.exposures, *self.variants)
+        return [self.manifest, *(each.manifest for each in held)]
 
 
 class Quarantined(Part):
-    """A release that must not be served here, and the tools that only it brought."""
+    """A release that must not be served here (to some specialties; empty: to all), and the tools that it brought."""
 
     release: Digest
     tools: tuple[Slug, ...] = ()
+    specialties: tuple[Slug, ...] = ()
 
 
 class RolloutMark(Part):
@@ -79,9 +92,23 @@ class TargetState(Part):
         """Whether the gateway has not applied what the target was last told."""
         return self.applied < self.generation
 
-    def is_quarantined(self, release: str) -> bool:
-        """Whether the release must not be served here."""
-        return any(entry.release == release for entry in self.quarantine)
+    def is_quarantined(self, release: str, specialties: Collection[str] = ()) -> bool:
+        """Whether the release must not be served here, or not to some of these specialties."""
+        return any(
+            entry.release == release and (not entry.specialties or set(entry.specialties) & set(specialties))
+            for entry in self.quarantine
+        )
+
+    @property
+    def banned(self) -> tuple[str, ...]:
+        """Releases that must not be served here at all, sorted."""
+        return tuple(sorted({entry.release for entry in self.quarantine if not entry.specialties}))
+
+    @property
+    def barred(self) -> tuple[Barred, ...]:
+        """Releases that some specialties must not be served, sorted."""
+        partly = sorted((entry.release, entry.specialties) for entry in self.quarantine if entry.specialties)
+        return tuple(Barred(release=release, specialties=specialties) for release, specialties in partly)
 
     def step_of(self, rollout: str) -> int:
         """The highest step of a rollout that was asked for here; 0 for none."""
@@ -89,8 +116,8 @@ class TargetState(Part):
 
     @property
     def disabled_tools(self) -> tuple[str, ...]:
-        """Tools that only quarantined releases brought, sorted; what the baseline itself uses stays."""
-        used: set[str] = set() if self.serving is None else tools_of(self.serving.manifest)
+        """Tools that only quarantined releases brought, sorted; what anything served here uses stays."""
+        used: set[str] = set() if self.serving is None else tools_of(*self.serving.manifests)
         return tuple(sorted({tool for entry in self.quarantine for tool in entry.tools} - used))[:MAX_TOOLS]
 
     def to_bytes(self) -> bytes:
@@ -111,6 +138,6 @@ def state_key(target: str) -> bytes:
     return PREFIX + target.encode()
 
 
-def tools_of(manifest: ReleaseManifest) -> set[str]:
-    """Every tool that a release's artifacts declare."""
-    return {tool for artifact in manifest.artifacts for tool in artifact.tools}
+def tools_of(*manifests: ReleaseManifest) -> set[str]:
+    """Every tool that the artifacts of these releases declare."""
+    return {tool for manifest in manifests for artifact in manifest.artifacts for tool in artifact.tools}

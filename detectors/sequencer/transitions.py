@@ -1,6 +1,7 @@
 """From one intent to what a target should serve next. Pure: state and documents in, state out."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from homeostat.detectors.sequencer.target_state import (
@@ -11,7 +12,8 @@ from homeostat.detectors.sequencer.target_state import (
     tools_of,
 )
 from homeostat.schemas.canonical import digest_document
-from homeostat.schemas.command import Exposure
+from homeostat.schemas.command import Exposure, Variant
+from homeostat.schemas.control import Stop
 from homeostat.schemas.errors import PoisonRecord
 from homeostat.schemas.intent import Intent, IntentAction
 from homeostat.schemas.reasons import Refusal
@@ -27,6 +29,7 @@ class Documents(NamedTuple):
 
     releases: Mapping[str, ReleaseManifest]
     rollouts: Mapping[str, Rollout]
+    stops: Mapping[str, Stop] = MappingProxyType({})
 
 
 class Missing(NamedTuple):
@@ -69,10 +72,12 @@ def _expose(state: TargetState, intent: Intent, documents: Documents) -> TargetS
     rollout, manifest = documents.rollouts.get(intent.rollout or ""), documents.releases.get(candidate)
     if rollout is None or manifest is None or state.serving is None:
         return Missing("rollout" if rollout is None else "release" if manifest is None else "baseline")
-    if rollout.control != state.serving.baseline:
+    if any(state.serving.release_of(specialty) != rollout.control for specialty in intent.specialties):
         raise PoisonRecord(Refusal.NOT_APPROVED, "the rollout's control is not the target's baseline")
+    if any(stop.covers(state.target.tenant, candidate) for stop in documents.stops.values()):
+        raise PoisonRecord(Refusal.STOPPED, "an emergency stop covers the exposure")
     state = _lift(state, intent, candidate)
-    if state.is_quarantined(candidate):
+    if state.is_quarantined(candidate, intent.specialties):
         raise PoisonRecord(Refusal.QUARANTINED_RELEASE, "the candidate is quarantined at this target")
     assert state.serving is not None
     others = [held for held in state.serving.exposures if held.rollout != intent.rollout]
@@ -88,6 +93,8 @@ def _expose(state: TargetState, intent: Intent, documents: Documents) -> TargetS
         manifest=manifest,
         share=intent.share,
         lease=intent.lease or "",
+        mode=rollout.mode,
+        flag=rollout.flag,
     )
     return _with_exposures(state, [*others, exposure])
 
@@ -114,29 +121,58 @@ def _names(intent: Intent, exposure: Exposure) -> bool:
 
 
 def _promote(state: TargetState, intent: Intent) -> TargetState:
+    """The candidate becomes the baseline, but for specialties that it was taken back from: they keep what they have."""
     exposures = () if state.serving is None else state.serving.exposures
     exposed = [held for held in exposures if (held.rollout, held.candidate) == (intent.rollout, intent.candidate)]
     if not exposed:
         raise PoisonRecord(Refusal.NOT_APPROVED, "the candidate is not exposed by that rollout")
-    candidate = exposed[0].candidate
-    if state.is_quarantined(candidate):
+    candidate, serving = exposed[0].candidate, state.serving
+    promoted = set(exposed[0].specialties)
+    if state.is_quarantined(candidate, promoted):
         raise PoisonRecord(Refusal.QUARANTINED_RELEASE, "the candidate is quarantined at this target")
-    return _serve(state, candidate, exposed[0].manifest)
+    assert serving is not None
+    barred = {each for entry in state.quarantine if entry.release == candidate for each in entry.specialties} - promoted
+    kept = [each for each in serving.variants if not promoted & set(each.specialties)]
+    left = tuple(sorted(barred - {specialty for each in kept for specialty in each.specialties}))
+    if left:
+        kept.append(Variant(specialties=left, release=serving.baseline, manifest=serving.manifest))
+    return _serve(state, candidate, exposed[0].manifest, kept)
 
 
 def _roll_back(state: TargetState, intent: Intent, role: SignerRole, documents: Documents) -> TargetState:
+    """Of the whole target; with specialties, only from those, and what the target still exposes goes on."""
     bad = intent.candidate
     if bad is None:
         raise PoisonRecord(Refusal.SCHEMA, "a rollback names the release that it takes back")
     exposures = () if state.serving is None else state.serving.exposures
     known = [held.manifest for held in exposures if held.candidate == bad]
     manifest = known[0] if known else documents.releases.get(bad)
+    if intent.specialties and state.serving is not None and state.serving.baseline != bad:
+        kept = [held if held.candidate != bad else _narrow(held, intent) for held in exposures]
+        state = _with_exposures(state, [held for held in kept if held is not None])
+        return _quarantine(state, bad, manifest, tuple(sorted(set(intent.specialties))))
     if state.serving is not None and state.serving.baseline == bad:
         state = _replace_baseline(state, intent, role)
     if state.serving is not None:
-        kept = [held for held in state.serving.exposures if held.candidate != bad and not _names(intent, held)]
-        state = _with_exposures(state, kept)
+        remain = [held for held in state.serving.exposures if held.candidate != bad and not _names(intent, held)]
+        state = _with_exposures(state, remain)
+        state = _drop_variants(state, bad)
     return _quarantine(state, bad, manifest)
+
+
+def _narrow(exposure: Exposure, intent: Intent) -> Exposure | None:
+    """The same exposure without some specialties, under the lease that the intent names; without one it ends."""
+    left = tuple(sorted(set(exposure.specialties) - set(intent.specialties)))
+    if not left or intent.lease is None or intent.share <= 0:
+        return None
+    lease = {"lease": intent.lease, "step": max(intent.step, exposure.step), "share": intent.share}
+    return exposure.model_copy(update={"specialties": left, **lease})
+
+
+def _drop_variants(state: TargetState, bad: str) -> TargetState:
+    assert state.serving is not None
+    kept = tuple(each for each in state.serving.variants if each.release != bad)
+    return state.model_copy(update={"serving": state.serving.model_copy(update={"variants": kept})})
 
 
 def _replace_baseline(state: TargetState, intent: Intent, role: SignerRole) -> TargetState:
@@ -152,12 +188,13 @@ def _replace_baseline(state: TargetState, intent: Intent, role: SignerRole) -> T
     return state.model_copy(update={"serving": before.model_copy(update={"exposures": ()}), "previous": None})
 
 
-def _serve(state: TargetState, digest: str, manifest: ReleaseManifest) -> TargetState:
+def _serve(state: TargetState, digest: str, manifest: ReleaseManifest, variants: Sequence[Variant] = ()) -> TargetState:
     """A new baseline. Every exposure ends: it was compared with a release that nobody is given any more."""
-    if state.serving is not None and state.serving.baseline == digest:
+    if state.serving is not None and state.serving.baseline == digest and state.serving.variants == tuple(variants):
         return state
     previous = None if state.serving is None else state.serving.model_copy(update={"exposures": ()})
-    return state.model_copy(update={"serving": Serving(baseline=digest, manifest=manifest), "previous": previous})
+    serving = Serving(baseline=digest, manifest=manifest, variants=tuple(variants))
+    return state.model_copy(update={"serving": serving, "previous": previous})
 
 
 def _with_exposures(state: TargetState, exposures: list[Exposure]) -> TargetState:
@@ -166,18 +203,26 @@ def _with_exposures(state: TargetState, exposures: list[Exposure]) -> TargetStat
     return state.model_copy(update={"serving": state.serving.model_copy(update={"exposures": ordered})})
 
 
-def _quarantine(state: TargetState, bad: str, manifest: ReleaseManifest | None) -> TargetState:
-    if state.is_quarantined(bad):
+def _quarantine(
+    state: TargetState, bad: str, manifest: ReleaseManifest | None, specialties: tuple[str, ...] = ()
+) -> TargetState:
+    """Ban a release here, or from some specialties; the wider ban takes the narrower one in."""
+    known = [entry for entry in state.quarantine if entry.release == bad]
+    if any(not entry.specialties for entry in known):
+        return state
+    wider = () if not specialties else tuple(sorted({*specialties, *(s for e in known for s in e.specialties)}))
+    if known and wider == known[0].specialties:
         return state
     used: set[str] = set() if state.serving is None else tools_of(state.serving.manifest)
     brought = set() if manifest is None else tools_of(manifest) - used
-    entries = (*state.quarantine, Quarantined(release=bad, tools=tuple(sorted(brought))))[-MAX_QUARANTINE:]
+    entry = Quarantined(release=bad, tools=tuple(sorted(brought)), specialties=wider)
+    entries = (*(each for each in state.quarantine if each.release != bad), entry)[-MAX_QUARANTINE:]
     return state.model_copy(update={"quarantine": entries, "quarantine_version": state.quarantine_version + 1})
 
 
 def _lift(state: TargetState, intent: Intent, release: str) -> TargetState:
     """Take a release out of quarantine where the intent was approved for exactly the present version."""
-    if intent.lifts_quarantine is None or not state.is_quarantined(release):
+    if intent.lifts_quarantine is None or all(entry.release != release for entry in state.quarantine):
         return state
     if intent.lifts_quarantine != state.quarantine_version:
         detail = f"lifts version {intent.lifts_quarantine}, present is {state.quarantine_version}"

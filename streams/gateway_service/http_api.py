@@ -7,7 +7,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import Field
 
 from homeostat.schemas.base import OpaqueId, Part, Slug
-from homeostat.schemas.trace import Arm
+from homeostat.schemas.trace import Arm, OutputProperty
 from homeostat.streams import metrics
 from homeostat.streams.client.gateway import Gateway
 from homeostat.streams.client.gateway.core import Serving
@@ -20,6 +20,14 @@ class ServeRequest(Part):
     workflow: Slug
     specialty: Slug
     session: OpaqueId
+    properties: Annotated[tuple[OutputProperty, ...], Field(max_length=16)] = ()
+
+
+class ShadowAnswer(Part):
+    """What to run beside the session, under a session id of its own, without giving anybody its output."""
+
+    release: str
+    session: str
 
 
 class ServeAnswer(Part):
@@ -29,6 +37,7 @@ class ServeAnswer(Part):
     arm: Arm
     rollout: str | None
     generation: int
+    shadow: ShadowAnswer | None = None
 
 
 class TargetAnswer(Part):
@@ -94,7 +103,12 @@ def _add_probes(api: FastAPI, gateway: Gateway) -> None:
 
 
 def _answer(gateway: Gateway, request: ServeRequest) -> ServeAnswer:
-    found: Serving | None = gateway.serve(request.tenant, request.workflow, request.specialty, request.session)
+    found: Serving | None = gateway.serve(
+        request.tenant, request.workflow, request.specialty, request.session, request.properties
+    )
     if found is None:
         raise HTTPException(404, f"no desired state for {gateway.name}/{request.tenant}/{request.workflow}")
-    return ServeAnswer(release=found.release, arm=found.arm, rollout=found.rollout, generation=found.generation)
+    beside = found.shadow and ShadowAnswer(release=found.shadow.release, session=found.shadow.session)
+    return ServeAnswer(
+        release=found.release, arm=found.arm, rollout=found.rollout, generation=found.generation, shadow=beside
+    )

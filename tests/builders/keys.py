@@ -14,6 +14,7 @@ MASTER = "m1"
 MASTERS = {MASTER: hashlib.sha256(b"master 1").digest(), "m2": hashlib.sha256(b"master 2").digest()}
 """Two MAC masters; tests activate `m1` unless they say otherwise."""
 GATEWAY = "gateway-1"
+REVIEWER, SECOND_REVIEWER = "reviewer-1", "reviewer-2"
 
 
 @lru_cache
@@ -24,10 +25,11 @@ def signer(role: SignerRole, name: str | None = None) -> Signer:
 
 @lru_cache
 def trust() -> TrustStore:
-    """A store in which one root vouches for one key of every role; `gateway-1`, `reviewer-1` are the named ones."""
+    """A store in which one root vouches for a key of every role and of a second reviewer; see `name_of`."""
     root = signer(SignerRole.ROOT)
     roles = [role for role in SignerRole if role is not SignerRole.ROOT]
-    return TrustStore.build(root.public_key, [_vouch(root, role, name_of(role)) for role in roles])
+    held = [*((role, name_of(role)) for role in roles), (SignerRole.REVIEWER, SECOND_REVIEWER)]
+    return TrustStore.build(root.public_key, [_vouch(root, role, name) for role, name in held])
 
 
 def name_of(role: SignerRole) -> str | None:
@@ -35,9 +37,9 @@ def name_of(role: SignerRole) -> str | None:
     return f"{role.value}-1" if role in NAMED else None
 
 
-def sign(role: SignerRole, payload: bytes, ce_type: str) -> bytes:
-    """The DSSE envelope of a payload by the role's key in `trust()`."""
-    return signer(role, name_of(role)).sign(payload, ce_type)
+def sign(role: SignerRole, payload: bytes, ce_type: str, name: str | None = None) -> bytes:
+    """The DSSE envelope of a payload by the role's key in `trust()`, the first one's or that of the name."""
+    return signer(role, name or name_of(role)).sign(payload, ce_type)
 
 
 @lru_cache

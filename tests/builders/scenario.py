@@ -6,7 +6,7 @@ from homeostat.detectors.control_log import digest_snapshot
 from homeostat.detectors.control_types import CONTROL_KINDS
 from homeostat.schemas.base import Message
 from homeostat.schemas.canonical import digest_bytes, to_json
-from homeostat.schemas.control import CONTROL_HEADER, ControlType, SnapshotBegin, SnapshotEnd, Tick
+from homeostat.schemas.control import CONTROL_HEADER, ApprovalDocument, ControlType, SnapshotBegin, SnapshotEnd, Tick
 from homeostat.schemas.headers import DSSE_CONTENT, event_headers
 from homeostat.schemas.log import LogRecord
 from homeostat.schemas.policy import Policy
@@ -74,7 +74,8 @@ def control(message: Message, role: SignerRole | None = None) -> Draft:
     kinds = {**DOCUMENT_KINDS, **_ADDRESSED}
     kind = kinds.get(type(message)) or next(k for k, entry in CONTROL_KINDS.items() if entry.model is type(message))
     chosen = role or min(CONTROL_KINDS[kind].roles)
-    value = sign(chosen, to_json(message), message.ce_type)
+    name = message.body.approver if isinstance(message, ApprovalDocument) else None
+    value = sign(chosen, to_json(message), message.ce_type, name)
     headers = [
         *event_headers(message.ce_type, f"{kind}-{digest_bytes(value)[7:23]}", "/homeostat/control", DSSE_CONTENT),
         (CONTROL_HEADER, kind.value.encode()),

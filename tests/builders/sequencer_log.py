@@ -82,7 +82,7 @@ class SequencerLog:
             "at_ms": self.scenario.now_ms,
             "rollout": self.rollout.rollout,
             "step": 1 if exposing else 2,
-            "specialties": ("cardiology",),
+            "specialties": () if action is IntentAction.ROLL_BACK else ("cardiology",),
             "candidate": self.rollout.candidate,
             "share": 0.5 if exposing else 0.0,
             "lease": LEASE if exposing else None,

@@ -1,10 +1,10 @@
 """The gateway's judgement: which desired states it obeys, and what each session gets. No Kafka, no clock, no disk."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from homeostat.detectors.trust import TrustStore
-from homeostat.schemas.canonical import digest_bytes
+from homeostat.schemas.canonical import derive_id, digest_bytes
 from homeostat.schemas.command import DesiredState, Exposure
 from homeostat.schemas.errors import SignatureRefused
 from homeostat.schemas.lease import Lease
@@ -12,8 +12,8 @@ from homeostat.schemas.parsing import parse_message
 from homeostat.schemas.reasons import Refusal
 from homeostat.schemas.release import ReleaseManifest
 from homeostat.schemas.roles import SignerRole
-from homeostat.schemas.rollout import Target
-from homeostat.schemas.trace import Arm
+from homeostat.schemas.rollout import Mode, Target
+from homeostat.schemas.trace import Arm, OutputProperty
 from homeostat.streams.client.gateway.arms import assign_candidate
 from homeostat.streams.client.gateway.lease_clock import LeaseClock, LeaseState, Moment
 
@@ -29,14 +29,24 @@ class Offered(NamedTuple):
     repeat: bool
 
 
+class Shadow(NamedTuple):
+    """What runs beside a session, under a session id of its own; nobody is given its output."""
+
+    release: str
+    manifest: ReleaseManifest
+    session: str
+
+
 class Serving(NamedTuple):
-    """What one session should get."""
+    """What one session should get; `step` is that of the exposure that chose the arm."""
 
     release: str
     manifest: ReleaseManifest
     arm: Arm
     rollout: str | None
     generation: int
+    step: int = 0
+    shadow: Shadow | None = None
 
 
 class GatewayCore:
@@ -77,8 +87,7 @@ class GatewayCore:
             )
         if held is not None and state.generation <= held.generation:
             raise SignatureRefused(Refusal.OLD_GENERATION, f"generation {state.generation} ≤ {held.generation} held")
-        served = {state.baseline, *(exposure.candidate for exposure in state.exposures)}
-        banned = sorted(served & set(state.quarantine))
+        banned = sorted(_find_banned(state))
         if banned:
             raise SignatureRefused(Refusal.QUARANTINED_RELEASE, banned[0])
 
@@ -99,17 +108,32 @@ class GatewayCore:
         """Whether an exposure may be served now."""
         return self._leases.judge(exposure.lease, now)
 
-    def serve(self, target: Target, specialty: str, session: str, now: Moment) -> Serving | None:
-        """What a session of that target and specialty gets now; None for a target without a desired state."""
+    def serve(
+        self,
+        target: Target,
+        specialty: str,
+        session: str,
+        now: Moment,
+        properties: Collection[OutputProperty] = (),
+    ) -> Serving | None:
+        """What a session of that target and specialty gets now; None for a target without a desired state.
+
+        `properties` are what the work is about, as far as it is known before it begins.
+        """
         state = self._states.get(target.key)
         if state is None:
             return None
+        release, manifest = _find_own(state, specialty)
         exposure = self._find_exposure(state, specialty, now)
-        if exposure is None:
-            return Serving(state.baseline, state.manifest, Arm.BASELINE, None, state.generation)
+        if exposure is None or not _is_chosen(exposure, properties):
+            return Serving(release, manifest, Arm.BASELINE, None, state.generation)
+        trial = exposure.rollout, state.generation, exposure.step
+        if exposure.mode is Mode.SHADOW:
+            beside = Shadow(exposure.candidate, exposure.manifest, derive_id("shadow", exposure.rollout, session))
+            return Serving(release, manifest, Arm.CONTROL, *trial, beside)
         if assign_candidate(exposure.rollout, session, exposure.share):
-            return Serving(exposure.candidate, exposure.manifest, Arm.CANDIDATE, exposure.rollout, state.generation)
-        return Serving(state.baseline, state.manifest, Arm.CONTROL, exposure.rollout, state.generation)
+            return Serving(exposure.candidate, exposure.manifest, Arm.CANDIDATE, *trial)
+        return Serving(release, manifest, Arm.CONTROL, *trial)
 
     def count_exposed(self, now: Moment) -> int:
         """Target × specialty pairs that would be given a candidate now."""
@@ -125,3 +149,36 @@ class GatewayCore:
             if specialty in exposure.specialties and self.judge_exposure(exposure, now) is LeaseState.ALIVE:
                 return exposure
         return None
+
+
+def _find_own(state: DesiredState, specialty: str) -> tuple[str, ReleaseManifest]:
+    """What a specialty is given while nothing is exposed to it."""
+    for variant in state.variants:
+        if specialty in variant.specialties:
+            return variant.release, variant.manifest
+    return state.baseline, state.manifest
+
+
+def _is_chosen(exposure: Exposure, properties: Collection[OutputProperty]) -> bool:
+    """Whether an exposure's flag lets this work be of the trial at all; without a flag all is."""
+    flag = exposure.flag
+    if flag is None:
+        return True
+    wanted, known = set(flag.only_properties), set(properties)
+    return not (set(flag.except_properties) & known) and (not wanted or bool(wanted & known))
+
+
+def _find_banned(state: DesiredState) -> set[str]:
+    """Releases that a state would have served although it says that they must not be."""
+    served = {state.baseline, *(each.candidate for each in state.exposures), *(each.release for each in state.variants)}
+    banned = served & set(state.quarantine)
+    elsewhere = {specialty for variant in state.variants for specialty in variant.specialties}
+    for barred in state.barred:
+        from_them = set(barred.specialties)
+        exposed = any(
+            each.candidate == barred.release and from_them & set(each.specialties) for each in state.exposures
+        )
+        varied = any(each.release == barred.release and from_them & set(each.specialties) for each in state.variants)
+        if exposed or varied or (state.baseline == barred.release and from_them - elsewhere):
+            banned.add(barred.release)
+    return banned

@@ -2,6 +2,7 @@
 
 import threading
 from collections import OrderedDict
+from collections.abc import Collection
 from types import TracebackType
 from typing import Self
 
@@ -19,6 +20,7 @@ from homeostat.schemas.parsing import parse_message
 from homeostat.schemas.reasons import Refusal
 from homeostat.schemas.rollout import Target
 from homeostat.schemas.topics import ACKS, COMMANDS, TRACES
+from homeostat.schemas.trace import Arm, OutputProperty
 from homeostat.streams import failpoints, metrics
 from homeostat.streams.client.gateway.core import GatewayCore, Serving
 from homeostat.streams.client.gateway.lease_clock import LeaseClock, Moment
@@ -94,20 +96,30 @@ class Gateway:
         with self._lock:
             return self._core.count_exposed(self._now())
 
-    def serve(self, tenant: str, workflow: str, specialty: str, session: str) -> Serving | None:
-        """What this session gets now; None where the target has no desired state. Rollouts' starts are reported."""
+    def serve(
+        self,
+        tenant: str,
+        workflow: str,
+        specialty: str,
+        session: str,
+        properties: Collection[OutputProperty] = (),
+    ) -> Serving | None:
+        """What this session gets now; None where the target has no desired state. Rollouts' starts are reported.
+
+        `properties` are what the work is about: a rollout's flag may leave such work as it is.
+        """
         now = self._now()
+        target = Target(gateway=self.name, tenant=tenant, workflow=workflow)
         with self._lock:
-            serving = self._core.serve(
-                Target(gateway=self.name, tenant=tenant, workflow=workflow), specialty, session, now
-            )
+            serving = self._core.serve(target, specialty, session, now, properties)
             if serving is not None and serving.rollout is not None:
-                self._note_start(tenant, workflow, specialty, session, serving, now)
+                self._note_start(target, specialty, session, serving, now)
+                if serving.shadow is not None:
+                    beside = serving._replace(arm=Arm.CANDIDATE, release=serving.shadow.release)
+                    self._note_start(target, specialty, serving.shadow.session, beside, now)
         return serving
 
-    def _note_start(
-        self, tenant: str, workflow: str, specialty: str, session: str, serving: Serving, now: Moment
-    ) -> None:
+    def _note_start(self, target: Target, specialty: str, session: str, serving: Serving, now: Moment) -> None:
         rollout = serving.rollout or ""
         if (rollout, session) in self._seen:
             return
@@ -115,9 +127,14 @@ class Gateway:
         if len(self._seen) > _REMEMBERED_SESSIONS:
             self._seen.popitem(last=False)
         start = SessionStart(
-            specialty=specialty, rollout=rollout, arm=serving.arm, session=session, started_at_ms=now.wall_ms
+            specialty=specialty,
+            rollout=rollout,
+            arm=serving.arm,
+            session=session,
+            started_at_ms=now.wall_ms,
+            step=serving.step,
         )
-        self._starts.setdefault((tenant, workflow), []).append(start)
+        self._starts.setdefault((target.tenant, target.workflow), []).append(start)
         metrics.GATEWAY_STARTS.labels(arm=serving.arm.value).inc()
 
     def _flush_starts(self) -> None:

@@ -67,9 +67,9 @@ def test_a_document_goes_to_its_inputs_once() -> None:
     assert take(relay, document(rollout())) == []
 
 
-def test_a_guards_decision_reaches_leaves_and_triage() -> None:
+def test_a_guards_decision_reaches_leaves_triage_and_the_other_guards() -> None:
     outputs = take(filled(), decision(rollout(), 1, RolloutPhase.EXPOSING))
-    assert {output.topic for output in outputs} == {TRACES, ALARMS}
+    assert {output.topic for output in outputs} == {TRACES, ALARMS, EVIDENCE}
     assert all(output.signer is None for output in outputs)
 
 

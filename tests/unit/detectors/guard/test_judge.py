@@ -9,6 +9,7 @@ import pytest
 from homeostat.detectors.guard.assess import assess_cohort
 from homeostat.detectors.guard.judge import RATIO_ALPHA, Judgement, Situation, judge
 from homeostat.detectors.guard.measure import CohortMeasure, GuardrailMeasure, measure_cohort
+from homeostat.detectors.guard.plans import PLANNERS
 from homeostat.detectors.guard.rollout_state import Guardrail, Plan
 from homeostat.detectors.statistics.mixture import mixture_log_e
 from homeostat.schemas.decision import Health, Verdict
@@ -25,7 +26,8 @@ def plan(specialties: tuple[str, ...] = ("cardiology",), **fields: Any) -> Plan:
     rails = tuple(Guardrail(signal=name, tolerance=tolerance) for name, tolerance in TOLERANCES.items())
     digest = documents.BASELINE_DIGEST
     rollout = documents.rollout(specialties=specialties, **fields)
-    return Plan(rollout=rollout, rollout_digest=digest, policy_digest=digest, guardrails=rails)
+    waves = PLANNERS[rollout.strategy](rollout)
+    return Plan(rollout=rollout, rollout_digest=digest, policy_digest=digest, guardrails=rails, waves=waves)
 
 
 def measure(of: Plan, *said: Evidence) -> list[CohortMeasure]:
@@ -33,7 +35,7 @@ def measure(of: Plan, *said: Evidence) -> list[CohortMeasure]:
 
 
 def look(of: Plan, *said: Evidence, **situation: Any) -> Judgement:
-    defaults = Situation(RolloutPhase.EXPOSING, None, (), exposed_s=1.0, overdue_s=-1.0)
+    defaults = Situation(RolloutPhase.EXPOSING, None, (), exposed_s=1.0, overdue_s=-1.0, exposed=of.cohorts)
     assessed = [assess_cohort(of, cohort) for cohort in measure(of, *said)]
     return judge(of, assessed, defaults._replace(**situation))
 

@@ -168,7 +168,7 @@ def test_a_batch_that_is_cut_short_waits_for_the_next_fetch() -> None:
 
 def test_offsets_that_do_not_rise_are_corrupt() -> None:
     """aiokafka drops the record silently; a batch that lies about its records stops the worker."""
-    one = (0, None, None, [])
+    one: Any = (0, None, None, [])
     good = make(Drawn(0, False, -1, False, [one, one, one]), 5)
     size = (len(good) - HEAD) // 3
     broken = sealed(bytearray(good), lambda batch: batch.__setitem__(HEAD + 2 * size + 3, 0))
