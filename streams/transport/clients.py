@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.helpers import create_ssl_context
 
 from homeostat.streams.settings import KafkaSettings, Settings
+from homeostat.streams.transport.connections import use_retried_connections
 from homeostat.streams.transport.raw_batches import use_raw_batches
 
 FETCH_WAIT_MS = 100
@@ -35,6 +36,7 @@ def isolation_level(settings: Settings) -> str:
 def make_group_consumer(settings: Settings, role: str) -> AIOKafkaConsumer:
     """Make the consumer of a role's group; it commits only what it is told to."""
     use_raw_batches()
+    use_retried_connections()
     kafka = settings.kafka
     consumer = AIOKafkaConsumer(
         **_client_options(kafka),
@@ -57,6 +59,7 @@ def make_group_consumer(settings: Settings, role: str) -> AIOKafkaConsumer:
 def make_reader(settings: Settings) -> AIOKafkaConsumer:
     """Make a consumer without a group, to read a state partition."""
     use_raw_batches()
+    use_retried_connections()
     return AIOKafkaConsumer(
         **_client_options(settings.kafka),
         enable_auto_commit=False,
@@ -69,6 +72,7 @@ def make_reader(settings: Settings) -> AIOKafkaConsumer:
 
 def make_producer(settings: Settings, transactional_id: str | None = None) -> AIOKafkaProducer:
     """Make an idempotent producer, transactional when it has an id."""
+    use_retried_connections()
     options = _client_options(settings.kafka) | {"max_batch_size": BATCH_BYTES, "linger_ms": 0}
     if transactional_id is not None:
         options |= {"transactional_id": transactional_id, "transaction_timeout_ms": TRANSACTION_TIMEOUT_MS}

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
 
 from homeostat.schemas.log import Output
 from homeostat.schemas.partition import partition_of
@@ -82,8 +83,16 @@ class OutputProducer:
     async def send(self, outputs: Sequence[Output], generation: int) -> list[asyncio.Future[Any]]:
         """Hand outputs over in order; the futures are done when the broker has them.
 
-        Raises `OutputsRenewed` when the producer of that generation is gone.
+        Raises `OutputsRenewed` when the producer of that generation is gone. A producer that refuses one is given up:
+        it may have ended, and what is restored next would be refused by it again.
         """
+        try:
+            return await self._send(outputs, generation)
+        except KafkaError:
+            await self.give_up(generation)
+            raise
+
+    async def _send(self, outputs: Sequence[Output], generation: int) -> list[asyncio.Future[Any]]:
         producer = self._of(generation)
         futures: list[asyncio.Future[Any]] = []
         for (topic, partition), rows in (await route(producer, outputs, self._finish)).items():
