@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
+from faust import Service
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage, Message
 
 from homeostat.streams.transport.batch import Batch
+from homeostat.streams.transport.client_watch import WATCH_S, raise_ended
 from homeostat.streams.transport.clients import make_group_consumer
+from homeostat.streams.transport.errors import ClientEnded
 from homeostat.streams.transport.fetch import FetchDesk
 from homeostat.streams.transport.source import ThreadSource
 
@@ -60,6 +63,17 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         """Give the next batches; called from the main loop."""
         work = self.desk.fetch(self._ensure_consumer(), limit_s)
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self.thread_loop))
+
+    @Service.task
+    async def _watch_client(self) -> None:
+        while not self.should_stop:
+            await self.sleep(WATCH_S)
+            try:
+                raise_ended(self._ensure_consumer())
+            except ClientEnded as error:
+                shell = cast("RoleApp", self.app).shell
+                self.parent_loop.call_soon_threadsafe(shell.end, error)
+                return
 
 
 class BatchConsumer(driver.Consumer):

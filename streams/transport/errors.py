@@ -6,7 +6,8 @@ RetryableError (schemas/errors.py)
  ├── NotRestorable       the state partition could not be read to its end in time
  └── StageFailed         a stage's apply raised: state dropped, restored, tried again
 HomeostatError
- └── OffsetPoisoned      the same offset failed three times: the worker stops, because going on would lose it
+ ├── OffsetPoisoned      the same offset failed three times: the worker stops, because going on would lose it
+ └── ClientEnded         the Kafka client will not go on by itself: the worker stops, to be started anew
 StateCorrupt
  └── StateAheadOfLog     the state expects an offset that its log does not have: another log, or a cut one
 """
@@ -32,6 +33,10 @@ class StageFailed(RetryableError):
 
 class OffsetPoisoned(HomeostatError):
     """A record at which this build's stage raises each time."""
+
+
+class ClientEnded(HomeostatError):
+    """A task of the Kafka client has ended, or its group's coordinator gave an answer it knows no way on from."""
 
 
 class SignerMissing(HomeostatError):

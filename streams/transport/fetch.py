@@ -60,14 +60,9 @@ class FetchDesk:
             self._loop.call_soon_threadsafe(self._nudged.set)
 
     async def fetch(self, consumer: AIOKafkaConsumer, limit_s: float) -> list[Batch]:
-        """Give the next batches, waiting up to the limit for some.
-
-        Raises what aiokafka found while fetching, and what ended one of its tasks: without one of them no record would
-        come any more, and nothing else would say so.
-        """
+        """Give the next batches, waiting up to the limit for some. Raises what aiokafka found while fetching."""
         if consumer._closed or consumer._fetcher._closed:
             raise ConsumerStoppedError
-        _raise_ended(consumer)
         with consumer._fetcher._subscriptions.fetch_context():
             self._nudged.clear()
             batches = await self._drain(consumer)
@@ -120,10 +115,3 @@ class FetchDesk:
         self._delivered[tp] = state.position
         stable_end = state.lso if state.lso is not None and state.lso >= 0 else state.highwater
         return Batch(TP(*tp), epochs[tp], starts[tp], state.position, stable_end or state.position, records)
-
-
-def _raise_ended(consumer: AIOKafkaConsumer) -> None:
-    consumer._coordinator.check_errors()
-    for task in (consumer._fetcher._fetch_task, consumer._client._sync_task):
-        if task.done() and not task.cancelled():
-            task.result()

@@ -68,7 +68,7 @@ def run_worker(
 
     `check_topics` raises `TopicsUnfit` when broker and topics table differ; `on_listening` is told the address of the
     health server. Raises the `HomeostatError` that ended the worker: `TopicsUnfit` and `BrokerUnavailable` before it
-    begins, `BuildRefusesMost` and `OffsetPoisoned` while it runs.
+    begins, `BuildRefusesMost`, `OffsetPoisoned` and `ClientEnded` while it runs.
     """
     quieten_libraries()
     failpoints.arm(settings.failpoint)

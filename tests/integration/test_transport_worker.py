@@ -1,7 +1,7 @@
 """A worker process on real Kafka: what it refuses to start on, what ends it, what it shows."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from confluent_kafka import TopicPartition
@@ -140,3 +140,17 @@ def test_errors_of_a_moment_are_healed(trial: Trial) -> None:
         assert worker.metric("homeostat_transport_healed_total") == 1
         assert worker.end() == 0
     assert compare(trial) == Found([], [])
+
+
+def test_a_worker_that_its_group_refuses_ends(make_kafka: Callable[..., LocalBroker]) -> None:
+    """An answer that aiokafka knows no way on from: it would wait to be asked for it, outside the group, for ever."""
+    broker = make_kafka(properties={"group.max.size": "1"})
+    with trial_on(broker.address) as trial:
+        first = trial.start()
+        wait_until(lambda: first.assigned() == trial.partitions, "the first worker to have all partitions")
+        second = trial.start()
+        assert second.wait(30.0) == ENDED
+        assert second.logged("ClientEnded: the group's coordination ended")
+        trial.produce(100)
+        trial.wait_processed()
+        assert first.end() == 0

@@ -40,6 +40,7 @@ FORKS.set_forkserver_preload(["tests.integration.toy_worker"])
 PARTITIONS = 4
 KEYS = 40
 READ_LIMIT_S = 60.0
+LAST_LINES = 60
 
 
 class Seen(NamedTuple):
@@ -124,6 +125,16 @@ class WorkerProcess:
     def logged(self, text: str) -> bool:
         return any(text in line for line in self.log_lines())
 
+    def tell(self) -> str:
+        """Say whether it lives, whether it is ready, and the end of its log."""
+        state = f"ended with {self._process.exitcode}"
+        if self.is_alive:
+            try:
+                state = f"lives, {self.health('/ready').text}"
+            except (httpx.HTTPError, AssertionError) as error:
+                state = f"lives, {error!r}"
+        return "\n".join([f"worker {self._folder.name} {state}; the end of its log:", *self.log_lines()[-LAST_LINES:]])
+
     def close(self) -> None:
         if self.is_alive:
             self.end(signal.SIGKILL)
@@ -151,6 +162,7 @@ class Trial:
             **options,
         }
         self.random = random.Random(7)
+        self._unanswered = ""
         self._workers: list[WorkerProcess] = []
         compact = {"cleanup.policy": "compact"}
         self.create(
@@ -232,19 +244,30 @@ class Trial:
         asked = self.admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)], request_timeout=5)
         try:
             found = asked[group].result(10).topic_partitions or []
-        except (KafkaException, TimeoutError):  # it has just come back, and this client does not look for it again
+        except (KafkaException, TimeoutError) as error:  # it has just come back: this client does not look for it again
+            self._unanswered = repr(error)
             self.admin = AdminClient(self._client())
             return {}
+        self._unanswered = ""
         return {item.partition: item.offset for item in found if item.topic == self.input}
 
     def wait_processed(self, limit_s: float = 60.0) -> None:
         ends = {partition: records[-1].offset + 1 for partition, records in self.dump().items() if records}
 
+        committed: dict[int, int] = {}
+
         def is_done() -> bool:
-            committed = self.committed()
+            committed.update(self.committed())
             return all(committed.get(partition, 0) >= end for partition, end in ends.items())
 
-        wait_until(is_done, f"the group to commit {ends}", limit_s)
+        try:
+            wait_until(is_done, f"the group to commit {ends}", limit_s)
+        except AssertionError as late:
+            raise AssertionError(f"{late}; last seen {committed} {self._unanswered}\n{self._tell()}") from None
+
+    def _tell(self) -> str:
+        """How the workers stand and what they said last, for whoever reads of a wait in vain."""
+        return "\n".join(worker.tell() for worker in self._workers)
 
     def _key(self) -> bytes:
         return b"key-%d" % self.random.randrange(KEYS)

@@ -4,7 +4,7 @@ import asyncio
 from types import SimpleNamespace
 
 import pytest
-from aiokafka.errors import ConsumerStoppedError, KafkaError
+from aiokafka.errors import ConsumerStoppedError
 from faust.types import TP
 
 from homeostat.detectors.record_block import RecordBlock, Section
@@ -37,15 +37,8 @@ class Client:
             subscription=SimpleNamespace(assignment=assignment),
             fetch_context=_Context,
         )
-        self._fetcher = self._client = self._coordinator = self
-        self._fetch_task: asyncio.Future[None] = asyncio.Future()
-        self._sync_task: asyncio.Future[None] = asyncio.Future()
-        self.coordination: BaseException | None = None
+        self._fetcher = self
         self.waiters: list[asyncio.Future[None]] = []
-
-    def check_errors(self) -> None:
-        if self.coordination is not None:
-            raise self.coordination
 
     def seek(self, tp: TP, offset: int) -> None:
         self.states[tp].position = offset
@@ -85,7 +78,7 @@ class _Context:
 
 
 @pytest.fixture
-async def client() -> Client:
+def client() -> Client:
     return Client()
 
 
@@ -173,17 +166,4 @@ async def test_a_partition_without_a_position_waits(desk: FetchDesk, client: Cli
 async def test_a_stopped_consumer_says_so(desk: FetchDesk, client: Client) -> None:
     client._closed = True
     with pytest.raises(ConsumerStoppedError):
-        await desk.fetch(client, 1.0)
-
-
-@pytest.mark.parametrize("task", ["_fetch_task", "_sync_task"])
-async def test_a_task_of_the_client_that_has_ended_says_so(desk: FetchDesk, client: Client, task: str) -> None:
-    getattr(client, task).set_exception(KafkaError("no more records would come"))
-    with pytest.raises(KafkaError, match="no more records"):
-        await desk.fetch(client, 1.0)
-
-
-async def test_what_keeps_the_client_out_of_its_group_says_so(desk: FetchDesk, client: Client) -> None:
-    client.coordination = KafkaError("group is full")
-    with pytest.raises(KafkaError, match="group is full"):
         await desk.fetch(client, 1.0)
