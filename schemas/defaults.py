@@ -4,6 +4,9 @@ from homeostat.schemas.policy import DeadLetterKey, Policy, Times
 from homeostat.schemas.registries.catalogue import Runtime, signals_of
 from homeostat.schemas.signal import SignalSpec
 
+DEMO_FEEDBACK_AGE_S = 10.0
+"""The demo's clinicians answer within two seconds: baselines of feedback begin when the slowest have."""
+
 
 def default_policy(
     times: Times | None = None,
@@ -14,7 +17,7 @@ def default_policy(
 ) -> Policy:
     """The policy with a runtime's whole registry, or with these signals of it.
 
-    Give `demo_times()` and `core_scribe_signals()` for a run that ends in minutes.
+    Give `demo_times()` and `core_scribe_signals(DEMO_FEEDBACK_AGE_S)` for a run that ends in minutes.
     """
     return Policy(
         signals=signals_of(runtime) if signals is None else signals,

@@ -84,17 +84,6 @@ class Watched:
             self.now_ms += HOUR_MS
             self.since_ms[self._watched().any(axis=(1, 3)) & (self.since_ms < 0)] = self.now_ms
 
-    def seal_again(self, sessions: int) -> None:
-        """Have every cohort's reference sealed anew, as an operator may."""
-        cohorts = self.trial.world.cohorts
-        for slot in self.trial.slots.ravel().tolist():
-            cohorts.ask_seal(slot, self.trial.offset, sessions)
-
-    def count_from_now(self) -> None:
-        """Count neither alarms nor the share of the budget until now."""
-        self.trial.alarms.clear()
-        self.since_ms[self.since_ms >= 0] = self.now_ms
-
     def declared(self, until_ms: int, mode: str) -> float:
         """Σ w / A of the leaf monitors that count: all with bets, or at the edge those whose null the mean sits at."""
         bets = self._watched().any(axis=1)

@@ -106,7 +106,7 @@ def _begin(ground: _Ground, size: PlatformSize, rng: np.random.Generator) -> Wat
     leaves = len(ground.tenants)
     parents = size.tenants + SPECIALTIES + 1
     policy = Policy(
-        signals=tuple(spec_of(number, law, is_feedback=False) for number, law in enumerate(LAWS)),
+        signals=tuple(spec_of(number, law) for number, law in enumerate(LAWS)),
         times=Times(bucket_s=size.bucket_s),
         budget=Budget(
             false_alarms_per_week=BUDGET_A_WEEK * size.tenants / SIZES["full"].tenants,

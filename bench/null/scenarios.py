@@ -40,7 +40,6 @@ class Scenario(NamedTuple):
     late: Late | None = None
     spread_days: int = 0
     first_sessions: int = 200
-    reseal_day: int | None = None
     cohorts_ratio: float = 1.0
     calendar: Calendar = Calendar()
     between: float = 0.0
@@ -76,19 +75,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     ),
     Scenario("daily cycle", "volume only", True, _RATES, volume=OFFICE),
     Scenario("late feedback", "40 a day, the same at any age", True, _RATES, late=_EVEN),
-    Scenario(
-        "late feedback", "400 a day, slow readers edit more", False, _RATES, 400.0, late=_SLOW, cohorts_ratio=0.25
-    ),
-    Scenario(
-        "late feedback",
-        "the same, sealed again after 8 days",
-        True,
-        _RATES,
-        400.0,
-        late=_SLOW,
-        reseal_day=8,
-        cohorts_ratio=0.25,
-    ),
+    Scenario("late feedback", "400 a day, slow readers edit more", True, _RATES, 400.0, late=_SLOW, cohorts_ratio=0.25),
     Scenario("young cohorts", "begin over 4 weeks, first 30 sessions", True, spread_days=26, first_sessions=30),
     Scenario("young cohorts", "begin over 4 weeks, first 200 sessions", True, spread_days=26),
     Scenario("young cohorts", "held against other tenants, 10 % apart", True, spread_days=26, between=0.1, lends=True),
@@ -124,7 +111,7 @@ def policy_of(scenario: Scenario, cohorts: int) -> Policy:
     """A budget of 100 a week for 2,000 cohorts, each monitor's share the same at any size."""
     monitors = 2 * cohorts * len(scenario.laws)
     return Policy(
-        signals=tuple(spec_of(number, law, scenario.late is not None) for number, law in enumerate(scenario.laws)),
+        signals=tuple(spec_of(number, law, scenario.late) for number, law in enumerate(scenario.laws)),
         times=Times(bucket_s=3600.0),
         budget=Budget(false_alarms_per_week=BUDGET_A_WEEK * cohorts / FULL_COHORTS, expected_monitors=monitors),
         baseline=BaselineRule(first_sessions=scenario.first_sessions),
@@ -133,8 +120,8 @@ def policy_of(scenario: Scenario, cohorts: int) -> Policy:
     )
 
 
-def spec_of(number: int, law: Law, is_feedback: bool) -> SignalSpec:
-    fields: dict[str, Any] = {"carrier": Carrier.FEEDBACK} if is_feedback else {}
+def spec_of(number: int, law: Law, late: Late | None = None) -> SignalSpec:
+    fields: dict[str, Any] = {"carrier": Carrier.FEEDBACK, "max_age_s": late.most_ms / 1000.0} if late else {}
     return SignalSpec(
         name=f"column-{number}",
         family=Family.OUTPUT,
@@ -155,7 +142,7 @@ def run_scenario(scenario: Scenario, size: Size, seed: int, tell: Callable[[str]
     for repeat in range(size.repeats):
         for mode in (EDGE, STILL):
             watched = _begin(scenario, cohorts, np.random.default_rng((seed, repeat, mode == EDGE)))
-            _run_weeks(watched, scenario, mode)
+            watched.run(WEEKS * 7 * DAY_MS, mode)
             found = Used(watched.leaf_alarms(mode), watched.declared(watched.now_ms, mode))
             used[mode] = used[mode].plus(found)
             tell(f"{scenario.name}, {scenario.variant}, {mode}: {found.alarms} alarms, {found.declared:.1f} declared")
@@ -178,13 +165,3 @@ def _begin(scenario: Scenario, cohorts: int, rng: np.random.Generator) -> Watche
     stream = Stream(population, scenario.laws, rng, scenario.rhythm, scenario.volume, scenario.visits, scenario.late)
     factor = np.exp(scenario.between * rng.standard_normal((cohorts, len(scenario.laws))))
     return Watched(trial, stream, np.minimum(factor * np.array([law.mean for law in scenario.laws]), 0.9))
-
-
-def _run_weeks(watched: Watched, scenario: Scenario, mode: str) -> None:
-    until_ms = WEEKS * 7 * DAY_MS
-    if scenario.reseal_day is not None:
-        watched.run(scenario.reseal_day * DAY_MS, STILL)
-        watched.seal_again(scenario.first_sessions)
-        watched.run(watched.now_ms + DAY_MS, STILL)
-        watched.count_from_now()
-    watched.run(until_ms, mode)

@@ -30,7 +30,7 @@ from homeostat.detectors.leaf.arrays import (
     LayerArrays,
     Scratch,
 )
-from homeostat.detectors.leaf.baselines import begin_monitors, conclude_seal, forget_offers
+from homeostat.detectors.leaf.baselines import begin_monitors, conclude_seal
 from homeostat.detectors.leaf.close import evidence_of, note_alarm
 from homeostat.detectors.leaf.inlined import inlined
 from homeostat.detectors.leaf.learn import (
@@ -251,15 +251,15 @@ def collect_bucket(
     if cohorts.arm[slot] != BASELINE or not cohorts.collects[slot, lane]:
         return
     if mark <= cohorts.seal_after[slot]:
-        cohorts.seal_seen[slot, lane] = 0
+        cohorts.seal_seen[slot, s] = 0
         return
-    cohorts.seal_seen[slot, lane] += 1
+    cohorts.seal_seen[slot, s] += 1
     row = (cohorts.ring_count[slot, lane] - 1) % cohorts.ring.shape[1]
     if shared:
         cohorts.shared[slot, s, 0] += cohorts.ring_id[slot, lane, row, WORKS]
         cohorts.shared[slot, s, 1] += cohorts.ring_id[slot, lane, row, ONES] << 20
     rows, newest, works, ones = cohorts.ring.shape[1], cohorts.ring_count[slot, lane], 0, 0
-    for number in range(max(0, newest - min(cohorts.seal_seen[slot, lane], rows)), newest):
+    for number in range(max(0, newest - min(cohorts.seal_seen[slot, s], rows)), newest):
         works += cohorts.ring_id[slot, lane, number % rows, WORKS]
         ones += cohorts.ring_id[slot, lane, number % rows, ONES]
     if works < cohorts.seal_sessions[slot]:
@@ -271,8 +271,6 @@ def collect_bucket(
     cohorts.reference[slot, s, 3] = rate_upper_bound(works, ones, plan.weights[BASELINE_DELTA])
     conclude_seal(slot, s, cohorts)
     cohorts.collects[slot, lane] = 0
-    cohorts.seal_seen[slot, lane] = 0
-    forget_offers(slot, lane, plan, cohorts)
     write_bets(cohorts.reference[slot], cohorts.borrowed[slot], plan, cohorts.null[slot], cohorts.stakes[slot])
 
 

@@ -19,10 +19,10 @@ LEAST_VALUES: Final = 30
 
 @compiled
 def collect_values(slot: int, lane: int, s: int, cohorts: CohortArrays) -> tuple[Floats, int]:
-    """Give a column's values (float64 [n]) in the lane's last `seal_seen` sessions, and their sum (2⁻²⁰)."""
+    """Give a column's values (float64 [n]) in its last `seal_seen` sessions, and their sum (2⁻²⁰)."""
     rows = cohorts.ring.shape[1]
     newest = cohorts.ring_count[slot, lane]
-    values = np.empty(cohorts.seal_seen[slot, lane])
+    values = np.empty(cohorts.seal_seen[slot, s])
     count, total = 0, 0
     for number in range(max(0, newest - min(values.shape[0], rows)), newest):
         x = cohorts.ring[slot, number % rows, s]
@@ -63,21 +63,33 @@ def begin_monitors(home: int, s: int, now_ms: int, cohorts: CohortArrays) -> Non
 
 
 @compiled
-def offer_values(slot: int, lane: int, values: Ints, plan: PlanArrays, cohorts: CohortArrays) -> None:
-    """Add a session that may be shared (2⁻²⁰, −1 for none) to what of the references to come may be."""
+def count_session(
+    slot: int, lane: int, opened_ms: int, shared: bool, values: Ints, plan: PlanArrays, cohorts: CohortArrays
+) -> bool:
+    """Count a session (values at 2⁻²⁰, −1 for none) for the lane's pending columns; whether one has enough.
+
+    Feedback counts from its age after the cohort's first session on: with the first works' quick readers alone a
+    reference would not be of what follows. What of it may be `shared` is added up for what is lent.
+    """
+    full = False
+    age_ms = opened_ms - cohorts.first_ms[slot]
     for s in range(plan.lane.shape[0]):
-        if plan.lane[s] == lane and cohorts.pending[slot, s] and values[s] >= 0:
+        if plan.lane[s] != lane or not cohorts.pending[slot, s] or age_ms < plan.wait_ms[s]:
+            continue
+        cohorts.seal_seen[slot, s] += 1
+        full = full or cohorts.seal_seen[slot, s] >= cohorts.seal_sessions[slot]
+        if shared and values[s] >= 0:
             cohorts.shared[slot, s, 0] += 1
             cohorts.shared[slot, s, 1] += values[s]
+    return full
 
 
 @compiled
-def forget_offers(slot: int, lane: int, plan: PlanArrays, cohorts: CohortArrays) -> None:
-    """Begin anew with the next lot of sessions."""
-    for s in range(plan.lane.shape[0]):
-        if plan.lane[s] == lane:
-            cohorts.shared[slot, s, 0] = 0
-            cohorts.shared[slot, s, 1] = 0
+def begin_lot(slot: int, s: int, cohorts: CohortArrays) -> None:
+    """Begin a column's count anew with the next session."""
+    cohorts.seal_seen[slot, s] = 0
+    cohorts.shared[slot, s, 0] = 0
+    cohorts.shared[slot, s, 1] = 0
 
 
 @compiled
@@ -87,6 +99,7 @@ def conclude_seal(slot: int, s: int, cohorts: CohortArrays) -> None:
     cohorts.shared[slot, s, 2:] = cohorts.shared[slot, s, :2]
     cohorts.sealed[slot] = 1
     cohorts.pending[slot, s] = 0
+    begin_lot(slot, s, cohorts)
 
 
 @compiled
@@ -97,26 +110,29 @@ def awaits_main(s: int, slot: int, plan: PlanArrays, cohorts: CohortArrays) -> b
 
 @compiled
 def seal_lane(slot: int, lane: int, now_ms: int, plan: PlanArrays, cohorts: CohortArrays) -> None:
-    """Seal the pending signals of a lane from the sessions collected; those with too few values go on collecting."""
-    collects = False
+    """Seal the pending columns of a lane that have enough sessions; one with too few values waits for the next lot."""
+    sealed = False
     for s in range(plan.lane.shape[0] - 1, -1, -1):
-        if plan.lane[s] != lane or not cohorts.pending[slot, s]:
+        is_full = cohorts.seal_seen[slot, s] >= cohorts.seal_sessions[slot]
+        if plan.lane[s] != lane or not cohorts.pending[slot, s] or not is_full:
             continue
         if awaits_main(s, slot, plan, cohorts):
             begin_monitors(slot, s, now_ms, cohorts)
             cohorts.reference[slot, s, 0] = 0.0
-            collects = True
+            begin_lot(slot, s, cohorts)
             continue
         values, total = collect_values(slot, lane, s, cohorts)
         if values.shape[0] < LEAST_VALUES:
-            collects = True
+            begin_lot(slot, s, cohorts)
             continue
         begin_monitors(slot, s, now_ms, cohorts)
         seal_signal(slot, s, values, total, plan, cohorts)
         conclude_seal(slot, s, cohorts)
-    if lane == WORK:
+        sealed = True
+    if lane == WORK and sealed:
         seal_slopes(slot, plan, cohorts)
-    cohorts.collects[slot, lane] = 1 if collects else 0
-    cohorts.seal_seen[slot, lane] = 0
-    forget_offers(slot, lane, plan, cohorts)
+    cohorts.collects[slot, lane] = 0
+    for s in range(plan.lane.shape[0]):
+        if plan.lane[s] == lane and cohorts.pending[slot, s]:
+            cohorts.collects[slot, lane] = 1
     write_bets(cohorts.reference[slot], cohorts.borrowed[slot], plan, cohorts.null[slot], cohorts.stakes[slot])

@@ -20,10 +20,10 @@ from homeostat.detectors.leaf.arrays import (
     Scratch,
     SessionArrays,
 )
-from homeostat.detectors.leaf.baselines import offer_values, seal_lane
+from homeostat.detectors.leaf.baselines import count_session, seal_lane
 from homeostat.detectors.leaf.inlined import inlined
 from homeostat.detectors.leaf.learn import learn, stop_learning
-from homeostat.detectors.leaf.plan import QUOTA, RATE_PER_MS, THRESHOLD, WORK, PlanArrays
+from homeostat.detectors.leaf.plan import QUOTA, RATE_PER_MS, SESSION_MS, THRESHOLD, WORK, PlanArrays
 from homeostat.detectors.statistics.bets import MONITOR_BETS, UP
 from homeostat.detectors.statistics.e_shiryaev_roberts import EVIDENCE_CAP
 
@@ -288,15 +288,16 @@ def choose_parents(
 
 @inlined
 def collect_baseline(
-    slot: int, lane: int, mark: int, flags: int, now_ms: int, values: Ints, plan: PlanArrays, cohorts: CohortArrays
+    slot: int, lane: int, mark: int, flags: int, due_ms: int, values: Ints, plan: PlanArrays, cohorts: CohortArrays
 ) -> None:
     """Count a session of the baseline arm that began after the decision to seal; seal when there are enough."""
+    opened_ms = due_ms - plan.times[SESSION_MS]
+    if cohorts.first_ms[slot] < 0:
+        cohorts.first_ms[slot] = opened_ms
     if cohorts.arm[slot] == BASELINE and cohorts.collects[slot, lane] and mark > cohorts.seal_after[slot]:
-        cohorts.seal_seen[slot, lane] += 1
-        if not flags & PRIVATE:
-            offer_values(slot, lane, values, plan, cohorts)
-        if cohorts.seal_seen[slot, lane] >= cohorts.seal_sessions[slot]:
-            seal_lane(slot, lane, now_ms, plan, cohorts)
+        shared = flags & PRIVATE == 0
+        if count_session(slot, lane, opened_ms, shared, values, plan, cohorts):
+            seal_lane(slot, lane, due_ms, plan, cohorts)
 
 
 @inlined

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 CORE: Final = b"cohort/"
 RING: Final = b"ring/"
-_STATE_VERSION = 3
+_STATE_VERSION = 4
 _NARROW: Final = 2**16
 _FIELDS: Final = (
     "moments",
@@ -32,6 +32,7 @@ _FIELDS: Final = (
     "seal_after",
     "seal_seen",
     "seal_sessions",
+    "first_ms",
     "ring_count",
     "shared_bucket",
     "tally",

@@ -45,11 +45,12 @@ _SIGNAL_AXES = {
     "shared": 1,
     "borrowed": 1,
     "pending": 1,
+    "seal_seen": 1,
     "ring": 2,
     "null": 1,
     "stakes": 1,
 }
-_LANE_AXES = ("collects", "seal_seen", "ring_ms", "ring_id", "ring_count")
+_LANE_AXES = ("collects", "ring_ms", "ring_id", "ring_count")
 
 
 def new_arrays(
@@ -69,8 +70,9 @@ def new_arrays(
         pending=np.zeros((capacity, signals), np.uint8),
         collects=np.zeros((capacity, lanes), np.uint8),
         seal_after=np.zeros(capacity, np.int64),
-        seal_seen=np.zeros((capacity, lanes), np.int32),
+        seal_seen=np.zeros((capacity, signals), np.int32),
         seal_sessions=np.zeros(capacity, np.int32),
+        first_ms=np.full(capacity, -1, np.int64),
         ring=np.full((capacity, ring_rows, signals), -1, np.int32),
         ring_ms=np.zeros((capacity, lanes, ring_rows), np.int64),
         ring_id=np.zeros((capacity, lanes, ring_rows, 3), np.int64),
@@ -166,10 +168,11 @@ class CohortStore:
     def ask_seal(self, slot: int, after_offset: int, sessions: int, columns: Sequence[int] | None = None) -> None:
         """Collect a new reference from sessions that begin after an offset; the old one holds until it is sealed."""
         rows = self.arrays
-        rows.pending[slot, slice(None) if columns is None else list(columns)] = 1
+        asked = list(range(rows.pending.shape[1]) if columns is None else columns)
+        rows.pending[slot, asked] = 1
         rows.seal_after[slot] = after_offset
-        rows.seal_seen[slot] = 0
-        rows.shared[slot, :, :2] = 0
+        rows.seal_seen[slot, asked] = 0
+        rows.shared[slot, asked, :2] = 0
         rows.seal_sessions[slot] = sessions
         rows.dirty[slot] = 1
         self.derive_collects(slot)
@@ -261,6 +264,7 @@ class CohortStore:
         self.arrays.shared[:] = 0
         self.arrays.evidence[:] = 0.0
         self.arrays.last_ms[:] = now_ms
+        self.arrays.first_ms[:] = -1
         for leaf in [key for key in self.keys if not key.part]:
             self._add_parts(leaf, now_ms)
         return list(range(len(self._plan.specs)))

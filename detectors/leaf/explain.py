@@ -20,7 +20,7 @@ _LEAST_VARIANCE: Final = 1e-9
 
 @compiled
 def seal_slopes(slot: int, plan: PlanArrays, cohorts: CohortArrays) -> None:
-    """Write the slopes of the work's columns from the work lane's last `seal_seen` sessions.
+    """Write the slopes of the work's columns from the work lane's last `seal_sessions` sessions.
 
     An input's own slopes are left at nan: it is what explains.
     """
@@ -28,7 +28,7 @@ def seal_slopes(slot: int, plan: PlanArrays, cohorts: CohortArrays) -> None:
     if count == 0:
         return
     newest = cohorts.ring_count[slot, WORK]
-    first = max(0, newest - min(cohorts.seal_seen[slot, WORK], cohorts.ring.shape[1]))
+    first = max(0, newest - min(cohorts.seal_sessions[slot], cohorts.ring.shape[1]))
     inputs = np.zeros((newest - first, count))
     for j in range(count):
         centre(slot, first, newest, plan.inputs[j], cohorts, inputs[:, j])

@@ -42,7 +42,9 @@ class PlanArrays(NamedTuple):
     (length of a bucket, age at which it is judged)]; `exposure` marks the columns that the gateway's report carries;
     `inputs` are the work columns of the input family; `spread_of` is the column whose distance from its baseline a
     column is (−1 for none), `groups` whether age and sex bands are watched, `limit` a declared limit scaled to [0, 1]
-    (nan for none). The places of `times` and `weights` are named below.
+    (nan for none); `wait_ms` is how long after a cohort's first session its reference begins: the age up to which its
+    feedback counts, so that quick and slow feedback are there alike. The places of `times` and `weights` are named
+    below.
     """
 
     lane: Bytes
@@ -53,6 +55,7 @@ class PlanArrays(NamedTuple):
     inputs: Ints
     absent: Ints
     absent_ms: Ints
+    wait_ms: Ints
     groups: Bytes
     spread_of: Ints
     limit: Floats
@@ -119,6 +122,15 @@ class Plan:
         age_ms = round((self.specs[column].max_age_s or 0.0) * 1000)
         longest = max(age_ms / _BUCKETS_OF_AGE, self.bucket_ms, self.max_ahead_ms / _BUCKETS_AHEAD)
         return math.ceil(longest), age_ms
+
+    def wait_ms(self, column: int) -> int:
+        """How long after a cohort's first session a column's reference begins.
+
+        What comes before is of quick readers only: the slow ones' feedback on the first works is still to come.
+        Where absence means 0 each bucket has been waited for.
+        """
+        spec = self.specs[column]
+        return 0 if spec.absence or spec.max_age_s is None else round(spec.max_age_s * 1000)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -202,6 +214,7 @@ class Plan:
             ),
             absent=np.array(self.absent_columns, np.int64),
             absent_ms=np.array([self.absent_times(s) for s in self.absent_columns], np.int64).reshape(-1, 2),
+            wait_ms=np.array([self.wait_ms(s) for s in range(len(specs))], np.int64),
             groups=np.array([self.policy.subgroups.watches(axis) for axis in BandAxis], np.uint8),
             spread_of=np.array(
                 [self.column[signal_of(s.name)] if part_of(s.name) == SPREAD else -1 for s in specs], np.int64

@@ -4,12 +4,15 @@ from homeostat.schemas.registries.every_runtime import CLINICAL, FEEDBACK_AGE_S,
 from homeostat.schemas.signal import Carrier, Direction, Family, Kind, Role, SignalSpec
 
 
-def core_scribe_signals() -> tuple[SignalSpec, ...]:
-    """The nine signals that any scribe can send from its first day, guardrails first."""
-    return (*_quality_guardrails(), *_operations_guardrails(), *_other_signals())
+def core_scribe_signals(feedback_age_s: float = FEEDBACK_AGE_S) -> tuple[SignalSpec, ...]:
+    """The nine signals that any scribe can send from its first day, guardrails first.
+
+    Feedback counts up to an age of `feedback_age_s`.
+    """
+    return (*_quality_guardrails(feedback_age_s), *_operations_guardrails(), *_other_signals())
 
 
-def _quality_guardrails() -> tuple[SignalSpec, ...]:
+def _quality_guardrails(feedback_age_s: float) -> tuple[SignalSpec, ...]:
     return (
         SignalSpec(
             name="edit_ratio",
@@ -19,7 +22,7 @@ def _quality_guardrails() -> tuple[SignalSpec, ...]:
             role=Role.GUARDRAIL,
             tolerance=0.05,
             carrier=Carrier.FEEDBACK,
-            max_age_s=FEEDBACK_AGE_S,
+            max_age_s=feedback_age_s,
             owner=CLINICAL,
             why="The share of the note that the clinician changed before signing: work that was not saved.",
         ),
@@ -51,7 +54,7 @@ def _quality_guardrails() -> tuple[SignalSpec, ...]:
             role=Role.GUARDRAIL,
             tolerance=0.10,
             carrier=Carrier.FEEDBACK,
-            max_age_s=FEEDBACK_AGE_S,
+            max_age_s=feedback_age_s,
             owner=CLINICAL,
             why="Whether the clinician kept the note; .10, as .05 on a yes or no takes a thousand pairs a cohort.",
         ),

@@ -106,7 +106,7 @@ def _waiting(world: World, key: LeafKey, slot: int, s: int, sessions: int, days:
     cohorts, plan = world.cohorts.arrays, world.plan
     home = int(cohorts.home[slot])
     needed, lane = int(cohorts.seal_sessions[home]), int(plan.arrays.lane[s])
-    so_far = int(cohorts.seal_seen[home, lane])
+    so_far = int(cohorts.seal_seen[home, s])
     per_day = float(cohorts.tally[slot, 0]) / days if lane == WORK else sessions / days
     return Waiting(key.cohort.key, key.tenant, plan.specs[s], so_far, needed, per_day, 2)
 

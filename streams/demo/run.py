@@ -17,7 +17,7 @@ from homeostat.infra.broker.embedded import KIND, LIMITS, PARTITIONS_EVERYWHERE,
 from homeostat.infra.broker.retention_watch import RetentionWatch
 from homeostat.infra.topics.create import create_topics
 from homeostat.infra.topics.expected import ALL_TOPICS, Platform
-from homeostat.schemas.defaults import default_policy, demo_times
+from homeostat.schemas.defaults import DEMO_FEEDBACK_AGE_S, default_policy, demo_times
 from homeostat.schemas.errors import HomeostatError
 from homeostat.schemas.policy import Policy
 from homeostat.schemas.registries.scribe_core import core_scribe_signals
@@ -79,9 +79,8 @@ class Demo:
             kafka = self._start_broker(stack)
             keys = make_demo_keys(self.options.folder / "keys", GATEWAY)
             self._watch = Watch(kafka, self.board, PARTITIONS_EVERYWHERE)
-            policy = default_policy(
-                demo_times(), PARTITIONS_EVERYWHERE, keys.dead_letters, signals=core_scribe_signals()
-            )
+            signals = core_scribe_signals(DEMO_FEEDBACK_AGE_S)
+            policy = default_policy(demo_times(), PARTITIONS_EVERYWHERE, keys.dead_letters, signals=signals)
             children = Children(self._environment(kafka, keys), self.options.folder)
             stack.callback(children.stop)
             self._start_homeostat(children, kafka, keys, policy)

@@ -134,12 +134,9 @@ class LeafReader:
         """How far the slots of one leaf are."""
         assert self.world is not None
         arrays, chosen = self.world.cohorts.arrays, list(slots)
-        collected = [
-            int(arrays.seal_seen[chosen, lane][arrays.collects[chosen, lane] > 0].sum())
-            for lane in range(arrays.seal_seen.shape[1])
-        ]
+        collected = (arrays.seal_seen[chosen] * arrays.pending[chosen]).sum(axis=0)
         sessions = int(arrays.ring_count[chosen, WORK].sum())
-        return Progress(sessions, max(collected), int(arrays.seal_sessions[chosen].max()))
+        return Progress(sessions, int(collected.max(initial=0)), int(arrays.seal_sessions[chosen].max()))
 
 
 def leaf_readers(stages: Mapping[tuple[str, int], object]) -> list[LeafReader]:
