@@ -18,13 +18,17 @@ _GRID_MEANS = (_TAIL * _GRID - _GRID**_TAIL) / (_TAIL - 1.0)
 
 
 class Law(NamedTuple):
-    """A column of a stream: what it measures, its mean without a change, its tolerance."""
+    """A column of a stream: what it measures, its mean without a change, its tolerance.
+
+    `about`: the column before it whose distance from its baseline's centre this one is; −1 for a signal of its own.
+    """
 
     name: str
     binary: bool
     mean: float
     tolerance: float
     draw: Draw
+    about: int = -1
 
 
 def draw_binary(rng: np.random.Generator, means: Floats) -> Floats:
@@ -63,5 +67,7 @@ def clustered(within: Draw, concentration: float) -> Callable[[np.random.Generat
 BINARY = Law("binary, rate .1", True, 0.1, 0.05, draw_binary)
 WIDE = Law("bounded, mean .3, sd .15", False, 0.3, 0.05, beta_of(0.21 / 0.0225 - 1.0))
 TIGHT = Law("bounded, mean .15, sd .05", False, 0.15, 0.05, beta_of(0.1275 / 0.0025 - 1.0))
+MAIN = Law("bounded, mean .5, told by its spread", False, 0.5, 0.02, beta_of(8.0))
+SPREAD = Law("distance from the mean, mean .1, sd .06", False, 0.1, 0.02, beta_of(0.09 / 0.0036 - 1.0), about=0)
 TAILED = Law("Pareto 1.2 clipped at 1, mean .1", False, 0.1, 0.05, draw_pareto)
 TAILED_LOW = Law("Pareto 1.2 clipped at 1, mean .02", False, 0.02, 0.02, draw_pareto)

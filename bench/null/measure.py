@@ -11,6 +11,7 @@ from bench.null.laws import Floats
 from bench.null.streams import DAY_MS, HOUR_MS, Stream
 from bench.null.trial import Ints, Trial
 from homeostat.detectors.budget import weight_per_ms
+from homeostat.detectors.fixed_point import VALUE_SCALE
 from homeostat.schemas.cohort import Layer
 
 CONFIDENCE = 0.95
@@ -64,7 +65,11 @@ class Change(NamedTuple):
 
 
 class Watched:
-    """One trial under one stream: means set each hour, and when each monitor began."""
+    """One trial under one stream: means set each hour, and when each monitor began.
+
+    `about` are the columns that others are the spread of: at the edge these stay at the centre of distances, so that
+    the distances' mean is the spread's null, and their own monitors do not count.
+    """
 
     def __init__(self, trial: Trial, stream: Stream, base: Floats, by_column: bool = False) -> None:
         self.trial, self.stream, self.base = trial, stream, base
@@ -73,6 +78,8 @@ class Watched:
         numbers = 0 if by_column else np.arange(count)[:, None]
         self.side: Ints = np.broadcast_to((numbers + np.arange(columns)) % 2, base.shape).astype(np.int64)
         self.even = np.arange(count) % 2 == 0
+        self.about = {s: law.about for s, law in enumerate(stream.laws) if law.about >= 0}
+        self.at_edge = np.array([s not in self.about.values() for s in range(columns)])
         self.now_ms = 0
 
     def run(self, until_ms: int, mode: str | Change) -> None:
@@ -88,7 +95,7 @@ class Watched:
         """Σ w / A of the leaf monitors that count: all with bets, or at the edge those whose null the mean sits at."""
         bets = self._watched().any(axis=1)
         if mode == EDGE:
-            bets = np.take_along_axis(bets, self.side[:, :, None], axis=2)
+            bets = np.take_along_axis(bets, self.side[:, :, None], axis=2) & self.at_edge[:, None]
         time_ms = np.where(self.since_ms >= 0, until_ms - self.since_ms, 0)
         budget = self.trial.policy.budget
         spent = weight_per_ms(budget, Layer.LEAF) * (time_ms[:, :, None] * bets).sum()
@@ -98,7 +105,7 @@ class Watched:
         """Alarms of the monitors that `declared` counts."""
         found = [alarm for alarm in self.trial.alarms if alarm.layer == Layer.LEAF]
         if mode == EDGE:
-            found = [alarm for alarm in found if alarm.side == self.side[alarm.cohort, alarm.column]]
+            found = [a for a in found if a.side == self.side[a.cohort, a.column] and self.at_edge[a.column]]
         return len(found)
 
     def _watched(self) -> NDArray[np.bool_]:
@@ -120,7 +127,11 @@ class Watched:
             return np.where(self.even[:, None] & self._watched()[:, part, :, 0], past_edge, past_base)
         edge = np.take_along_axis(null, self.side[:, :, None], axis=2)[:, :, 0]
         has = np.take_along_axis(self._watched()[:, part], self.side[:, :, None], axis=2)[:, :, 0]
-        return np.where(has, edge * scale, base)
+        means = np.where(has & self.at_edge, edge * scale, base)
+        for spread, main in self.about.items():
+            centre = self.trial.world.cohorts.arrays.centre[slots[:, part], spread] / VALUE_SCALE
+            means[:, main] = np.where(has[:, spread], centre, base[:, main])
+        return means
 
 
 def measure_delays(watched: Watched, change: Change, days: int) -> tuple[Delay, Delay]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from bench.null.laws import BINARY, TIGHT, WIDE, Floats
 from bench.null.measure import EDGE, STILL, Used, Watched
-from bench.null.scenarios import BUDGET_A_WEEK, WEEKS, spec_of
+from bench.null.scenarios import BUDGET_A_WEEK, WEEKS, specs_of
 from bench.null.streams import DAY_MS, OFFICE, Cohorts, Stream
 from bench.null.trial import Trial
 from homeostat.detectors.budget import weight_per_ms
@@ -106,7 +106,7 @@ def _begin(ground: _Ground, size: PlatformSize, rng: np.random.Generator) -> Wat
     leaves = len(ground.tenants)
     parents = size.tenants + SPECIALTIES + 1
     policy = Policy(
-        signals=tuple(spec_of(number, law) for number, law in enumerate(LAWS)),
+        signals=specs_of(LAWS),
         times=Times(bucket_s=size.bucket_s),
         budget=Budget(
             false_alarms_per_week=BUDGET_A_WEEK * size.tenants / SIZES["full"].tenants,

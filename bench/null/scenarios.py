@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bench.null.laws import BINARY, TAILED, TAILED_LOW, TIGHT, WIDE, Floats, Law
+from bench.null.laws import BINARY, MAIN, SPREAD, TAILED, TAILED_LOW, TIGHT, WIDE, Floats, Law
 from bench.null.measure import EDGE, STILL, Change, Delay, Used, Watched, measure_delays
 from bench.null.streams import DAY_MS, FLAT, HOUR_MS, NIGHTS, OFFICE, Cohorts, Stream, Visits
 from bench.null.streams import Delay as Late
@@ -58,6 +58,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario("no tolerance", "40 a day", True, _BARE),
     Scenario("no tolerance", "400 a day", True, _BARE, 400.0, cohorts_ratio=0.5),
     Scenario("heavy-tailed", "Pareto, tail index 1.2", True, laws=(TAILED, TAILED_LOW)),
+    Scenario("spread", "40 a day", True, laws=(MAIN, SPREAD)),
     Scenario("clustered", "a visit's ten records are one session", True, _RATES, 20.0, visits=Visits(10, 3.0, True)),
     Scenario("clustered", "each record is its own session", False, _RATES, 20.0, visits=Visits(10, 3.0, False)),
     Scenario("daily cycle", "no parts declared, 40 a day", False, _RATES, rhythm=NIGHTS),
@@ -111,7 +112,7 @@ def policy_of(scenario: Scenario, cohorts: int) -> Policy:
     """A budget of 100 a week for 2,000 cohorts, each monitor's share the same at any size."""
     monitors = 2 * cohorts * len(scenario.laws)
     return Policy(
-        signals=tuple(spec_of(number, law, scenario.late) for number, law in enumerate(scenario.laws)),
+        signals=specs_of(scenario.laws, scenario.late),
         times=Times(bucket_s=3600.0),
         budget=Budget(false_alarms_per_week=BUDGET_A_WEEK * cohorts / FULL_COHORTS, expected_monitors=monitors),
         baseline=BaselineRule(first_sessions=scenario.first_sessions),
@@ -120,7 +121,13 @@ def policy_of(scenario: Scenario, cohorts: int) -> Policy:
     )
 
 
-def spec_of(number: int, law: Law, late: Late | None = None) -> SignalSpec:
+def specs_of(laws: Sequence[Law], late: Late | None = None) -> tuple[SignalSpec, ...]:
+    """The signals of a stream's columns."""
+    spread = {law.about for law in laws}
+    return tuple(_spec_of(s, law, s in spread, late) for s, law in enumerate(laws) if law.about < 0)
+
+
+def _spec_of(number: int, law: Law, spread: bool, late: Late | None) -> SignalSpec:
     fields: dict[str, Any] = {"carrier": Carrier.FEEDBACK, "max_age_s": late.most_ms / 1000.0} if late else {}
     return SignalSpec(
         name=f"column-{number}",
@@ -129,6 +136,7 @@ def spec_of(number: int, law: Law, late: Late | None = None) -> SignalSpec:
         direction=Direction.UP,
         role=Role.SIGNAL,
         tolerance=law.tolerance,
+        spread=spread,
         **fields,
     )
 

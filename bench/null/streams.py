@@ -103,7 +103,14 @@ class Stream:
         return Arrivals(time_ms, slot, trial.fresh_sessions(slot.size), values, time_ms)
 
     def _values(self, means: Floats, slot: Ints) -> Floats:
-        return np.stack([law.draw(self.rng, means[slot, s]) for s, law in enumerate(self.laws)], axis=1)
+        """Values of sessions: those that a spread is of lie their distance to either side, and it is not sent."""
+        values = np.stack([law.draw(self.rng, means[slot, s]) for s, law in enumerate(self.laws)], axis=1)
+        for s, law in enumerate(self.laws):
+            if law.about >= 0:
+                sides = np.where(self.rng.random(slot.size) < 0.5, -1.0, 1.0)
+                values[:, law.about] = np.clip(means[slot, law.about] + sides * values[:, s], 0.0, 1.0)
+                values[:, s] = np.nan
+        return values
 
     def _visits(self, trial: Trial, slot: Ints, time_ms: Ints, means: Floats) -> Arrivals:
         assert self.visits is not None

@@ -151,7 +151,7 @@ def bet_on_bucket(
     if cohorts.stakes[home, s, 0, 0] == 0.0 and cohorts.stakes[home, s, 1, 0] == 0.0:
         return
     weight = plan.weights[RATE_PER_MS] * (due_ms - cohorts.last_ms[owner, s])
-    stood = evidence_of(owner, s, cohorts)
+    stood = max(evidence_of(owner, s, 0, cohorts), evidence_of(owner, s, 1, cohorts))
     cohorts.last_ms[owner, s] = due_ms
     for side in range(2):
         if cohorts.stakes[home, s, side, 0] == 0.0:

@@ -130,14 +130,15 @@ class CohortArrays(NamedTuple):
     `evidence` M [slot, signal, (up, down), bet]; `last_ms` of each monitor's step; `reference` [slot, signal, (n, mean,
     lower, upper)] of the baseline arm; `pending` signals still to be sealed from sessions that began after offset
     `seal_after`, `seal_seen` of `seal_sessions` so far a signal; `first_ms`, when the first session began (−1 for
-    none); the ring of recent session values `ring` [slot, row, signal] at 2⁻²⁰ (−1 for none), with `ring_ms`, the
-    sessions' ids `ring_id` and the number ever pushed `ring_count`, a lane each; `shared_bucket`, the last bucket in
-    which it fed layers across tenants; `tally` (sessions closed, late records); `releases` seen lately, the newest
-    first (numbers of the store's table, −1 for none); `slopes` [slot, signal, input], what the inputs' values say of a
-    signal's, sealed with the reference; what was `learned` since; `shared` [slot, signal, (n, sum so far, n, sum
-    sealed)], the shared sessions of a reference, at 2⁻²⁰; for each column of which absence means 0 the open buckets of
-    `works` [slot, place, bucket, (works, ones, first offset, private)] and the sessions last `told` of [slot, place, n,
-    (high, low, form, time of the work)].
+    none); `centre` [slot, signal], what the distances of a spread's reference are from (2⁻²⁰); the ring of recent
+    session values `ring` [slot, row, signal] at 2⁻²⁰ (−1 for none), with `ring_ms`, the sessions' ids `ring_id` and the
+    number ever pushed `ring_count`, a lane each; `shared_bucket`, the last bucket in which it fed layers across
+    tenants; `tally` (sessions closed, late records); `releases` seen lately, the newest first (numbers of the store's
+    table, −1 for none); `slopes` [slot, signal, input], what the inputs' values say of a signal's, sealed with the
+    reference; what was `learned` since; `shared` [slot, signal, (n, sum so far, n, sum sealed)], the shared sessions of
+    a reference, at 2⁻²⁰; for each column of which absence means 0 the open buckets of `works` [slot, place, bucket,
+    (works, ones, first offset, private)] and the sessions last `told` of [slot, place, n, (high, low, form, time of the
+    work)].
     Of the partition, not of a slot: `next_bucket` of such a column, the first that is not settled.
     Derived: `collects` (whether a lane has pending signals), `parts` (slots of the parts of a leaf), `groups` (those of
     the bands in its workflow), `home` (slot of the baseline arm in this part), `layers` (rows of its parents), `arm`,
@@ -159,6 +160,7 @@ class CohortArrays(NamedTuple):
     seal_seen: Shorts
     seal_sessions: Shorts
     first_ms: Ints
+    centre: Ints
     ring: Shorts
     ring_ms: Ints
     ring_id: Ints

@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 
 from homeostat.detectors.compiled import compiled
-from homeostat.detectors.fixed_point import VALUE_SCALE, Floats
+from homeostat.detectors.fixed_point import VALUE_SCALE
 from homeostat.detectors.leaf.arrays import CohortArrays, Ints
 from homeostat.detectors.leaf.explain import seal_slopes
 from homeostat.detectors.leaf.learn import begin_learning
@@ -18,27 +18,39 @@ LEAST_VALUES: Final = 30
 
 
 @compiled
-def collect_values(slot: int, lane: int, s: int, cohorts: CohortArrays) -> tuple[Floats, int]:
-    """Give a column's values (float64 [n]) in its last `seal_seen` sessions, and their sum (2⁻²⁰)."""
+def collect_values(slot: int, lane: int, s: int, sessions: int, plan: PlanArrays, cohorts: CohortArrays) -> Ints:
+    """Give a column's values (int64 [n], 2⁻²⁰) in the lane's last `sessions`; for a spread those of its main column."""
     rows = cohorts.ring.shape[1]
     newest = cohorts.ring_count[slot, lane]
-    values = np.empty(cohorts.seal_seen[slot, s])
-    count, total = 0, 0
-    for number in range(max(0, newest - min(values.shape[0], rows)), newest):
-        x = cohorts.ring[slot, number % rows, s]
+    column = s if plan.spread_of[s] < 0 else plan.spread_of[s]
+    values = np.empty(sessions, np.int64)
+    count = 0
+    for number in range(max(0, newest - min(sessions, rows)), newest):
+        x = cohorts.ring[slot, number % rows, column]
         if x >= 0:
-            values[count] = x / VALUE_SCALE
-            total += x
+            values[count] = x
             count += 1
-    return values[:count], total
+    return values[:count]
 
 
 @compiled
-def seal_signal(slot: int, s: int, values: Floats, total: int, plan: PlanArrays, cohorts: CohortArrays) -> None:
-    """Write (n, mean, lower, upper) of a signal; each bound is wrong with a chance of δ/2 at most."""
-    count = values.shape[0]
-    cohorts.reference[slot, s, 0] = count
-    cohorts.reference[slot, s, 1] = total / count / VALUE_SCALE
+def centre_values(slot: int, s: int, values: Ints, cohorts: CohortArrays) -> Ints:
+    """Fix the mean of the first half as a spread's centre; gives the second half's distances from it (2⁻²⁰).
+
+    Given the first half, these are distances from a constant, as those of all sessions to come are.
+    """
+    half = values.shape[0] // 2
+    centre = (2 * values[:half].sum() + half) // (2 * half)
+    cohorts.centre[slot, s] = centre
+    return np.abs(values[half:] - centre)
+
+
+@compiled
+def seal_signal(slot: int, s: int, fixed: Ints, plan: PlanArrays, cohorts: CohortArrays) -> None:
+    """Write (n, mean, lower, upper) of a signal's values (2⁻²⁰); each bound is wrong with a chance of δ/2 at most."""
+    values = fixed / VALUE_SCALE
+    cohorts.reference[slot, s, 0] = fixed.shape[0]
+    cohorts.reference[slot, s, 1] = fixed.sum() / fixed.shape[0] / VALUE_SCALE
     if plan.binary[s]:
         lower, upper = session_rate_bounds(values, plan.weights[BASELINE_DELTA])
     else:
@@ -69,7 +81,8 @@ def count_session(
     """Count a session (values at 2⁻²⁰, −1 for none) for the lane's pending columns; whether one has enough.
 
     Feedback counts from its age after the cohort's first session on: with the first works' quick readers alone a
-    reference would not be of what follows. What of it may be `shared` is added up for what is lent.
+    reference would not be of what follows. What of it may be `shared` is added up for what is lent: no
+    spread, which a cohort without a centre of its own has no values of.
     """
     full = False
     age_ms = opened_ms - cohorts.first_ms[slot]
@@ -78,7 +91,7 @@ def count_session(
             continue
         cohorts.seal_seen[slot, s] += 1
         full = full or cohorts.seal_seen[slot, s] >= cohorts.seal_sessions[slot]
-        if shared and values[s] >= 0:
+        if shared and values[s] >= 0 and plan.spread_of[s] < 0:
             cohorts.shared[slot, s, 0] += 1
             cohorts.shared[slot, s, 1] += values[s]
     return full
@@ -103,30 +116,21 @@ def conclude_seal(slot: int, s: int, cohorts: CohortArrays) -> None:
 
 
 @compiled
-def awaits_main(s: int, slot: int, plan: PlanArrays, cohorts: CohortArrays) -> bool:
-    """Whether a column is the spread about a mean that is only now sealed: it is collected after that."""
-    return bool(plan.spread_of[s] >= 0 and cohorts.pending[slot, plan.spread_of[s]])
-
-
-@compiled
 def seal_lane(slot: int, lane: int, now_ms: int, plan: PlanArrays, cohorts: CohortArrays) -> None:
     """Seal the pending columns of a lane that have enough sessions; one with too few values waits for the next lot."""
     sealed = False
-    for s in range(plan.lane.shape[0] - 1, -1, -1):
+    for s in range(plan.lane.shape[0]):
         is_full = cohorts.seal_seen[slot, s] >= cohorts.seal_sessions[slot]
         if plan.lane[s] != lane or not cohorts.pending[slot, s] or not is_full:
             continue
-        if awaits_main(s, slot, plan, cohorts):
-            begin_monitors(slot, s, now_ms, cohorts)
-            cohorts.reference[slot, s, 0] = 0.0
-            begin_lot(slot, s, cohorts)
-            continue
-        values, total = collect_values(slot, lane, s, cohorts)
+        values = collect_values(slot, lane, s, cohorts.seal_seen[slot, s], plan, cohorts)
         if values.shape[0] < LEAST_VALUES:
             begin_lot(slot, s, cohorts)
             continue
         begin_monitors(slot, s, now_ms, cohorts)
-        seal_signal(slot, s, values, total, plan, cohorts)
+        if plan.spread_of[s] >= 0:
+            values = centre_values(slot, s, values, cohorts)
+        seal_signal(slot, s, values, plan, cohorts)
         conclude_seal(slot, s, cohorts)
         sealed = True
     if lane == WORK and sealed:

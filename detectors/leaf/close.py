@@ -58,12 +58,11 @@ def read_values(row: int, plan: PlanArrays, sessions: SessionArrays, values: Int
 
 @inlined
 def write_spreads(home: int, plan: PlanArrays, cohorts: CohortArrays, values: Ints) -> None:
-    """Write the distance of values from the mean of their baselines, where there is one."""
+    """Write the distances of values from what their baselines' distances are from, where there is one."""
     for s in range(values.shape[0]):
         main = plan.spread_of[s]
-        if main >= 0 and values[main] >= 0 and cohorts.reference[home, main, 0] > 0:
-            mean = math.floor(cohorts.reference[home, main, 1] * VALUE_SCALE + 0.5)
-            values[s] = abs(values[main] - mean)
+        if main >= 0 and values[main] >= 0 and cohorts.reference[home, s, 0] > 0:
+            values[s] = abs(values[main] - cohorts.centre[home, s])
 
 
 @inlined
@@ -156,26 +155,27 @@ def multiply_all(parents: Ints, s: int, factors: Floats, layers: LayerArrays) ->
 @inlined
 def bet(
     owner: int, home: int, s: int, side: int, gain: float, weight: float, cohorts: CohortArrays, factors: Floats
-) -> float:
-    """Fold e_k = 1 + λ_k·gain, which `factors` then holds, into M_k ← (M_k + w)·e_k and give Σ π_k M_k."""
+) -> tuple[float, float]:
+    """Fold e_k = 1 + λ_k·gain, which `factors` then holds, into M_k ← (M_k + w)·e_k; Σ π_k M_k before and after."""
+    before, after = 0.0, 0.0
     for k in range(MONITOR_BETS):
         e = 1.0 + cohorts.stakes[home, s, side, k] * gain
         factors[side, k] = e
-        cohorts.evidence[owner, s, side, k] = min((cohorts.evidence[owner, s, side, k] + weight) * e, EVIDENCE_CAP)
+        held = cohorts.evidence[owner, s, side, k]
+        grown = min((held + weight) * e, EVIDENCE_CAP)
+        cohorts.evidence[owner, s, side, k] = grown
+        before += held
+        after += grown
+    return before / MONITOR_BETS, after / MONITOR_BETS
+
+
+@inlined
+def evidence_of(owner: int, s: int, side: int, cohorts: CohortArrays) -> float:
+    """Σ π_k M_k of a column's side as it stands."""
     total = 0.0
     for k in range(MONITOR_BETS):
         total += cohorts.evidence[owner, s, side, k]
     return total / MONITOR_BETS
-
-
-@inlined
-def evidence_of(owner: int, s: int, cohorts: CohortArrays) -> float:
-    """Σ π_k M_k of a column as it stands, of the side that has more."""
-    up, down = 0.0, 0.0
-    for k in range(MONITOR_BETS):
-        up += cohorts.evidence[owner, s, 0, k]
-        down += cohorts.evidence[owner, s, 1, k]
-    return max(up, down) / MONITOR_BETS
 
 
 @inlined
@@ -235,14 +235,16 @@ def step_monitors(
         x = values[s] / VALUE_SCALE
         weight = rate * (due_ms - cohorts.last_ms[owner, s])
         cohorts.last_ms[owner, s] = due_ms
-        stood = evidence_of(owner, s, cohorts)
+        stood = 0.0
         for side in range(2):
             if cohorts.stakes[home, s, side, 0] == 0.0:
                 factors[side, :] = 1.0
+                stood = max(stood, evidence_of(owner, s, side, cohorts))
                 continue
             null = cohorts.null[home, s, side]
             gain = x - null if side == 0 else null - x
-            mixture = bet(owner, home, s, side, gain, weight, cohorts, factors)
+            before, mixture = bet(owner, home, s, side, gain, weight, cohorts, factors)
+            stood = max(stood, before)
             if mixture >= plan.weights[THRESHOLD]:
                 note_alarm(slot, s, side, mixture, cohorts, scratch, cursor)
         if cohorts.reference[home, s, 0] > 0:

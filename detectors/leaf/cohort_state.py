@@ -33,6 +33,7 @@ _FIELDS: Final = (
     "seal_seen",
     "seal_sessions",
     "first_ms",
+    "centre",
     "ring_count",
     "shared_bucket",
     "tally",

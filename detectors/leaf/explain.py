@@ -31,7 +31,7 @@ def seal_slopes(slot: int, plan: PlanArrays, cohorts: CohortArrays) -> None:
     first = max(0, newest - min(cohorts.seal_sessions[slot], cohorts.ring.shape[1]))
     inputs = np.zeros((newest - first, count))
     for j in range(count):
-        centre(slot, first, newest, plan.inputs[j], cohorts, inputs[:, j])
+        centre(slot, first, newest, plan.inputs[j], plan, cohorts, inputs[:, j])
     gram = multiply_across(inputs, inputs)
     for j in range(count):
         gram[j, j] += gram[j, j] / max(1, newest - first) + _LEAST_VARIANCE
@@ -40,7 +40,9 @@ def seal_slopes(slot: int, plan: PlanArrays, cohorts: CohortArrays) -> None:
     for s in range(plan.lane.shape[0]):
         if plan.lane[s] != WORK or plan.exposure[s] or is_input(s, plan):
             continue
-        if centre(slot, first, newest, s, cohorts, output[:, 0]) > 0:
+        if plan.spread_of[s] >= 0 and cohorts.reference[slot, s, 0] == 0:
+            continue
+        if centre(slot, first, newest, s, plan, cohorts, output[:, 0]) > 0:
             cohorts.slopes[slot, s] = solve(gram, multiply_across(inputs, output)[:, 0])
 
 
@@ -65,16 +67,24 @@ def multiply_across(left: Floats, right: Floats) -> Floats:
 
 
 @compiled
-def centre(slot: int, first: int, newest: int, s: int, cohorts: CohortArrays, out: Floats) -> int:
+def read_ring(slot: int, row: int, s: int, plan: PlanArrays, cohorts: CohortArrays) -> int:
+    """Give a column's value in a row of the ring (2⁻²⁰, −1 for none), a spread's from its sealed centre."""
+    main = plan.spread_of[s]
+    x = int(cohorts.ring[slot, row, s if main < 0 else main])
+    return abs(x - cohorts.centre[slot, s]) if main >= 0 and x >= 0 else x
+
+
+@compiled
+def centre(slot: int, first: int, newest: int, s: int, plan: PlanArrays, cohorts: CohortArrays, out: Floats) -> int:
     """Write a column's values about their mean, 0 where there is none; gives how many there are."""
     rows, count, total = cohorts.ring.shape[1], 0, 0
     for number in range(first, newest):
-        x = cohorts.ring[slot, number % rows, s]
+        x = read_ring(slot, number % rows, s, plan, cohorts)
         if x >= 0:
             total += x
             count += 1
     for number in range(first, newest):
-        x = cohorts.ring[slot, number % rows, s]
+        x = read_ring(slot, number % rows, s, plan, cohorts)
         out[number - first] = (x - total / count) / VALUE_SCALE if x >= 0 else 0.0
     return count
 

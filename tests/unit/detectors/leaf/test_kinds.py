@@ -164,12 +164,40 @@ def test_less_consistent_work_with_the_same_mean_alarms() -> None:
     assert alarms[0].observed == pytest.approx(0.35, abs=0.01)
 
 
-def test_a_new_mean_is_sealed_before_the_spread_about_it() -> None:
-    log = log_of(policy_of(signal("edit_ratio", spread=True)), works_of(LEAST_SESSIONS + 4, spread_by(0.05)))
+def drifting(number: int) -> dict[str, Any]:
+    """.5 ± .1 in the first half of a reference, .6 ± .1 from then on."""
+    level = 0.5 if number < LEAST_SESSIONS // 2 else 0.6
+    return {"signals": {"edit_ratio": round(level + 0.1 * (-1) ** number, 4)}}
+
+
+def test_a_spread_is_sealed_from_the_second_half_about_the_mean_of_the_first() -> None:
+    log = log_of(policy_of(signal("edit_ratio", spread=True)), works_of(LEAST_SESSIONS + 4, drifting))
     world = run(log)[0].world
     assert world is not None
-    sessions = world.cohorts.arrays.reference[0, :, 0].tolist()
-    assert sessions == [LEAST_SESSIONS, 0.0]
+    rows, half = world.cohorts.arrays, LEAST_SESSIONS // 2
+    values = [drifting(number)["signals"]["edit_ratio"] for number in range(LEAST_SESSIONS)]
+    centre = sum(values[:half]) / half
+    distances = [abs(value - centre) for value in values[half:]]
+    assert rows.centre[0, 1] / 2**20 == pytest.approx(centre, abs=2e-6)
+    assert rows.reference[0, :, 0].tolist() == [LEAST_SESSIONS, half]
+    assert rows.reference[0, 1, 1] == pytest.approx(sum(distances) / half, abs=2e-6)
+
+
+def test_a_spread_goes_on_about_what_it_was_sealed_about() -> None:
+    """The mean that is reported learns on; the distances of sessions stay those from the sealed centre."""
+    log = log_of(policy_of(signal("edit_ratio", spread=True)), works_of(LEAST_SESSIONS + 140, drifting))
+    stage = run(log)[0]
+    assert stage.world is not None
+    rows = stage.world.cohorts.arrays
+    centre, main, distance = rows.centre[0, 1], rows.ring[0, :, 0], rows.ring[0, :, 1]
+    watched = distance >= 0
+    assert watched.any()
+    assert (distance[watched] == abs(main[watched] - centre)).all()
+    assert abs(rows.reference[0, 0, 1] - centre / 2**20) > 0.01
+    restored = new_stage()
+    restored.restore(stage.state_records())
+    assert restored.world is not None
+    assert restored.world.cohorts.arrays.centre[0, 1] == centre
 
 
 def test_what_must_never_happen_alarms_at_once() -> None:
