@@ -33,8 +33,13 @@ class SideEffect(StrEnum):
     APPOINTMENT = "appointment"
 
 
+def _is_unused(value: object) -> bool:
+    """A field that came later is left out of the JSON where it says nothing: older manifests keep their name."""
+    return not value
+
+
 class Constraint(Part):
-    """This artifact works with `kind` named `name` from `min_version` up to, but not including, `below_version`."""
+    """This artifact needs `kind` named `name` from `min_version` up to, but not including, `below_version`."""
 
     kind: ArtifactKind
     name: Slug
@@ -42,8 +47,41 @@ class Constraint(Part):
     below_version: Annotated[str, Field(max_length=32)] | None = None
 
 
+ContractVersion = Annotated[int, Field(ge=1, lt=1_000_000)]
+
+
+class Contract(Part):
+    """A named promise across artifacts, in one version: the shape of a note, of a tool's arguments."""
+
+    contract: Slug
+    contract_version: ContractVersion
+
+
+class ContractNeed(Part):
+    """Some artifact of the release provides `contract` from `min_version` up to, but not including, `below_version`."""
+
+    contract: Slug
+    min_version: ContractVersion = 1
+    below_version: ContractVersion | None = None
+
+    def is_met_by(self, offer: Contract) -> bool:
+        """Whether one promise is the wanted one, in a version of the range.
+
+        >>> ContractNeed(contract="note_schema", min_version=3).is_met_by(
+        ...     Contract(contract="note_schema", contract_version=2)
+        ... )
+        False
+        """
+        below = self.below_version is None or offer.contract_version < self.below_version
+        return offer.contract == self.contract and self.min_version <= offer.contract_version and below
+
+
 class Artifact(Part):
-    """One versioned part of a release."""
+    """One versioned part of a release.
+
+    `owner` answers for it, `templates` are the output templates that it brings, `provides` and `requires` are
+    contracts with other artifacts of the release.
+    """
 
     kind: ArtifactKind
     name: Slug
@@ -52,6 +90,10 @@ class Artifact(Part):
     side_effects: tuple[SideEffect, ...] = ()
     tools: Annotated[tuple[Slug, ...], Field(max_length=64)] = ()
     constraints: Annotated[tuple[Constraint, ...], Field(max_length=32)] = ()
+    owner: Slug | None = Field(default=None, exclude_if=_is_unused)
+    templates: tuple[Slug, ...] = Field(default=(), max_length=64, exclude_if=_is_unused)
+    provides: tuple[Contract, ...] = Field(default=(), max_length=32, exclude_if=_is_unused)
+    requires: tuple[ContractNeed, ...] = Field(default=(), max_length=32, exclude_if=_is_unused)
 
 
 class RiskClass(StrEnum):
@@ -65,7 +107,7 @@ class RiskClass(StrEnum):
 class ReleaseManifest(Message):
     """A composite release; its name is the SHA-256 of its canonical JSON (RFC 8785), see `digest_document`.
 
-    `version` is that of the contract in which this message last changed, so that the same manifest keeps its name.
+    `version` stays, and a field that came later is left out where it is unused, so that a manifest keeps its name.
     """
 
     ce_type: ClassVar[str] = "homeostat.document.release"
