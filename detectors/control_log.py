@@ -34,6 +34,7 @@ from homeostat.schemas.dsse import read_envelope
 from homeostat.schemas.errors import PoisonRecord, SignatureRefused
 from homeostat.schemas.headers import find_header
 from homeostat.schemas.log import Record
+from homeostat.schemas.override import Override, OverrideDocument
 from homeostat.schemas.parsing import parse_message
 from homeostat.schemas.policy import Policy
 from homeostat.schemas.reasons import Refusal
@@ -85,6 +86,7 @@ class ControlLog:
         self.approvals: dict[str, Approval] = {}
         self.orders: dict[str, OrderDocument] = {}
         self.stops: dict[str, Stop] = {}
+        self.overrides: dict[str, Override] = {}
 
     @staticmethod
     def is_control(record: Record) -> bool:
@@ -222,7 +224,7 @@ class ControlLog:
                 self._take_over_word(message)
 
     def _take_over_word(self, message: Message) -> None:
-        """What people say of rollouts that are under way."""
+        """What people say of rollouts that are under way, and of whom they meet."""
         match message:
             case ApprovalDocument():
                 self.approvals[message.subject] = message.body
@@ -230,6 +232,8 @@ class ControlLog:
                 self.orders[message.body.rollout] = message
             case StopDocument():
                 self.stops[message.subject] = message.body
+            case OverrideDocument():
+                self.overrides[message.subject] = message.body
             case _:
                 pass
 

@@ -47,6 +47,7 @@ ROUTES: Mapping[ControlType, tuple[str, ...]] = MappingProxyType(
         ControlType.ORDER: (EVIDENCE,),
         ControlType.STOP: (EVIDENCE, INTENTS),
         ControlType.REVIEW: (ALARMS,),
+        ControlType.OVERRIDE: (TRACES, EVIDENCE, INTENTS),
     }
 )
 """Which inputs a document is copied into."""

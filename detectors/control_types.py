@@ -26,6 +26,7 @@ from homeostat.schemas.control import (
     Tick,
 )
 from homeostat.schemas.decision import Decision
+from homeostat.schemas.override import OverrideDocument
 from homeostat.schemas.roles import SignerRole
 
 
@@ -62,6 +63,7 @@ CONTROL_KINDS = MappingProxyType(
         ControlType.REVIEW: _kind(ReviewDocument, SignerRole.REVIEWER),
         ControlType.ORDER: _kind(OrderDocument, _OPERATOR),
         ControlType.STOP: _kind(StopDocument, _OPERATOR),
+        ControlType.OVERRIDE: _kind(OverrideDocument, _OPERATOR),
     }
 )
 

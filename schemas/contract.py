@@ -9,6 +9,7 @@ from homeostat.schemas.base import VERSION, Message
 from homeostat.schemas.command import Acknowledgement, DesiredState
 from homeostat.schemas.control import (
     ApprovalDocument,
+    ArtifactDocument,
     BaselineDocument,
     Gap,
     KernelVersionDocument,
@@ -33,6 +34,7 @@ from homeostat.schemas.exposure import ExposureReport, PublisherReport
 from homeostat.schemas.intent import Intent
 from homeostat.schemas.key_document import KeyDocument
 from homeostat.schemas.lease import Lease
+from homeostat.schemas.override import OverrideDocument
 from homeostat.schemas.pool import PooledBaseline, ReferencePool
 from homeostat.schemas.summary import Marker, Summary
 from homeostat.schemas.trace import FeedbackTrace, WorkTrace
@@ -40,10 +42,12 @@ from homeostat.schemas.trace import FeedbackTrace, WorkTrace
 _CONTROL: tuple[type[Message], ...] = (Tick, SnapshotBegin, SnapshotEnd, MissingSource, Gap)
 _DOCUMENTS: tuple[type[Message], ...] = (
     ApprovalDocument,
+    ArtifactDocument,
     BaselineDocument,
     KernelVersionDocument,
     KeyActivationDocument,
     OrderDocument,
+    OverrideDocument,
     PolicyDocument,
     ReleaseDocument,
     ReviewDocument,

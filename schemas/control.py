@@ -14,7 +14,7 @@ from homeostat.schemas.base import Count, Digest, EpochMs, KeyId, Message, Offse
 from homeostat.schemas.cohort import ACROSS_TENANTS, Cohort
 from homeostat.schemas.policy import Policy
 from homeostat.schemas.pool import LEAST_TENANTS, PartNumber, PoolEdition, PooledSignal
-from homeostat.schemas.release import ReleaseManifest
+from homeostat.schemas.release import Artifact, ReleaseManifest
 from homeostat.schemas.rollout import Rollout
 
 CONTROL_HEADER = "hs-control"
@@ -42,6 +42,7 @@ class ControlType(StrEnum):
     REVIEW = "review"
     ORDER = "order"
     STOP = "stop"
+    OVERRIDE = "override"
 
 
 class _Addressed(Message):
@@ -107,6 +108,12 @@ class PolicyDocument(Document[Policy]):
     """The policy, as an operator signed it."""
 
     ce_type: ClassVar[str] = "homeostat.document.policy"
+
+
+class ArtifactDocument(Document[Artifact]):
+    """An artifact as it was registered: its declaration never changes. No stage reads it."""
+
+    ce_type: ClassVar[str] = "homeostat.document.artifact"
 
 
 class ReleaseDocument(Document[ReleaseManifest]):

@@ -10,6 +10,7 @@ from homeostat.schemas.base import Message
 from homeostat.schemas.command import Acknowledgement, DesiredState
 from homeostat.schemas.control import (
     ApprovalDocument,
+    ArtifactDocument,
     BaselineDocument,
     KernelVersionDocument,
     KeyActivationDocument,
@@ -28,6 +29,7 @@ from homeostat.schemas.evidence import Echo, Evidence
 from homeostat.schemas.exposure import ExposureReport, PublisherReport
 from homeostat.schemas.intent import Intent
 from homeostat.schemas.lease import Lease
+from homeostat.schemas.override import OverrideDocument
 from homeostat.schemas.pool import PooledBaseline, ReferencePool
 from homeostat.schemas.summary import Marker, Summary
 from homeostat.schemas.trace import FeedbackTrace, WorkTrace
@@ -74,6 +76,7 @@ DEAD_LETTERS, BASELINES, DECISIONS = "traces.dlq.v1", "baselines.v1", "decisions
 INTENTS, LEASES, COMMANDS, ACKS = "release.intents.v1", "release.leases.v1", "release.commands.v1", "release.acks.v1"
 DRIFT_EVENTS, REVIEW_REQUESTS, AUDIT = "drift.events.v1", "reviews.requests.v1", "audit.v1"
 POLICIES, RELEASES, ROLLOUTS, CONTROLS = "policies.v1", "releases.v1", "rollouts.v1", "controls.v1"
+ARTIFACTS, OVERRIDES = "artifacts.v1", "overrides.v1"
 
 STAGE_INPUTS = MappingProxyType(
     {"leaf": TRACES, "parents": SUMMARIES, "guard": EVIDENCE, "triage": ALARMS, "sequencer": INTENTS}
@@ -117,6 +120,8 @@ _TABLE = (
     _compact(POLICIES, "policy", PolicyDocument),
     _compact(RELEASES, "release", ReleaseDocument),
     _compact(ROLLOUTS, "rollout", RolloutDocument),
+    _compact(ARTIFACTS, "kind/name/version/declaration", ArtifactDocument),
+    _compact(OVERRIDES, "scope", OverrideDocument),
     _compact(
         CONTROLS,
         "subject",

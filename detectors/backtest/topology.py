@@ -15,6 +15,7 @@ from homeostat.schemas.topics import (
     BASELINES,
     CONTROLS,
     DECISIONS,
+    OVERRIDES,
     POLICIES,
     RELEASES,
     ROLLOUTS,
@@ -27,7 +28,7 @@ StageFactory = Callable[[int, int], Stage]
 Finish = Callable[[Output], Output]
 """What the shell does to an output before it leaves: signing, sealing."""
 
-RELAYED = (POLICIES, RELEASES, ROLLOUTS, BASELINES, CONTROLS, DECISIONS, ACKS)
+RELAYED = (POLICIES, RELEASES, ROLLOUTS, OVERRIDES, BASELINES, CONTROLS, DECISIONS, ACKS)
 _MARKER_PARTITION = 0
 _FORGET_EVERY = 5_000
 _DRAIN_EVERY = 100_000

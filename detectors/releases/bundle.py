@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from homeostat.detectors.releases.catalogue import describe
-from homeostat.detectors.releases.versions import constraint_range, meets_constraint
+from homeostat.detectors.releases.versions import constraint_range, meets_constraint, parse_version
 from homeostat.schemas.release import Artifact, Constraint, ContractNeed
 
 Need = Constraint | ContractNeed
@@ -29,6 +29,13 @@ def check_bundle(artifacts: Sequence[Artifact]) -> list[Unmet]:
         for need in needs_of(artifact)
         if not is_met(need, artifact, artifacts)
     ]
+
+
+def check_artifact(artifact: Artifact) -> None:
+    """Refuse one whose version, or a bound of whose constraints, cannot be ordered. Raises `DocumentInvalid`."""
+    parse_version(artifact.artifact_version)
+    for constraint in artifact.constraints:
+        constraint_range(constraint)
 
 
 def needs_of(artifact: Artifact) -> list[Need]:

@@ -13,7 +13,7 @@ from homeostat.schemas.errors import PoisonRecord, SignatureRefused
 from homeostat.schemas.headers import find_header
 from homeostat.schemas.log import Output, Record
 from homeostat.schemas.parsing import parse_message
-from homeostat.schemas.topics import BASELINES, CONTROLS, POLICIES, RELEASES, ROLLOUTS, TRACES
+from homeostat.schemas.topics import BASELINES, CONTROLS, OVERRIDES, POLICIES, RELEASES, ROLLOUTS, TRACES
 from homeostat.streams.archive.reader import Part
 from homeostat.streams.backtest.lane import Lane, Moment
 from homeostat.streams.backtest.platform import Platform
@@ -22,6 +22,7 @@ DOCUMENT_TOPICS = {
     ControlType.POLICY: POLICIES,
     ControlType.RELEASE: RELEASES,
     ControlType.ROLLOUT: ROLLOUTS,
+    ControlType.OVERRIDE: OVERRIDES,
     ControlType.BASELINE: BASELINES,
     ControlType.SEAL_BASELINE: CONTROLS,
     ControlType.KEY_ACTIVATION: CONTROLS,

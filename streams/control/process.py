@@ -14,7 +14,17 @@ from homeostat.schemas.headers import CE_TYPE, find_header
 from homeostat.schemas.log import Output
 from homeostat.schemas.parsing import parse_message
 from homeostat.schemas.summary import Marker
-from homeostat.schemas.topics import ACKS, BASELINES, CONTROLS, DECISIONS, POLICIES, RELEASES, ROLLOUTS, SUMMARIES
+from homeostat.schemas.topics import (
+    ACKS,
+    BASELINES,
+    CONTROLS,
+    DECISIONS,
+    OVERRIDES,
+    POLICIES,
+    RELEASES,
+    ROLLOUTS,
+    SUMMARIES,
+)
 from homeostat.streams import metrics
 from homeostat.streams.clock import Clock, SystemClock
 from homeostat.streams.kafka_config import client_config
@@ -24,7 +34,7 @@ from homeostat.streams.signing import Signers
 
 log = structlog.get_logger(__name__)
 
-DOCUMENT_TOPICS = (POLICIES, RELEASES, ROLLOUTS, BASELINES, CONTROLS)
+DOCUMENT_TOPICS = (POLICIES, RELEASES, ROLLOUTS, OVERRIDES, BASELINES, CONTROLS)
 _POLL_S = 0.02
 _DEFAULT_TICK_S = 1.0
 _MARKER_PARTITION = 0

@@ -7,9 +7,12 @@ from typing import Annotated, Any, Literal, NamedTuple
 import yaml
 from pydantic import Field, ValidationError
 
+from homeostat.detectors.releases.bundle import check_artifact, check_bundle
+from homeostat.detectors.releases.catalogue import place_of
 from homeostat.schemas.base import Message, Part, Slug
 from homeostat.schemas.canonical import derive_id, digest_document
 from homeostat.schemas.control import (
+    ArtifactDocument,
     KeyActivation,
     KeyActivationDocument,
     PolicyDocument,
@@ -20,16 +23,17 @@ from homeostat.schemas.control import (
 )
 from homeostat.schemas.errors import DocumentInvalid
 from homeostat.schemas.intent import Intent, IntentAction
+from homeostat.schemas.override import Override, OverrideDocument
 from homeostat.schemas.policy import Policy
-from homeostat.schemas.release import ReleaseManifest
+from homeostat.schemas.release import Artifact, ReleaseManifest
 from homeostat.schemas.rollout import Rollout, Target
-from homeostat.schemas.topics import CONTROLS, INTENTS, POLICIES, RELEASES, ROLLOUTS
+from homeostat.schemas.topics import ARTIFACTS, CONTROLS, INTENTS, OVERRIDES, POLICIES, RELEASES, ROLLOUTS
 
 
 class Entry(Part):
     """One YAML document. `name` lets later ones of the same command refer to a release as `@name`."""
 
-    kind: Literal["policy", "release", "rollout", "targets", "keys", "seal-baseline"]
+    kind: Literal["policy", "release", "rollout", "targets", "keys", "seal-baseline", "artifact", "override"]
     name: Slug | None = None
     version: Annotated[int, Field(ge=1)] | None = None
     body: dict[str, Any]
@@ -78,6 +82,8 @@ class DocumentReader:
             "targets": self._read_targets,
             "keys": self._read_keys,
             "seal-baseline": self._read_seal,
+            "artifact": self._read_artifact,
+            "override": self._read_override,
         }
         return builders[entry.kind](entry)
 
@@ -87,6 +93,9 @@ class DocumentReader:
 
     def _read_release(self, entry: Entry) -> list[ToPublish]:
         body = ReleaseManifest.model_validate(entry.body)
+        unmet = check_bundle(body.artifacts)
+        if unmet:
+            raise DocumentInvalid("; ".join(map(str, unmet)))
         if entry.name:
             self._releases[entry.name] = body
         digest = digest_document(body)
@@ -128,6 +137,17 @@ class DocumentReader:
         body = SealBaseline.model_validate(entry.body)
         subject = f"seal/{body.cohort.key}"
         return [ToPublish(CONTROLS, subject, SealBaselineDocument(body=body, **self._head(entry, subject)))]
+
+    def _read_artifact(self, entry: Entry) -> list[ToPublish]:
+        body = Artifact.model_validate(entry.body)
+        check_artifact(body)
+        subject = "/".join(place_of(body))
+        key = f"{subject}/{digest_document(body).removeprefix('sha256:')}"
+        return [ToPublish(ARTIFACTS, key, ArtifactDocument(body=body, **self._head(entry, subject)))]
+
+    def _read_override(self, entry: Entry) -> list[ToPublish]:
+        body = Override.model_validate(entry.body)
+        return [ToPublish(OVERRIDES, body.scope.key, OverrideDocument(body=body, **self._head(entry, body.scope.key)))]
 
     def _head(self, entry: Entry, subject: str) -> dict[str, Any]:
         return {"subject": subject, "subject_version": entry.version or self._at_ms, "at_ms": self._at_ms}
