@@ -1,7 +1,8 @@
 """From overrides to the effective configuration: each setting by its rule, with where each value comes from."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import pairwise
+from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
 from homeostat.schemas.canonical import digest_bytes, digest_document
@@ -18,15 +19,29 @@ from homeostat.schemas.override import (
 ChoiceT = TypeVar("ChoiceT", TemplateChoice, Phrase)
 StrT = TypeVar("StrT", bound=str)
 ItemT = TypeVar("ItemT")
+RULES = MappingProxyType(
+    {
+        "templates": "replaced",
+        "phrasing": "replaced",
+        "thresholds": "narrowed",
+        "allowed_tools": "narrowed",
+        "required_tools": "added to",
+        "allowed_side_effects": "narrowed",
+        "requires": "added to",
+        "never_on": "added to",
+    }
+)
+"""What a more specific document may do with a setting; a fixed template or phrase cannot be replaced."""
 Sources = dict[str, tuple[str, ...]]
 """For each setting (`thresholds.edit_ratio`, `allowed_tools`), the scopes whose documents its value comes from."""
 
 
 class Effective(NamedTuple):
-    """What holds for one tenant, workflow and specialty."""
+    """What holds for one tenant, workflow and specialty; `fixed` are the settings that nobody may replace."""
 
     settings: Configuration
     sources: Sources
+    fixed: frozenset[str]
 
 
 def compose(overrides: Iterable[Override], tenant: str, workflow: str, specialty: str | None = None) -> Effective:
@@ -50,7 +65,7 @@ def compose(overrides: Iterable[Override], tenant: str, workflow: str, specialty
         requires=_unite(widest_first, "requires", lambda o: o.requires, sources),
         never_on=_unite(widest_first, "never_on", lambda o: o.never_on, sources),
     )
-    return Effective(settings, sources)
+    return Effective(settings, sources, frozenset(_find_fixed(widest_first)))
 
 
 def compose_target(overrides: Mapping[str, Override], tenant: str, workflow: str) -> TargetConfiguration:
@@ -100,6 +115,12 @@ def _choose(
     for slot, (_, scope) in chosen.items():
         sources[f"{name}.{slot}"] = (scope,)
     return {slot: value(chosen[slot][0]) for slot in sorted(chosen)}
+
+
+def _find_fixed(overrides: list[Override]) -> Iterator[str]:
+    for override in overrides:
+        yield from (f"templates.{slot}" for slot, choice in override.templates.items() if choice.fixed)
+        yield from (f"phrasing.{slot}" for slot, phrase in override.phrasing.items() if phrase.fixed)
 
 
 def _tighten(widest_first: list[Override], sources: Sources) -> dict[str, Bound]:

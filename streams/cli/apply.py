@@ -16,13 +16,15 @@ def apply(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and show, publish nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was published as JSON.")] = False,
 ) -> None:
-    """Sign and publish documents: policies, releases, rollouts, targets' baselines, key activations.
+    """Sign and publish documents: policies, releases, rollouts, overrides, targets' baselines, key activations.
 
-    Each YAML document has `kind` (policy, release, rollout, targets, keys, seal-baseline), `body`, and if wanted
-    `name` and `version`. A release's `name` can be used as '@name' in the documents after it.
+    Each YAML document has `kind` (policy, release, rollout, override, targets, keys, seal-baseline), `body`, and if
+    wanted `name` and `version`. A release's `name` can be used as '@name' in the documents after it.
     """
     from homeostat.schemas.canonical import digest_document
+    from homeostat.schemas.errors import DocumentInvalid
     from homeostat.schemas.roles import SignerRole
+    from homeostat.schemas.topics import ARTIFACTS
     from homeostat.streams.clock import SystemClock
     from homeostat.streams.documents.publish import publish_documents
     from homeostat.streams.documents.read import DocumentReader
@@ -31,6 +33,8 @@ def apply(
 
     settings = settings_of(ctx, kafka={"bootstrap_servers": bootstrap}, keys={"private_key_path": key})
     documents = DocumentReader(SystemClock().wall_ms()).read_files(files)
+    if any(document.topic == ARTIFACTS for document in documents):
+        raise DocumentInvalid("an artifact never changes once it is registered: add it with `homeostat registry add`")
     if not dry_run:
         if settings.keys.private_key_path is None:
             raise SettingsInvalid("documents are signed by an operator: give --key or set keys.private_key_path")

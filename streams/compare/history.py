@@ -67,7 +67,7 @@ def read_log(source: LogSource) -> History:
         for block, controls in parts:
             _note_documents(block, controls.tolist(), documents)
             for record in block:
-                trace = _read_trace(record)
+                trace = read_trace(record)
                 if trace is not None:
                     kept.add(record.timestamp, trace)
     arrivals = sorted(kept.arrivals, key=lambda each: (each.at_ms, each.trace.trace_id))
@@ -91,7 +91,8 @@ class _Kept:
         self.arrivals.append(Arrival(at_ms, trace))
 
 
-def _read_trace(record: Record) -> Trace | None:
+def read_trace(record: Record) -> Trace | None:
+    """The trace of a record; None for a control record, and for what is no trace."""
     if find_header(record.headers, CONTROL_HEADER) is not None:
         return None
     try:

@@ -1,6 +1,6 @@
 """Reads YAML documents and resolves the names of releases in them to digests."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -61,15 +61,22 @@ class DocumentReader:
         self._at_ms = at_ms
         self._releases: dict[str, ReleaseManifest] = {}
 
-    def read_files(self, paths: Iterable[Path]) -> list[ToPublish]:
-        """Read every entry of every file. Raises `DocumentInvalid` naming file, entry and field."""
+    @property
+    def releases(self) -> Mapping[str, ReleaseManifest]:
+        """The releases that were read under a name."""
+        return self._releases
+
+    def read_files(self, paths: Iterable[Path], kinds: Collection[str] | None = None) -> list[ToPublish]:
+        """Read every entry of every file, or those of some kinds. Raises `DocumentInvalid`: file, entry and field."""
         found: list[ToPublish] = []
         for path in paths:
-            for number, raw in enumerate(_load(path), start=1):
+            for number, raw in enumerate(load_entries(path), start=1):
+                if kinds is not None and isinstance(raw, dict) and raw.get("kind") not in kinds:
+                    continue
                 try:
                     found += self.read_entry(raw)
                 except (ValidationError, DocumentInvalid) as error:
-                    raise DocumentInvalid(f"{path}, document {number}: {_describe(error)}") from None
+                    raise DocumentInvalid(f"{path}, document {number}: {describe_error(error)}") from None
         return found
 
     def read_entry(self, raw: object) -> list[ToPublish]:
@@ -161,14 +168,16 @@ class DocumentReader:
         return digest_document(found)
 
 
-def _load(path: Path) -> list[object]:
+def load_entries(path: Path) -> list[object]:
+    """The YAML documents of a file, unread. Raises `DocumentInvalid`."""
     try:
         return [found for found in yaml.safe_load_all(path.read_text()) if found is not None]
     except (OSError, yaml.YAMLError) as error:
         raise DocumentInvalid(f"{path} cannot be read: {error}") from None
 
 
-def _describe(error: Exception) -> str:
+def describe_error(error: Exception) -> str:
+    """What is wrong with a document, field by field."""
     if isinstance(error, ValidationError):
         return "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
     return str(error)
