@@ -43,7 +43,8 @@ class Barred(Part):
 class DesiredState(Message):
     """Everything one target should serve. Generations rise by one; baseline and promoted parts do not expire.
 
-    A specialty gets its exposure while that lives, else its variant, else the baseline.
+    A specialty gets its exposure while that lives, else its variant, else the baseline. `configuration` is the digest
+    of the effective configuration (`TargetConfiguration`) that it was stated under.
     """
 
     ce_type: ClassVar[str] = "homeostat.desired_state"
@@ -59,6 +60,7 @@ class DesiredState(Message):
     quarantine_version: Count = 0
     intent: OpaqueId
     decision: OpaqueId | None = None
+    configuration: Digest | None = None
     reason: Sentence
     at_ms: EpochMs
 

@@ -74,6 +74,7 @@ class Decision(Message):
     """One decision of the guard, with every number it rests on. Signed; durable before its intents.
 
     `wave` counts from 0. `exposed`, `taken_back` and `promoted` are the cohorts as they stand after this decision.
+    `configuration` is the digest of the effective configurations of the rollout's targets (`digest_targets`).
     """
 
     ce_type: ClassVar[str] = "homeostat.decision"
@@ -97,6 +98,7 @@ class Decision(Message):
     sources: Annotated[tuple[SourceMark, ...], Field(max_length=4096)] = ()
     policy_digest: Digest
     rollout_digest: Digest
+    configuration: Digest | None = None
     sessions: Count
     pairs: Count
     reason: Sentence

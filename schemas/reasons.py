@@ -42,3 +42,4 @@ class Refusal(StrEnum):
     CLOCK_OFF = "clock_off"
     NOT_APPROVED = "not_approved"
     STOPPED = "stopped"
+    BREAKS_CONFIGURATION = "breaks_configuration"

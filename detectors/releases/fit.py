@@ -1,13 +1,12 @@
 """Whether a release keeps what a tenant's configuration relies on."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
 from homeostat.detectors.releases.bundle import describe_need
 from homeostat.detectors.releases.catalogue import describe
-from homeostat.detectors.releases.compose import compose_target
-from homeostat.schemas.override import Configuration, Override
+from homeostat.schemas.override import Configuration, TargetConfiguration
 from homeostat.schemas.release import ReleaseManifest, SideEffect
 
 
@@ -65,32 +64,24 @@ def check_configuration(effective: Configuration) -> list[Conflict]:
 
 
 def check_target(
-    manifest: ReleaseManifest,
-    overrides: Mapping[str, Override],
-    target: tuple[str, str],
-    specialties: Iterable[str] | None = None,
+    manifest: ReleaseManifest, whole: TargetConfiguration, specialties: Iterable[str] | None = None
 ) -> list[Conflict]:
-    """`check_release` for a target (tenant, workflow) and those of its specialties, or for all (None).
+    """`check_release` for a target with all its specialties (None), or for some of its specialties.
 
     Settings of one specialty are named with it: `cardiology: templates.note`.
     """
-    whole = compose_target(overrides, *target)
-    wanted = set(whole.specialties) if specialties is None else set(specialties)
     found = check_release(manifest, whole.settings) if specialties is None else []
-    for name in sorted(wanted):
+    for name in sorted(whole.specialties if specialties is None else set(specialties)):
         settings = whole.specialties.get(name, whole.settings)
         found += [c._replace(setting=f"{name}: {c.setting}") for c in check_release(manifest, settings)]
     return found
 
 
-def disallowed_tools(
-    manifests: Iterable[ReleaseManifest], overrides: Mapping[str, Override], target: tuple[str, str]
-) -> set[str]:
+def disallowed_tools(manifests: Iterable[ReleaseManifest], whole: TargetConfiguration) -> set[str]:
     """Tools of these releases that a target must not use; one that any of its specialties must not use is among them.
 
     A gateway switches tools off for a target as a whole.
     """
-    whole = compose_target(overrides, *target)
     limits = [settings.allowed_tools for settings in (whole.settings, *whole.specialties.values())]
     tools = {tool for manifest in manifests for artifact in manifest.artifacts for tool in artifact.tools}
     return {tool for tool in tools if any(allowed is not None and tool not in allowed for allowed in limits)}

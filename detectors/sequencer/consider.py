@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from homeostat.detectors.sequencer.authority import NEVER_WAITS, check_authority
+from homeostat.detectors.sequencer.configure import configure
 from homeostat.detectors.sequencer.target_state import MAX_ROLLOUTS, MAX_SEEN, RolloutMark, TargetState
 from homeostat.detectors.sequencer.transitions import Documents, Missing, transition
 from homeostat.schemas.canonical import derive_id, digest_bytes, to_json
@@ -70,6 +71,15 @@ def stop(state: TargetState, stop: Stop, now_ms: int) -> Considered:
     return _command(moved, cause, now_ms)
 
 
+def reconfigure(state: TargetState, documents: Documents, now_ms: int) -> Considered:
+    """State a target anew where overrides have changed what it should be told; what is served goes on."""
+    moved = configure(state, state, documents.overrides)
+    if moved.serving is None or moved.configured is None or moved.configured == state.configured:
+        return Considered(state)
+    cause = derive_id("configuration", state.target.key, moved.configured.configuration, state.generation)
+    return _command(moved, Cause(cause, None, "the overrides of this target have changed"), now_ms)
+
+
 def _command(state: TargetState, cause: Cause, now_ms: int) -> Considered:
     command = _state(state, cause, now_ms)
     stated = {"generation": command.generation, "state_digest": digest_bytes(to_json(command)), "refused": None}
@@ -101,7 +111,7 @@ def remember(state: TargetState, intent: Intent, role: SignerRole) -> TargetStat
 
 def _says(state: TargetState) -> object:
     """What a desired state would say, beside its number and its cause."""
-    return state.serving, state.quarantine, state.quarantine_version
+    return state.serving, state.quarantine, state.quarantine_version, state.configured
 
 
 def _state(state: TargetState, cause: Cause, now_ms: int) -> DesiredState:
@@ -111,7 +121,7 @@ def _state(state: TargetState, cause: Cause, now_ms: int) -> DesiredState:
         generation=state.generation + 1,
         baseline=state.serving.baseline,
         manifest=state.serving.manifest,
-        exposures=state.serving.exposures,
+        exposures=state.stated_exposures,
         variants=state.serving.variants,
         barred=state.barred,
         disabled_tools=state.disabled_tools,
@@ -119,6 +129,7 @@ def _state(state: TargetState, cause: Cause, now_ms: int) -> DesiredState:
         quarantine_version=state.quarantine_version,
         intent=cause.intent,
         decision=cause.decision,
+        configuration=None if state.configured is None else state.configured.configuration,
         reason=cause.reason,
         at_ms=now_ms,
     )

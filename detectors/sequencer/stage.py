@@ -7,13 +7,13 @@ from homeostat.detectors.outbox import Outbox
 from homeostat.detectors.record_stage import RecordStage
 from homeostat.detectors.sequencer.acknowledge import acknowledge
 from homeostat.detectors.sequencer.authority import MAY_SIGN
-from homeostat.detectors.sequencer.consider import consider, remember, stop
+from homeostat.detectors.sequencer.consider import consider, reconfigure, remember, stop
 from homeostat.detectors.sequencer.target_state import PREFIX, TargetState, Waiting, state_key
 from homeostat.detectors.sequencer.transitions import Documents
 from homeostat.detectors.trust import TrustStore
 from homeostat.schemas.base import MAX_EPOCH_MS
 from homeostat.schemas.command import Acknowledgement
-from homeostat.schemas.control import Stop, StopDocument
+from homeostat.schemas.control import ControlType, Stop, StopDocument
 from homeostat.schemas.dead_letter import Original, pack_original, unpack_original
 from homeostat.schemas.errors import PoisonRecord, SignatureRefused
 from homeostat.schemas.intent import Intent
@@ -49,6 +49,10 @@ class SequencerStage(RecordStage):
         """By key, every target of this partition."""
         return self._targets
 
+    @property
+    def _documents(self) -> Documents:
+        return Documents(self._control.releases, self._control.rollouts, self._control.stops, self._control.overrides)
+
     def _own_records(self) -> dict[bytes, bytes]:
         return {state_key(key): state.to_bytes() for key, state in self._targets.items()}
 
@@ -68,6 +72,8 @@ class SequencerStage(RecordStage):
             return
         if isinstance(folded.message, StopDocument) and folded.changed:
             self._stop(folded.message.body, outbox)
+        if folded.changed and folded.type in {ControlType.OVERRIDE, ControlType.SNAPSHOT_END}:
+            self._reconfigure(outbox)
         if folded.changed:
             for key in sorted(key for key, state in self._targets.items() if state.waiting):
                 self._try_waiting(key, outbox)
@@ -80,6 +86,15 @@ class SequencerStage(RecordStage):
                 self._keep(stopped.state)
                 outbox.put(COMMANDS, key, stopped.command, SignerRole.SEQUENCER)
                 self._count("stated_stop")
+
+    def _reconfigure(self, outbox: Outbox) -> None:
+        """Overrides count from the first complete snapshot on."""
+        for key in sorted(self._targets) if self._control.evaluated else ():
+            found = reconfigure(self._targets[key], self._documents, self._control.log_time_ms)
+            if found.command is not None:
+                self._keep(found.state)
+                outbox.put(COMMANDS, key, found.command, SignerRole.SEQUENCER)
+                self._count("stated_configuration")
 
     def _take_acknowledgement(self, message: Acknowledgement) -> None:
         state = self._targets.get(message.target.key)
@@ -109,7 +124,7 @@ class SequencerStage(RecordStage):
 
     def _consider(self, state: TargetState, intent: Intent, role: SignerRole, record: Record, outbox: Outbox) -> bool:
         """Judge an intent and act on it; False if it has to wait."""
-        documents = Documents(self._control.releases, self._control.rollouts, self._control.stops)
+        documents = self._documents
         evaluated, now_ms = self._control.evaluated, self._control.log_time_ms
         considered = consider(state, intent, role, documents, evaluated, now_ms)
         if considered.missing is not None:

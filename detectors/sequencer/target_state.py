@@ -12,7 +12,8 @@ from homeostat.schemas.errors import StateCorrupt
 from homeostat.schemas.reasons import Refusal
 from homeostat.schemas.release import ReleaseManifest
 from homeostat.schemas.roles import SignerRole
-from homeostat.schemas.rollout import Target
+from homeostat.schemas.rollout import Flag, Target
+from homeostat.schemas.trace import OutputProperty
 
 STATE_VERSION = 1
 PREFIX = b"target/"
@@ -56,6 +57,14 @@ class RolloutMark(Part):
     step: Annotated[int, Field(ge=1)]
 
 
+class Configured(Part):
+    """What the target's overrides say: the digest of it all, tools to switch off, work that no candidate is given."""
+
+    configuration: Digest
+    withheld_tools: tuple[Slug, ...] = ()
+    never_on: tuple[OutputProperty, ...] = ()
+
+
 class Waiting(Part):
     """An intent that lacks a document or the first snapshot; `original` is the record as it came, packed, in hex."""
 
@@ -86,6 +95,7 @@ class TargetState(Part):
     waiting: tuple[Waiting, ...] = ()
     applied: Count = 0
     refused: Refusal | None = None
+    configured: Configured | None = None
 
     @property
     def silent(self) -> bool:
@@ -116,9 +126,21 @@ class TargetState(Part):
 
     @property
     def disabled_tools(self) -> tuple[str, ...]:
-        """Tools that only quarantined releases brought, sorted; what anything served here uses stays."""
+        """Tools that the overrides withhold, then those that only quarantined releases brought; both sorted.
+
+        What anything served here uses stays, unless it is withheld.
+        """
+        withheld = () if self.configured is None else self.configured.withheld_tools
         used: set[str] = set() if self.serving is None else tools_of(*self.serving.manifests)
-        return tuple(sorted({tool for entry in self.quarantine for tool in entry.tools} - used))[:MAX_TOOLS]
+        brought = {tool for entry in self.quarantine for tool in entry.tools} - used - {*withheld}
+        return (*withheld, *sorted(brought))[:MAX_TOOLS]
+
+    @property
+    def stated_exposures(self) -> tuple[Exposure, ...]:
+        """The exposures as the gateway is told them: no candidate for what the overrides keep from every candidate."""
+        if self.serving is None or self.configured is None or not self.configured.never_on:
+            return () if self.serving is None else self.serving.exposures
+        return tuple(_without(held, self.configured.never_on) for held in self.serving.exposures)
 
     def to_bytes(self) -> bytes:
         """Framed JSON: equal states give equal bytes."""
@@ -131,6 +153,12 @@ class TargetState(Part):
             return cls.model_validate_json(unframe(data, STATE_VERSION))
         except ValidationError as error:
             raise StateCorrupt(f"target state does not fit its model: {error.error_count()} errors") from None
+
+
+def _without(exposure: Exposure, properties: tuple[OutputProperty, ...]) -> Exposure:
+    flag = exposure.flag or Flag()
+    kept_from = tuple(sorted({*flag.except_properties, *properties}))
+    return exposure.model_copy(update={"flag": flag.model_copy(update={"except_properties": kept_from})})
 
 
 def state_key(target: str) -> bytes:

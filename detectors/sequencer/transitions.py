@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
+from homeostat.detectors.sequencer.configure import configure
 from homeostat.detectors.sequencer.target_state import (
     MAX_QUARANTINE,
     Quarantined,
@@ -16,6 +17,7 @@ from homeostat.schemas.command import Exposure, Variant
 from homeostat.schemas.control import Stop
 from homeostat.schemas.errors import PoisonRecord
 from homeostat.schemas.intent import Intent, IntentAction
+from homeostat.schemas.override import Override
 from homeostat.schemas.reasons import Refusal
 from homeostat.schemas.release import ReleaseManifest
 from homeostat.schemas.roles import SignerRole
@@ -30,6 +32,7 @@ class Documents(NamedTuple):
     releases: Mapping[str, ReleaseManifest]
     rollouts: Mapping[str, Rollout]
     stops: Mapping[str, Stop] = MappingProxyType({})
+    overrides: Mapping[str, Override] = MappingProxyType({})
 
 
 class Missing(NamedTuple):
@@ -41,8 +44,14 @@ class Missing(NamedTuple):
 def transition(state: TargetState, intent: Intent, role: SignerRole, documents: Documents) -> TargetState | Missing:
     """The target's state after an intent; an equal one where the intent asks for what already holds.
 
-    Generation, marks and seen intents are the caller's. Raises `PoisonRecord` for what must not be done.
+    Generation, marks and seen intents are the caller's. Raises `PoisonRecord` for what must not be done, and for a
+    release that would be served from now on and breaks what the target's overrides rely on.
     """
+    moved = _move(state, intent, role, documents)
+    return moved if isinstance(moved, Missing) else configure(state, moved, documents.overrides)
+
+
+def _move(state: TargetState, intent: Intent, role: SignerRole, documents: Documents) -> TargetState | Missing:
     match intent.action:
         case IntentAction.BASELINE:
             return _state_baseline(state, intent, documents)

@@ -43,15 +43,14 @@ class Told(NamedTuple):
 
 def tell_configuration(overrides: dict[str, Override], asked: Asked, release: ReleaseManifest | None) -> Told:
     """Compose what was asked for, and check a release against it where one is given."""
-    target = (asked.tenant, asked.workflow)
-    whole = compose_target(overrides, *target)
+    whole = compose_target(overrides, asked.tenant, asked.workflow)
     effective = compose(overrides.values(), asked.tenant, asked.workflow, asked.specialty)
     specialties = None if asked.specialty is None else [asked.specialty]
     if release is None:
         conflicts, off = check_configuration(effective.settings), set[str]()
     else:
-        conflicts = check_target(release, overrides, target, specialties)
-        off = disallowed_tools([release], overrides, target)
+        conflicts = check_target(release, whole, specialties)
+        off = disallowed_tools([release], whole)
     return Told(digest_document(whole), effective, sorted(whole.specialties), conflicts, sorted(off))
 
 
