@@ -21,9 +21,14 @@ _AUTHOR = "guard"
 
 
 def write_decision(
-    moved: RolloutState, judgement: Judgement, finding: Finding, approved_by: Sequence[str], outbox: Outbox
+    moved: RolloutState,
+    judgement: Judgement,
+    finding: Finding,
+    approved_by: Sequence[str],
+    configuration: str,
+    outbox: Outbox,
 ) -> Decision:
-    """Append the decision that took a rollout to this state."""
+    """Append the decision that took a rollout to this state, under the effective configuration of its targets."""
     assert moved.plan is not None
     rollout, exposing = moved.plan.rollout, moved.phase is RolloutPhase.EXPOSING
     decision = Decision(
@@ -47,6 +52,7 @@ def write_decision(
         sources=tuple(SourceMark(source_partition=source, mark=mark) for source, mark in sorted(judgement.marks)),
         policy_digest=moved.plan.policy_digest,
         rollout_digest=moved.plan.rollout_digest,
+        configuration=configuration,
         sessions=sum(c.measure.candidate_starts + c.measure.control_starts for c in judgement.cohorts),
         pairs=sum(max(cell.measure.pairs for cell in c.cells) for c in judgement.cohorts),
         reason=finding.reason,

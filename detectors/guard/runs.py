@@ -20,6 +20,7 @@ from homeostat.detectors.guard.plans import build_plan
 from homeostat.detectors.guard.rollout_state import Plan, RolloutState
 from homeostat.detectors.guard.sources import SourceTable
 from homeostat.detectors.outbox import Outbox
+from homeostat.detectors.releases.compose import digest_targets
 from homeostat.schemas.control import OrderDocument
 from homeostat.schemas.decision import Health, Verdict
 from homeostat.schemas.errors import DocumentInvalid
@@ -197,7 +198,9 @@ class Runs:
         wave, people = min(moved.wave, len(state.plan.waves) - 1), self._people
         signed = find_approvers(state.plan, wave, people)
         marked = judgement._replace(marks=self._find_marks(state.rollout))
-        decision = persist.write_decision(moved, marked, finding, signed, outbox)
+        targets = [(entry.target.tenant, entry.target.workflow) for entry in state.plan.rollout.targets]
+        configuration = digest_targets(self._control.overrides, targets)
+        decision = persist.write_decision(moved, marked, finding, signed, configuration, outbox)
         if find_switch(people.stops) is None:
             manifest = people.releases.get(state.plan.rollout.candidate)
             persist.write_intents(state, moved, decision, manifest, outbox)
