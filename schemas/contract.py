@@ -4,7 +4,7 @@ from types import MappingProxyType
 from typing import Any
 
 from homeostat.schemas.alarm import Alarm
-from homeostat.schemas.audit import AuditEntry
+from homeostat.schemas.audit import AuditCheckpoint, AuditEntry
 from homeostat.schemas.base import VERSION, Message
 from homeostat.schemas.command import Acknowledgement, DesiredState
 from homeostat.schemas.control import (
@@ -57,6 +57,7 @@ _DOCUMENTS: tuple[type[Message], ...] = (
 )
 _SIGNED: tuple[type[Message], ...] = (
     Acknowledgement,
+    AuditCheckpoint,
     Decision,
     DesiredState,
     ExposureReport,

@@ -14,6 +14,7 @@ class SignerRole(StrEnum):
     GATEWAY = "gateway"
     REVIEWER = "reviewer"
     TRIAGE = "triage"
+    AUDIT = "audit"
 
 
 NAMED = frozenset({SignerRole.GATEWAY, SignerRole.REVIEWER})

@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from homeostat.schemas.alarm import Alarm
-from homeostat.schemas.audit import AuditEntry
+from homeostat.schemas.audit import AuditCheckpoint, AuditEntry
 from homeostat.schemas.base import Message
 from homeostat.schemas.command import Acknowledgement, DesiredState
 from homeostat.schemas.control import (
@@ -113,7 +113,7 @@ _TABLE = (
     _append(DECISIONS, "rollout", 3650, Decision),
     _append(INTENTS, "target", 365, Intent),
     _append(ACKS, "target", 365, Acknowledgement),
-    _append(AUDIT, "subject", 3650, AuditEntry),
+    _append(AUDIT, "subject", 3650, AuditEntry, AuditCheckpoint),
     _compact(LEASES, "rollout", Lease, spread=Spread.PLATFORM),
     _compact(COMMANDS, "target", DesiredState, spread=Spread.PLATFORM),
     _compact(BASELINES, "cohort", BaselineDocument, PooledBaseline),

@@ -3,6 +3,7 @@
 HomeostatError
  ├── SettingsInvalid      settings that cannot be used
  ├── ArchiveUnavailable   an archive's folder or object store does not take or give files now (a RetryableError)
+ ├── AuditBroken          an audit that does not verify: nothing is appended to it
  └── CommandUnavailable   a command whose module, or something that it needs, is not installed
 """
 
@@ -15,6 +16,10 @@ class SettingsInvalid(HomeostatError):
 
 class CommandUnavailable(HomeostatError):
     """A command whose module, or something that the module needs, is not installed."""
+
+
+class AuditBroken(HomeostatError):
+    """The audit that is there does not verify, so nothing is appended to it."""
 
 
 class ArchiveUnavailable(RetryableError):

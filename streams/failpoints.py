@@ -41,7 +41,16 @@ ARCHIVE_FAILPOINTS: Final = (
 )
 """Every point of the archiver, in the order in which a file's life passes them; the last two are of `compact`."""
 
-_KNOWN: Final = (*ALL_FAILPOINTS, *GATEWAY_FAILPOINTS, *ARCHIVE_FAILPOINTS)
+AUDIT_FAILPOINTS: Final = (
+    "audit.before_position",
+    "audit.before_begin",
+    "audit.sent_some",
+    "audit.before_commit",
+    "audit.committed",
+)
+"""Every point of the audit, in the order in which an append passes them."""
+
+_KNOWN: Final = (*ALL_FAILPOINTS, *GATEWAY_FAILPOINTS, *ARCHIVE_FAILPOINTS, *AUDIT_FAILPOINTS)
 
 EXIT_STATUS: Final = 86
 """What the process ends with when a point's action is `exit`."""

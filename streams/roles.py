@@ -15,7 +15,6 @@ from homeostat.infra.topics.expected import Platform
 from homeostat.schemas.errors import HomeostatError, TopicsUnfit
 from homeostat.schemas.topics import ROLE_STAGES, TRACES
 from homeostat.streams import failpoints
-from homeostat.streams.errors import SettingsInvalid
 from homeostat.streams.garbage import settle_garbage
 from homeostat.streams.kafka_config import client_config
 from homeostat.streams.logging_setup import configure_logging
@@ -118,32 +117,16 @@ def _run_control(settings: Settings) -> None:
 
 
 def _run_record(settings: Settings) -> None:
-    from homeostat.streams.archive.position import check_log
-    from homeostat.streams.archive.process import RecordProcess, stop_on_signals
-    from homeostat.streams.archive.store import ArchiveStore
-    from homeostat.streams.archive.topic_log import describe_topic
-    from homeostat.streams.health import HealthServer, Heartbeat, Probe
+    from homeostat.streams.health import HealthServer
+    from homeostat.streams.record import build_recorders, probe_all, run_recorders
 
-    store = ArchiveStore(require_location(settings))
-    heads = {topic: describe_topic(settings.kafka, topic) for topic in settings.archive.topics}
-    for head in heads.values():
-        check_log(store, head)
-    heartbeat, http = Heartbeat(), settings.http
-    process = RecordProcess(settings.kafka, store, heads, settings.archive, beat=heartbeat.beat)
-    stop_on_signals(process)
-    ready = lambda: Probe(process.is_writing, {"archive": store.location})  # noqa: E731 a probe is a callable
-    with HealthServer(http.metrics_host, http.metrics_port, live=heartbeat.probe, ready=ready) as health:
-        log.info("record starts", archive=store.location, topics=list(heads), health=health.address)
-        process.run()
-
-
-def require_location(settings: Settings) -> str:
-    """The archive's location. Raises `SettingsInvalid` where none is set."""
-    if settings.archive.location is None:
-        raise SettingsInvalid(
-            "role record writes an archive: set archive.location, a folder or a file://, s3:// or gs:// URI"
-        )
-    return settings.archive.location
+    recorders = build_recorders(settings)
+    http = settings.http
+    live = lambda: probe_all([recorder.heartbeat.probe for recorder in recorders])  # noqa: E731 a probe is a callable
+    ready = lambda: probe_all([recorder.ready for recorder in recorders])  # noqa: E731 a probe is a callable
+    with HealthServer(http.metrics_host, http.metrics_port, live=live, ready=ready) as health:
+        log.info("record starts", parts=[recorder.name for recorder in recorders], health=health.address)
+        run_recorders(recorders)
 
 
 def count_partitions(settings: Settings) -> int:

@@ -1,6 +1,5 @@
 """The role `record`: one of a group of processes that write topics to an archive until they are stopped."""
 
-import signal
 import threading
 from collections.abc import Callable, Mapping
 
@@ -173,9 +172,3 @@ class RecordProcess:
             )
         except KafkaException as error:
             log.warning("the group's offsets were not committed", error=str(error))
-
-
-def stop_on_signals(process: RecordProcess) -> None:
-    """Let TERM and INT end the loop."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: process.stop())

@@ -1,4 +1,4 @@
-"""`homeostat worker`: the stages of a role, the control relay or the archiver, as a process."""
+"""`homeostat worker`: the stages of a role, the control relay, or archive and audit, as a process."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -21,7 +21,7 @@ class Role(StrEnum):
 def worker(
     ctx: typer.Context,
     role: Annotated[
-        Role, typer.Option(help="observe: leaf, parents. release: guard, triage, sequencer. record: archive.")
+        Role, typer.Option(help="observe: leaf, parents. release: guard, triage, sequencer. record: archive, audit.")
     ],
     bootstrap: Annotated[str | None, typer.Option(help="host:port of the brokers.")] = None,
     metrics_port: Annotated[int | None, typer.Option(min=0, max=65535, help="0 takes a free one.")] = None,
@@ -30,7 +30,8 @@ def worker(
 
     observe needs keys.trust_folder and keys.mac_masters_folder; release and control also keys.private_key_path (the
     folder of the private keys, or for control its own file). /live, /ready and /metrics are on the metrics port.
-    record needs archive.location, and nothing else; --role all starts it where that is set.
+    record archives where archive.location is set, and audits where keys.private_key_path has (or is) the audit's key,
+    with keys.trust_folder; --role all starts it where one of them is.
     State is saved every worker.checkpoint_interval_s; a worker that dies is exact again when it is back.
     """
     settings = settings_of(ctx, kafka={"bootstrap_servers": bootstrap}, http={"metrics_port": metrics_port})

@@ -1,6 +1,6 @@
 """Examples of what runtimes and gateways send, and of records about records."""
 
-from homeostat.schemas.audit import AuditEntry, AuditKind
+from homeostat.schemas.audit import AuditCheckpoint, AuditedUpTo, AuditEntry, AuditKind, LostRange, TreeHead
 from homeostat.schemas.base import Message
 from homeostat.schemas.dead_letter import DeadLetter, SealedBytes
 from homeostat.schemas.exposure import ExposureReport, PublisherReport, SessionStart
@@ -19,7 +19,7 @@ from homeostat.schemas.trace import (
     ToolOutcome,
     WorkTrace,
 )
-from tests.golden.shared import ACTOR, ALARM, AT_MS, CANDIDATE, ROLLOUT, SESSION, TARGET, TRACE
+from tests.golden.shared import ACTOR, ALARM, AT_MS, CANDIDATE, DECISION, INTENT, ROLLOUT, SESSION, TARGET, TRACE
 
 
 def data_examples() -> list[Message]:
@@ -106,6 +106,17 @@ def record_examples() -> list[Message]:
             offset=9,
             digest="sha256:" + "bb" * 32,
             signed_by=("sequencer-66687aadf862bd77",),
+            at_ms=AT_MS,
+            about=("generation:3", INTENT, DECISION),
+            refused=Refusal.SIGNATURE_BAD,
+        ),
+        AuditCheckpoint(
+            number=2,
+            previous="sha256:" + "cc" * 32,
+            root="sha256:" + "dd" * 32,
+            trees=(TreeHead(partition=0, size=7, root="sha256:" + "ee" * 32),),
+            audited=(AuditedUpTo(topic="release.commands.v1", partition=2, next_offset=10),),
+            lost=(LostRange(topic="decisions.v1", partition=0, first=3, next_offset=5),),
             at_ms=AT_MS,
         ),
     ]
