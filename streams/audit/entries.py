@@ -13,6 +13,7 @@ from homeostat.schemas.audit import AuditEntry, AuditKind
 from homeostat.schemas.base import MAX_EPOCH_MS, Message
 from homeostat.schemas.canonical import digest_bytes, digest_document
 from homeostat.schemas.command import Acknowledgement, DesiredState
+from homeostat.schemas.contract import MESSAGES
 from homeostat.schemas.control import CONTROL_HEADER, ApprovalDocument, Document
 from homeostat.schemas.dead_letter import DeadLetter
 from homeostat.schemas.decision import Decision
@@ -24,19 +25,14 @@ from homeostat.schemas.log import LogRecord
 from homeostat.schemas.parsing import parse_message
 from homeostat.schemas.release import ReleaseManifest
 from homeostat.schemas.roles import SignerRole
-from homeostat.schemas.topics import (
-    ACKS,
-    COMMANDS,
-    CONTROLS,
-    DEAD_LETTERS,
-    DECISIONS,
-    INTENTS,
-    POLICIES,
-    RELEASES,
-    ROLLOUTS,
-)
+from homeostat.schemas.topics import ACKS, BASELINES, COMMANDS, DEAD_LETTERS, DECISIONS, INTENTS, TOPICS
 
-AUDITED: Final = (POLICIES, RELEASES, ROLLOUTS, CONTROLS, DECISIONS, INTENTS, COMMANDS, ACKS, DEAD_LETTERS)
+_OF_DOCUMENTS = tuple(
+    name
+    for name, spec in TOPICS.items()
+    if name != BASELINES and any(issubclass(model, Document) for model in spec.models)
+)
+AUDITED: Final = (*_OF_DOCUMENTS, DECISIONS, INTENTS, COMMANDS, ACKS, DEAD_LETTERS)
 _SUBJECT = re.compile(r"[A-Za-z0-9:._/#-]{1,200}")
 _MOST_ABOUT = 16
 
@@ -66,14 +62,8 @@ _STATEMENTS: Mapping[str, _Signed] = MappingProxyType(
         ACKS: _Signed(AuditKind.ACKNOWLEDGEMENT, Acknowledgement, frozenset({SignerRole.GATEWAY})),
     }
 )
-_DOCUMENTS: Mapping[str, _Signed] = MappingProxyType(
-    {
-        kind.model.ce_type: _Signed(
-            AuditKind.APPROVAL if kind.model is ApprovalDocument else AuditKind.DOCUMENT, kind.model, kind.roles
-        )
-        for kind in CONTROL_KINDS.values()
-        if issubclass(kind.model, Document)
-    }
+_ROLES: Mapping[type[Message], frozenset[SignerRole]] = MappingProxyType(
+    {kind.model: kind.roles for kind in CONTROL_KINDS.values()}
 )
 
 
@@ -127,11 +117,13 @@ def _describe(place: Place, record: LogRecord, trust: TrustStore) -> _Described:
 
 
 def _find_document(value: bytes | None) -> _Signed:
-    unknown = _Signed(AuditKind.DOCUMENT, Document, frozenset())
+    """What an envelope says that it holds; a document that control does not copy is an operator's."""
     try:
-        return _DOCUMENTS.get(read_envelope(value)[0].ce_type, unknown)
+        model = MESSAGES.get(read_envelope(value)[0].ce_type, Document)
     except SignatureRefused:
-        return unknown
+        model = Document
+    kind = AuditKind.APPROVAL if model is ApprovalDocument else AuditKind.DOCUMENT
+    return _Signed(kind, model, _ROLES.get(model, frozenset({SignerRole.OPERATOR})))
 
 
 def _read_payload(model: type[Message], value: bytes) -> tuple[str | None, tuple[str | None, ...]]:

@@ -7,7 +7,7 @@ about.json          partitions, and where the records of each partition began
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -58,8 +58,7 @@ def write_folder(folder: Path, log: AuditLog, records: Records) -> None:
         raise SettingsInvalid(f"{folder} already holds something: choose another --out")
     folder.mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.Table.from_pylist(list(_entry_rows(log)), _ENTRIES), folder / ENTRIES, compression="zstd")
-    rows = [_record_row(place, record) for place, record in sorted(records.by_place.items())]
-    pq.write_table(pa.Table.from_pylist(rows, _RECORDS), folder / RECORDS, compression="zstd")
+    write_records(folder / RECORDS, sorted(records.by_place.items()))
     (folder / CHECKPOINTS).write_bytes(b"".join(stored.value + b"\n" for stored in log.checkpoints))
     begins = [[topic, part, begin] for (topic, part), begin in sorted(records.begins.items())]
     about = {"audit": FORMAT, "partitions": log.partitions, "begins": begins}
@@ -77,6 +76,20 @@ def read_folder(folder: Path) -> tuple[AuditLog, Records]:
     raise DocumentInvalid(f"{folder} is no export of an audit: {ABOUT} does not say {FORMAT}")
 
 
+def write_records(path: Path, records: Iterable[tuple[Place, LogRecord]]) -> None:
+    """Write records of any topics as Parquet."""
+    rows = [_record_row(place, record) for place, record in records]
+    pq.write_table(pa.Table.from_pylist(rows, _RECORDS), path, compression="zstd")
+
+
+def read_records_file(path: Path) -> Iterator[tuple[Place, LogRecord]]:
+    """Read what `write_records` wrote."""
+    for row in pq.read_table(path).to_pylist():
+        headers = [(header["name"], header["value"]) for header in row["headers"]]
+        place = Place(row["topic"], row["partition"], row["offset"])
+        yield place, LogRecord(row["offset"], row["timestamp"], row["key"], row["value"], headers)
+
+
 def _read_log(folder: Path, partitions: int) -> AuditLog:
     log = AuditLog(partitions)
     for row in pq.read_table(folder / ENTRIES, columns=["partition", "offset", "value"]).to_pylist():
@@ -87,12 +100,8 @@ def _read_log(folder: Path, partitions: int) -> AuditLog:
 
 
 def _read_records(folder: Path, begins: list[tuple[str, int, int]]) -> Records:
-    records = Records(begins={(topic, part): begin for topic, part, begin in begins})
-    for row in pq.read_table(folder / RECORDS).to_pylist():
-        headers = [(header["name"], header["value"]) for header in row["headers"]]
-        record = LogRecord(row["offset"], row["timestamp"], row["key"], row["value"], headers)
-        records.by_place[Place(row["topic"], row["partition"], row["offset"])] = record
-    return records
+    by_place = dict(read_records_file(folder / RECORDS))
+    return Records(by_place, {(topic, part): begin for topic, part, begin in begins})
 
 
 def _entry_rows(log: AuditLog) -> Iterator[dict[str, Any]]:

@@ -36,6 +36,7 @@ COMMANDS = [
         ("log", OPERATE, "Dump a topic to a file that `backtest` reads."),
         ("archive", OPERATE, "Keep topics as Parquet, for backtests that outlive their retention."),
         ("dlq", OPERATE, "List, show and replay dead letters."),
+        ("decision", OPERATE, "Explain, export and replay a decision; list the work that a release did."),
         ("audit", OPERATE, "Verify, export, show and prove the log of decisions, approvals and commands."),
         ("contract", BUILD, "Export the messages' JSON Schemas; print registries of signals."),
     )
