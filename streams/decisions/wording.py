@@ -20,7 +20,6 @@ VERDICTS: Mapping[Verdict, str] = MappingProxyType(
         Verdict.TIMEOUT: "The candidate was taken off: its time or its sessions were used up",
         Verdict.LAPSE: "Exposure ended: its lease lapsed",
         Verdict.NEVER: "The candidate was taken back: something happened that must never happen",
-        Verdict.UNPROVEN: "The candidate was taken off: it was not shown to be safe within its budget",
         Verdict.OPERATOR: "An operator decided",
         Verdict.STOPPED: "An emergency stop ended the exposure",
     }
