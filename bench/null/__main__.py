@@ -25,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--cohorts", type=int, help="instead of the size's cohorts")
     parser.add_argument("--tenants", type=int, help="instead of the size's tenants; 0 for no platform")
     parser.add_argument("--repeats", type=int, help="instead of the size's repeats, of streams and platform")
+    parser.add_argument("--weeks", type=int, help="instead of four, of streams")
     parser.add_argument("--only", action="append", metavar="WORD", help="only streams with this word (may be repeated)")
     parser.add_argument("--seed", type=int, default=20264)
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures there")
@@ -34,7 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def tell(line: str) -> None:
         print(f"{time.perf_counter() - began:6.0f} s  {line}", file=sys.stderr)
 
-    size = scenarios.SIZES[name]._replace(**_given(cohorts=options.cohorts, repeats=options.repeats))
+    size = scenarios.SIZES[name]._replace(
+        **_given(cohorts=options.cohorts, repeats=options.repeats, weeks=options.weeks)
+    )
     chosen = [(number, each) for number, each in enumerate(scenarios.SCENARIOS) if _is_wanted(each, options.only)]
     rows = [scenarios.run_scenario(each, size, options.seed + number, tell) for number, each in chosen]
     ground = platform.SIZES[name]._replace(**_given(tenants=options.tenants, repeats=options.repeats))

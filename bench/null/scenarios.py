@@ -99,10 +99,11 @@ class Row(NamedTuple):
 
 
 class Size(NamedTuple):
-    """How much is simulated: cohorts of a stream, and how often all of it is repeated."""
+    """How much is simulated: cohorts of a stream, how often all of it is repeated, and how long it lasts."""
 
     cohorts: int
     repeats: int
+    weeks: int = WEEKS
 
 
 SIZES = {"small": Size(300, 1), "full": Size(2_000, 1)}
@@ -150,7 +151,7 @@ def run_scenario(scenario: Scenario, size: Size, seed: int, tell: Callable[[str]
     for repeat in range(size.repeats):
         for mode in (EDGE, STILL):
             watched = _begin(scenario, cohorts, np.random.default_rng((seed, repeat, mode == EDGE)))
-            watched.run(WEEKS * 7 * DAY_MS, mode)
+            watched.run(size.weeks * 7 * DAY_MS, mode)
             found = Used(watched.leaf_alarms(mode), watched.declared(watched.now_ms, mode))
             used[mode] = used[mode].plus(found)
             tell(f"{scenario.name}, {scenario.variant}, {mode}: {found.alarms} alarms, {found.declared:.1f} declared")
