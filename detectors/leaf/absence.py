@@ -5,6 +5,15 @@ in the same bucket, a session's once too. When log time is an age past the bucke
 for as long: of N works K had a 1, the others had none, and that is what the cohort's monitor, its reference and its
 parents are told: N sessions with K ones, as one factor. What e-values of independent sessions multiply to does not
 depend on their order, so it is a fair bet however the ones lie.
+
+The factor is e₁ᴷ·e₀ᴺ⁻ᴷ with e₁, e₀ = 1 ± λ_k(x − m) at x = 1, 0, in the step of `stakes`, w·Δt added before it.
+Guarantee: E[alarms until t] ≤ w·t/A while the works' answers are independent given the past of their bucket, each with
+a rate of at most m (at least, for down). Units: works; log time in ms. Source: as `stakes`.
+
+>>> import numpy as np
+>>> moments = np.zeros(4, np.int64)
+>>> add_moments_of(16, 3, moments); int(moments[0]), float(moments[1] / VALUE_SCALE)
+(16, 3.0)
 """
 
 import math

@@ -1,4 +1,7 @@
-"""Closing one session: its value per signal goes into moments, layers, monitors, and the baseline that is collected."""
+"""Closing one session: its value per signal goes into moments, layers, monitors, and the baseline that is collected.
+
+What its monitors guarantee is said in `stakes`.
+"""
 
 import math
 

@@ -6,6 +6,13 @@ the beginning of a change teaches nothing. A bound only moves inwards, and not b
 that a slow drift takes neither along. After an alarm a column learns nothing until a new baseline is
 sealed. `learned` [slot, signal] is (count, Σ(x − c), Σ(x − c)², c, sessions of the seal), all at 2⁻²⁰ but the numbers;
 a count of −1 says that it does not learn.
+
+Guarantee: while the sessions taken have one mean given the past, a bound ever moves past it with a chance of δ/2 a
+direction at most; whether a session is taken is known before it. Units: 2⁻²⁰ of a column's scale, `reference` in
+[0, 1]. Source: `statistics/confidence_sequence.py`.
+
+>>> [count for count in range(LEAST, 800) if is_power(count) or (count % 3 == 0 and is_power(count // 3))]
+[128, 192, 256, 384, 512, 768]
 """
 
 import math

@@ -1,4 +1,23 @@
-"""Stakes of a leaf's monitors: one linear form e_k = 1 ± λ_k(x − m) for binary and bounded signals."""
+"""Stakes of a leaf's monitors: one linear form e_k = 1 ± λ_k(x − m) for binary and bounded signals.
+
+A monitor is of one column in one direction, stepped by `close` (`absence` where it means 0). For a session's mean x,
+eight bets with stakes λ_k and a null mean m: e_k = 1 + λ_k(x − m) (up), 1 − λ_k(x − m) (down); M_k ← (M_k + w·Δt)·e_k,
+Δt the log time since its last session; alarm when Σ M_k/8 ≥ A; then M ← 0.
+Guarantee: E[alarms until t] ≤ w·t/A while each session's mean given the past is at most m (at least, for down), of any
+law and dependence. m is known before the session: a declared limit; or the bound of the cohort's reference plus the
+tolerance, which with a chance of δ (`budget.baseline_delta`) at most is not beyond the mean that the reference was
+of, if its sessions were independent given the cohort; or what other tenants predict, which rests on a normal law and
+is labelled `plug_in`. What is never to happen alarms when it does, and takes no part of the budget.
+Units: x and m in [0, 1], a column's scale (`schemas/signal_columns.py`); time in ms; w a share of the budget times A.
+Source: Shin, Ramdas, Rinaldo, 'E-detectors' (2022); Waudby-Smith and Ramdas (2023).
+
+>>> import numpy as np
+>>> from homeostat.detectors.statistics.e_shiryaev_roberts import step_linear
+>>> stakes, evidence = np.empty(8), np.zeros(8)
+>>> write_stakes(True, 0.1, UP, stakes)
+>>> [step_linear(evidence, 1.0 + stakes * (x - 0.1), 1.0, 1000.0) for x in [0.0] * 5 + [1.0] * 5].index(True)
+9
+"""
 
 import math
 

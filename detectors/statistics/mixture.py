@@ -1,4 +1,8 @@
-"""The mixture over bets: a weighted mean of e-values is an e-value under any dependence."""
+"""The mixture over bets: a weighted mean of e-values is an e-value under any dependence.
+
+Guarantee: Σ w_k e_k has a mean of at most 1 under the null where each e_k has, the w_k fixed beforehand and of sum 1.
+Units: nats. Source: Ramdas, Grünwald, Vovk, Shafer (2023), section 2.
+"""
 
 import math
 
