@@ -42,7 +42,8 @@ def centre_values(slot: int, s: int, values: Ints, cohorts: CohortArrays) -> Int
     half = values.shape[0] // 2
     centre = (2 * values[:half].sum() + half) // (2 * half)
     cohorts.centre[slot, s] = centre
-    return np.abs(values[half:] - centre)
+    distances: Ints = np.abs(values[half:] - centre)
+    return distances
 
 
 @compiled

@@ -41,7 +41,7 @@ def feedback_log(policy: Policy, works: int) -> tuple[LogRecord, ...]:
     return tuple(scenario.log)
 
 
-def references(stage: LeafStage) -> dict[str, tuple[int, float]]:
+def references(stage: LeafStage) -> dict[str, Any]:
     """Sessions and mean of each column's reference."""
     assert stage.world is not None
     found = stage.world.cohorts.arrays.reference[0]
