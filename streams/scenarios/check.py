@@ -4,7 +4,10 @@ import difflib
 from collections.abc import Iterable, Iterator
 from graphlib import CycleError, TopologicalSorter
 
+from pydantic import ValidationError
+
 from homeostat.schemas.errors import DocumentInvalid
+from homeostat.schemas.policy import Policy
 from homeostat.schemas.registries.catalogue import Runtime
 from homeostat.schemas.signal import Carrier, Kind, SignalSpec, Source
 from homeostat.schemas.signal_columns import UNSEEN, categories_of
@@ -28,10 +31,9 @@ MAX_SESSIONS = 1_000_000
 
 def check_names(scenario: Scenario) -> Iterator[str]:
     """Every error that the models alone cannot see, as `field: what is wrong and what would be right`."""
-    try:
-        policy = build_policy(scenario)
-    except (ValueError, DocumentInvalid) as error:
-        yield f"policy: {' '.join(str(error).split())}"
+    policy = _find_policy(scenario)
+    if isinstance(policy, tuple):
+        yield from policy
         return
     specs = {spec.name: spec for spec in policy.signals}
     yield from _check_top(scenario, specs)
@@ -60,6 +62,19 @@ def check_names(scenario: Scenario) -> Iterator[str]:
             yield from _check_day(f"truth[{index}].onset_day", truth.onset_day, scenario)
         elif len(scenario.beginnings()) != 1:
             yield f"truth[{index}].onset_day: is missing; it can be left out only where all changes share one at_day"
+
+
+def _find_policy(scenario: Scenario) -> Policy | tuple[str, ...]:
+    """The policy, or what is wrong with it."""
+    try:
+        return build_policy(scenario)
+    except ValidationError as error:
+        rows = error.errors()
+        places = [".".join(("policy", *map(str, row["loc"]))) for row in rows]
+        said = [row["msg"].removeprefix("Value error, ") for row in rows]
+        return tuple(f"{place}: {line}" for place, line in zip(places, said, strict=True))
+    except (ValueError, DocumentInvalid) as error:
+        return (f"policy: {' '.join(str(error).split())}",)
 
 
 def _check_top(scenario: Scenario, specs: dict[str, SignalSpec]) -> Iterator[str]:

@@ -1,7 +1,6 @@
 """Reads scenarios from YAML and checks them, with errors that say file, field and what would be right."""
 
 import difflib
-import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,8 +11,7 @@ from pydantic import BaseModel, ValidationError
 from homeostat.schemas.errors import DocumentInvalid
 from homeostat.streams.scenarios.check import check_names
 from homeostat.streams.scenarios.scenario import Scenario
-
-_PERCENT = re.compile(r"(\d+(?:\.\d+)?) ?%")
+from homeostat.streams.scenarios.spelling import spell_scenario
 
 
 class Found(NamedTuple):
@@ -46,7 +44,7 @@ def read_file(path: Path) -> Found:
         return Found(path, None, (f"{path}: cannot be read as YAML: {' '.join(str(error).split())}",))
     if not isinstance(given, dict):
         return Found(path, None, (f"{path}: a scenario is a mapping of fields (name, tenants, changes, truth, ...)",))
-    given = {"name": _slug(path.stem), **_read_percents(given)}
+    given = {"name": _slug(path.stem), **spell_scenario(given)}
     try:
         scenario = Scenario.model_validate(given)
     except ValidationError as error:
@@ -67,16 +65,6 @@ def _refuse_twins(found: Iterable[Found]) -> Iterator[Found]:
             yield Found(each.path, None, (line,))
         else:
             yield each
-
-
-def _read_percents(given: Any) -> Any:
-    """`30%` is 0.3, wherever it stands."""
-    if isinstance(given, dict):
-        return {name: _read_percents(value) for name, value in given.items()}
-    if isinstance(given, list):
-        return [_read_percents(value) for value in given]
-    found = _PERCENT.fullmatch(given) if isinstance(given, str) else None
-    return given if found is None else float(found[1]) / 100
 
 
 def _slug(stem: str) -> str:

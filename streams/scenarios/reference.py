@@ -1,6 +1,6 @@
 """The reference of docs/scenarios.md, written from the models: tables of fields, and of what is usual for signals."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import Enum
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -23,7 +23,7 @@ from homeostat.streams.scenarios.effects_format import (
 )
 from homeostat.streams.scenarios.figures import usual_depends, usual_figures
 from homeostat.streams.scenarios.places import Where
-from homeostat.streams.scenarios.scenario import Clusters, Cycle, Feedback, Scenario, Usual
+from homeostat.streams.scenarios.scenario import WORKFLOWS, Clusters, Cycle, Feedback, Scenario, Usual
 from homeostat.streams.scenarios.truth_format import Scope, Truth
 
 SECTIONS: tuple[tuple[str, type[Part]], ...] = (
@@ -126,7 +126,13 @@ def _write_runtime(runtime: Runtime) -> str:
     )
     specs = {spec.name: spec for spec in signals_of(runtime)}
     rows = "".join(f"| {' | '.join(_tell(spec, specs, runtime))} |\n" for spec in specs.values())
-    return f"### {runtime.value}\n\n{head}{rows}"
+    steps = next((spec.steps for spec in specs.values() if spec.steps), ())
+    said = f"Its workflow, where none is given, is `{WORKFLOWS[runtime]}`; its steps, in order, are {_quote(steps)}."
+    return f"### {runtime.value}\n\n{head}{rows}\n{said}\n"
+
+
+def _quote(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def _tell(spec: SignalSpec, specs: dict[str, SignalSpec], runtime: Runtime) -> Iterator[str]:

@@ -13,7 +13,7 @@ from homeostat.streams.scenarios.places import Share
 from homeostat.streams.scenarios.truth_format import Truth
 
 FIRST_MONDAY = date(2026, 1, 5)
-_WORKFLOWS = {Runtime.SCRIBE: "visit-note", Runtime.RECEPTIONIST: "phone-call", Runtime.BILLING: "claim"}
+WORKFLOWS = {Runtime.SCRIBE: "visit-note", Runtime.RECEPTIONIST: "phone-call", Runtime.BILLING: "claim"}
 
 
 def _name_tenants(given: Any) -> Any:
@@ -156,7 +156,7 @@ class Scenario(Part):
     def _fill_workflow(cls, given: Any) -> Any:
         if isinstance(given, dict) and not given.get("workflows"):
             runtime = given.get("runtime", Runtime.SCRIBE)
-            known = {of.value: workflow for of, workflow in _WORKFLOWS.items()}
+            known = {of.value: workflow for of, workflow in WORKFLOWS.items()}
             return {**given, "workflows": [known.get(str(runtime), "visit-note")]}
         return given
 

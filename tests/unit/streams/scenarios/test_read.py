@@ -58,7 +58,7 @@ def test_a_right_file_has_no_errors(write: Write) -> None:
         ({"depends": {"omission_ratio": {"edit_ratio": 0.3}}}, "signals depend on each other in a circle"),
         ({"sessions_per_day": 10_000, "tenants": 100}, "at most 1000000, or it takes hours"),
         ({"signals": {"edit_ratio": {"mean": 3}}}, "signals.edit_ratio.mean: 3 is outside the signal's range"),
-        ({"policy": {"budget": {"false_alarms_per_week": -1}}}, "policy: "),
+        ({"policy": {"budget": {"false_alarms_per_week": -1}}}, "policy.budget.false_alarms_per_week: "),
         ({"cycle": [1, 2, 3]}, "3 hourly weights: give 24"),
         ({"name": "Not A Name"}, "'Not A Name' is no name"),
     ],
