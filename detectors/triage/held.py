@@ -1,13 +1,18 @@
 """Which guardrails are shown to be no worse than their tolerance, cohort by cohort or taken together."""
 
 import functools
+import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from homeostat.detectors.triage.beside import MOVED, Window, judge_companion, moved_harmfully, open_window
 from homeostat.detectors.triage.open_event import OpenEvent
+from homeostat.schemas.alarm import Companion
 from homeostat.schemas.policy import Policy
 from homeostat.schemas.signal import Carrier, Role
+
+_ONE_SIDED: Final = 1.6448536269514722 / 2.5758293035489004
+"""A one-sided 95 % bound as a share of half a 99 % interval."""
 
 
 class Guarded(NamedTuple):
@@ -24,10 +29,10 @@ def list_guarded(event: OpenEvent, policy: Policy) -> Iterator[Guarded]:
         spec.name for spec in policy.columns if spec.role is Role.GUARDRAIL and spec.carrier is not Carrier.EXPOSURE
     ]
     for name in names:
-        yield _judge(name, event)
+        yield _judge(name, event, policy.baseline.first_sessions)
 
 
-def _judge(name: str, event: OpenEvent) -> Guarded:
+def _judge(name: str, event: OpenEvent, learned: int) -> Guarded:
     alarmed = {alarm.cohort.key: alarm.harmful for alarm in event.changes.values() if alarm.signal == name}
     if any(alarmed.values()):
         return Guarded(name, False, f"{name} alarmed")
@@ -38,20 +43,37 @@ def _judge(name: str, event: OpenEvent) -> Guarded:
         return Guarded(name, False, f"{name} in {missing[0]}{_count_more(missing)}")
     if any(judge_companion(each) in MOVED and moved_harmfully(each) for each in seen.values()):
         return Guarded(name, False, f"{name} moved")
-    windows = {key: _surest(event.besides[key].windows.get(name), open_window(each)) for key, each in seen.items()}
-    return _judge_windows(name, windows, max((each.tolerance for each in seen.values()), default=0.0))
+    tolerance = max((each.tolerance for each in seen.values()), default=0.0)
+    windows = {}
+    for key, each in seen.items():
+        window = _surest(event.besides[key].windows.get(name), open_window(each))
+        windows[key] = _add_baseline(window, each, learned)
+    return _judge_windows(name, windows, tolerance)
 
 
 def _judge_windows(name: str, windows: Mapping[str, Window], tolerance: float) -> Guarded:
     """Held in each cohort, or in all of them together as if they were alike."""
-    not_held = [key for key, window in windows.items() if sum(window.bound()) > tolerance]
+    not_held = [key for key, window in windows.items() if _end(window) > tolerance]
     if not not_held:
         return Guarded(name, True, f"{name} in each of {len(windows)} cohorts")
-    worse, half = functools.reduce(Window.add, windows.values()).bound()
-    words = f"{worse:+.3f} ± {half:.3f} against tolerance {tolerance:.3f}"
-    if len(windows) > 1 and worse + half <= tolerance:
+    joint = functools.reduce(Window.add, windows.values())
+    words = f"{joint.bound()[0]:+.3f}, at most {_end(joint):+.3f} against tolerance {tolerance:.3f}"
+    if len(windows) > 1 and _end(joint) <= tolerance:
         return Guarded(name, True, f"{name} {words} over {len(windows)} cohorts as if alike")
     return Guarded(name, False, f"{name} {words} in {not_held[0]}{_count_more(not_held)}")
+
+
+def _add_baseline(window: Window, companion: Companion, learned: int) -> Window:
+    """The window with its baseline's own uncertainty: that of a mean of `learned` such sessions, within its bounds."""
+    n = max(1, window.sessions)
+    half = min(math.sqrt(window.squares / (n * learned)), (companion.bound_high - companion.bound_low) / 2)
+    return window.model_copy(update={"squares": window.squares + (window.sessions * half) ** 2})
+
+
+def _end(window: Window) -> float:
+    """The one-sided 95 % bound: how much worse it is at most."""
+    worse, half = window.bound()
+    return worse + _ONE_SIDED * half
 
 
 def _surest(long: Window | None, newest: Window) -> Window:

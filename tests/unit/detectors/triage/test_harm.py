@@ -84,6 +84,14 @@ def test_a_guardrail_that_got_better_is_still_within_tolerance() -> None:
     assert event_beside(*GUARDRAILS, better).harm is Harm.BENIGN
 
 
+def test_a_guardrail_close_to_its_tolerance_is_not_shown_within_it_by_a_baseline_of_few_sessions() -> None:
+    bounds = {"bound_low": 0.12, "bound_high": 0.28}
+    close = ACCEPTANCE.model_copy(update={"observed": 0.16, "low": 0.156, "high": 0.164, "sessions": 4000, **bounds})
+    event = event_beside(*GUARDRAILS, close)
+    assert event.harm is Harm.UNDETERMINED
+    assert "acceptance +0.040, at most +0.070 against tolerance 0.050" in harm_reasons(event)
+
+
 def test_another_cohort_without_guardrails_in_sight_is_undetermined() -> None:
     triage = Triage(with_rollout=False)
     triage.alarm(moved_alarm(1, Family.OUTPUT, companions=ALL))
@@ -96,7 +104,7 @@ def test_another_cohort_without_guardrails_in_sight_is_undetermined() -> None:
 
 def test_stretches_of_time_that_do_not_overlap_add_up() -> None:
     triage = Triage(with_rollout=False)
-    wide = tuple(each.model_copy(update={"low": 0.13, "high": 0.27}) for each in ALL)
+    wide = tuple(each.model_copy(update={"low": 0.1, "high": 0.3}) for each in ALL)
     for number in range(2):
         at_ms = START_MS + number * 60_000
         triage.alarm(moved_alarm(number, Family.OUTPUT, at_ms=START_MS, companions=wide, log_time_ms=at_ms + 30_000))
@@ -112,12 +120,12 @@ def test_stretches_of_time_that_do_not_overlap_add_up() -> None:
 
 def test_cohorts_are_taken_together_where_none_is_shown_alone() -> None:
     triage = Triage(with_rollout=False)
-    wide = tuple(each.model_copy(update={"low": 0.13, "high": 0.27}) for each in ALL)
+    wide = tuple(each.model_copy(update={"low": 0.1, "high": 0.3}) for each in ALL)
     for number in range(4):
         triage.alarm(moved_alarm(number, Family.OUTPUT, leaf(f"tenant-{number}"), companions=wide))
     (event,) = triage.tick()
     assert event.harm is Harm.BENIGN
-    assert "omission +0.000 ± 0.035 against tolerance 0.050 over 4 cohorts as if alike" in harm_reasons(event)
+    assert "omission +0.000, at most +0.032 against tolerance 0.050 over 4 cohorts as if alike" in harm_reasons(event)
     worse = companion("omission", 0.29, role=Role.GUARDRAIL, family=Family.SAFETY, low=0.22, high=0.36)
     beside = (worse, *(each for each in wide if each.signal != worse.signal))
     triage.alarm(moved_alarm(9, Family.OUTPUT, leaf("tenant-9"), companions=beside))
