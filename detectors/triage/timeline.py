@@ -45,7 +45,7 @@ class RolloutTimeline:
         self.step, self.phase, self.verdict = decision.step, decision.phase, decision.verdict.value
         self.deciding, self.reason = list(decision.deciding), decision.reason
         self.candidate, self.control = decision.candidate, decision.control
-        self.harmed = _read_harmed(decision) or self.harmed
+        self.harmed = list_harmed(decision) or self.harmed
         if decision.phase is RolloutPhase.EXPOSING:
             self.began_ms = decision.log_time_ms if self.began_ms is None or self.ended_ms else self.began_ms
             self.ended_ms, self.concluded = None, False
@@ -92,7 +92,7 @@ def find_latest(
     return None
 
 
-def _read_harmed(decision: Decision) -> list[Cohort]:
+def list_harmed(decision: Decision) -> list[Cohort]:
     """Where a guardrail is harmful, or one that decided over all cohorts together lies beyond its tolerance."""
     places = {(row.tenant, row.specialty, row.workflow) for row in decision.guardrails if _is_harmed(row, decision)}
     return [name_leaf(*place) for place in sorted(places)[:_MAX_HARMED]]

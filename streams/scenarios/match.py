@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from homeostat.detectors.triage.lattice import cover, join_tags
-from homeostat.schemas.cohort import Cohort, Layer
-from homeostat.schemas.drift_event import DriftEvent
+from homeostat.schemas.cohort import Cohort
 from homeostat.streams.scenarios.outcome import Raised
 from homeostat.streams.scenarios.scenario import Scenario
 from homeostat.streams.scenarios.sessions import DAY_MS, start_ms_of
@@ -79,15 +78,15 @@ def agreement(left: frozenset[Cell], right: frozenset[Cell]) -> float:
     return len(left & right) / len(left | right) if left | right else 0.0
 
 
-def is_scope_right(event: DriftEvent, scope: Scope, scenario: Scenario) -> bool:
+def is_scope_right(raised: Raised, scope: Scope, scenario: Scenario) -> bool:
     """Whether an event names whom the truth is about.
 
     Its scope must hold exactly the truth's cohorts. Where no cohort of the lattice does (two tenants of five), it must
-    be the narrowest one that covers them, and every leaf cohort among its changes one of them. Where the truth names
-    an arm, every leaf cohort of the event must be of that arm.
+    be the narrowest one that covers them, and every leaf cohort that it names one of them. Where the truth names an
+    arm, every leaf cohort of the event must be of that arm.
     """
+    event, leaves = raised.event, raised.leaves
     wanted = cells_of_scope(scope, scenario)
-    leaves = [change.cohort for change in event.changes if change.cohort.layer is Layer.LEAF]
     if scope.arms and ({leaf.arm for leaf in leaves} | {event.scope.arm}) - {None} - set(scope.arms):
         return False
     if cells_of_cohort(event.scope, scenario) == wanted:

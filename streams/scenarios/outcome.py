@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from homeostat.detectors.backtest import Topology
+from homeostat.detectors.triage.timeline import list_harmed
+from homeostat.schemas.cohort import Cohort, Layer
 from homeostat.schemas.control import CONTROL_HEADER
 from homeostat.schemas.decision import Decision
 from homeostat.schemas.drift_event import DriftEvent
@@ -17,10 +19,17 @@ from homeostat.streams.backtest.findings import count_refused
 
 @dataclass(frozen=True)
 class Raised:
-    """One event: its last statement, and when its first was made (log time, ms)."""
+    """One event: its last statement, when its first was made (log time, ms), and whom the guard found harmed."""
 
     event: DriftEvent
     first_ms: int
+    judged: tuple[Cohort, ...] = ()
+
+    @property
+    def leaves(self) -> tuple[Cohort, ...]:
+        """The leaf cohorts that it names; of one that the guard alone raised those of the guard's decision."""
+        named = [change.cohort for change in self.event.changes if change.cohort.layer is Layer.LEAF]
+        return tuple(named) if self.event.changes else self.judged
 
     @property
     def onset_ms(self) -> float:
@@ -48,13 +57,14 @@ def collect_outcome(topology: Topology) -> Outcome:
         first.setdefault(event.event, event.log_time_ms)
         if event.event not in newest or event.revision >= newest[event.event].revision:
             newest[event.event] = event
-    raised = [Raised(event, first[key]) for key, event in newest.items()]
     decisions = [
         parse_message(Decision, read_envelope(record.value)[1])[0]
         for record in topology.logs.records(DECISIONS)
         if record.value is not None
     ]
     latest = {decision.rollout: decision for decision in sorted(decisions, key=lambda decision: decision.step)}
+    judged = {decision.rollout: tuple(list_harmed(decision)) for decision in decisions if list_harmed(decision)}
+    raised = [Raised(event, first[key], judged.get(event.rollout or "", ())) for key, event in newest.items()]
     refused: dict[str, int] = {}
     for reasons in count_refused(topology.logs).values():
         for reason, count in reasons.items():

@@ -74,7 +74,7 @@ def _score_truth(each: Matched, matched: list[Matched], scenario: Scenario, outc
         "event": event.event,
         "class_right": _is_class_right(each.event, truth, alone=len(partners) == 1),
         "harm_right": event.harm in _harms(partners),
-        "scope_right": any(is_scope_right(event, other.scope, scenario) for other in partners),
+        "scope_right": any(is_scope_right(each.event, other.scope, scenario) for other in partners),
         "next_step_right": any(_is_step_right(each.event, other, scenario, outcome.phases) for other in partners),
         "scope_agreement": agreement(cells_of_scope(truth.scope, scenario), cells_of_cohort(event.scope, scenario)),
         "onset_error_s": abs(signed_s),

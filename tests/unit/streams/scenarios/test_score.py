@@ -1,6 +1,7 @@
 """Scores of events made by hand: which event is about which truth, and what counts as right."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -149,6 +150,16 @@ def test_scope(
     clinics: Build, scope: dict[str, Any], stated: Cohort, leaves: tuple[Cohort, ...], expected: bool
 ) -> None:
     assert score(clinics(truth(scope)), event(stated, leaves=leaves))["scope_right"] is expected
+
+
+@pytest.mark.parametrize(("harmed", "expected"), [(("a", "b"), True), (("a", "c"), False), ((), False)])
+def test_the_guards_verdict_names_the_cohorts_of_an_event_without_alarms(
+    clinics: Build, harmed: tuple[str, ...], expected: bool
+) -> None:
+    scope = {"tenants": ["a", "b"], "arm": "candidate"}
+    judged = tuple(cohort(tenant, "x", "candidate") for tenant in harmed)
+    raised = replace(event(cohort()), judged=judged)
+    assert score(clinics(truth(scope)), raised)["scope_right"] is expected
 
 
 def test_the_event_that_agrees_best_is_scored(clinics: Build) -> None:
