@@ -15,15 +15,16 @@ class Onset(NamedTuple):
     to_ms: int
 
 
-def date_onset(dated: Iterable[tuple[Alarm, Onset]]) -> Onset:
+def date_onset(dated: Iterable[tuple[Alarm, Onset]], noticed_ms: int) -> Onset:
     """Date an event by the changes that may have begun together with the earliest one.
 
     The earliest is the one whose interval ends first; those whose intervals meet it are its companions, and the
     interval runs from the upper median of their beginnings to the lower median of their ends (for two: where they
     overlap). Leaves date better than parents, which know buckets only, and work better than feedback, which comes
-    later: the others count only where there are none of these. (0, 0) for nothing.
+    later: the others count only where there are none of these. What began after the event was noticed first
+    (`noticed_ms`) does not date it. (0, 0) for nothing.
     """
-    rows = list(dated)
+    rows = [row for row in dated if row[1].from_ms <= noticed_ms]
     if not rows:
         return Onset(0, 0)
     of_leaves = [row for row in rows if row[0].cohort.layer is Layer.LEAF]

@@ -191,7 +191,7 @@ class OpenEvent:
         self.noticed[key] = alarm.log_time_ms
         self.onsets[key] = Onset(alarm.onset_from_ms, alarm.onset_to_ms)
         dated = ((held, self.onsets[name]) for name, held in self.changes.items())
-        self.onset_from_ms, self.onset_to_ms = date_onset(dated)
+        self.onset_from_ms, self.onset_to_ms = date_onset(dated, min(self.noticed.values()))
 
 
 _ADAPTER = TypeAdapter(OpenEvent)
