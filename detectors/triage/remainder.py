@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from homeostat.detectors.triage.explained import explains
 from homeostat.detectors.triage.moves import Move
 from homeostat.detectors.triage.strands import ORDER, Strand
 from homeostat.schemas.alarm import Alarm
@@ -42,7 +43,7 @@ def split_remainders(moves: Iterable[Move]) -> Remainders:
         if remainder is None:
             split.unknown.append(move)
         else:
-            (split.within if abs(remainder) <= alarm.tolerance else split.beyond).append(move)
+            (split.within if explains(alarm) else split.beyond).append(move)
     return split
 
 
@@ -53,7 +54,7 @@ def _quote(moves: Sequence[Move]) -> str:
 
 def _say(alarm: Alarm) -> str:
     size, explained = alarm.observed - alarm.baseline, alarm.explained or 0.0
-    within = "<=" if abs(size - explained) <= alarm.tolerance else ">"
+    within = "<=" if explains(alarm) else ">"
     return (
         f"{alarm.signal} {size:+.3f}, of which inputs {explained:+.3f}, remains {size - explained:+.3f}, "
         f"{within} tolerance {alarm.tolerance:.3f} (n={alarm.observed_sessions}) in {alarm.cohort.key}"
