@@ -5,14 +5,14 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from homeostat.detectors.triage.beside import MOVED, Standing, direction_of, judge_companion, name_inputs
+from homeostat.detectors.triage.explained import explains
 from homeostat.detectors.triage.lattice import covers, overlap
 from homeostat.detectors.triage.move_names import name_change, name_move
-from homeostat.detectors.triage.nearness import DELAY_SHARE, Nearness, slack_ms
+from homeostat.detectors.triage.nearness import DELAY_SHARE, MAX_DELAY_MS, Nearness, slack_ms
 from homeostat.detectors.triage.open_event import OpenEvent
 from homeostat.detectors.triage.strands import ORDER, Strand, strand_of
 from homeostat.schemas.alarm import Alarm
 from homeostat.schemas.cohort import ACROSS_TENANTS
-from homeostat.schemas.signal import Carrier
 from homeostat.schemas.signal_columns import signal_of
 
 
@@ -21,11 +21,12 @@ class Kinship(IntEnum):
 
     AGAIN = 0
     SAME_MOVE_HERE = 1
-    SAME_PLACE = 2
-    SAME_MOVE = 3
-    MOVED_BESIDE = 4
-    DOWNSTREAM = 5
-    NONE = 6
+    EXPLAINED = 2
+    SAME_PLACE = 3
+    SAME_MOVE = 4
+    MOVED_BESIDE = 5
+    DOWNSTREAM = 6
+    NONE = 7
 
 
 class Profile(NamedTuple):
@@ -67,19 +68,22 @@ def describe_alarm(alarm: Alarm, near: Nearness) -> Profile:
 def judge_kinship(profile: Profile, event: OpenEvent) -> Kinship:
     """Say how an alarm is akin to an event without a rollout.
 
-    The same change again, whenever it comes; and the same signal moving the same way where the cohorts overlap, unless
-    it began before the event: an open event's change is still there, and who has less to go by notices it later and
-    dates it later. Else their onsets must agree, and: the place is the same (one leaf, one tenant, one parent that no
-    leaf explains); or the same signal moves the same way elsewhere, unless inputs that moved in one are shown steady in
-    the other; or the event's signal moved beside the alarm; or the event is known across tenants only, and the alarm is
-    of something downstream inside it.
+    The same change again, whenever it comes; and the same signal moving the same way where the cohorts overlap, or
+    elsewhere in the tenant by an alarm that remembers no beginning, unless it began before the event: an open event's
+    change is still there, and who has less to go by notices it later and dates it later. So it is with what the
+    event's inputs explain: it grows beyond tolerance later than they do. Else their onsets must agree, and: the place
+    is the same (one leaf, one tenant, one parent that no leaf explains); or the same signal moves the same way
+    elsewhere, unless inputs that moved in one are shown steady in the other; or the event's signal moved beside the
+    alarm; or the event is known across tenants only, and the alarm is of something downstream inside it.
     """
     if profile.change in event.changes:
         return Kinship.AGAIN
     here = overlap(event.scope, profile.alarm.cohort)
     same_move = profile.move in event.moved
-    if here and same_move and not began_before(profile, event):
+    if same_move and (here or _is_sibling(profile, event)) and not began_before(profile, event):
         return Kinship.SAME_MOVE_HERE
+    if here and _is_explained(profile.alarm, event) and not began_before(profile, event):
+        return Kinship.EXPLAINED
     if not agree_in_time(profile, event):
         return Kinship.NONE
     if here and _stood_beside(profile.move, event):
@@ -95,6 +99,28 @@ def judge_kinship(profile: Profile, event: OpenEvent) -> Kinship:
     return Kinship.DOWNSTREAM if here and _is_downstream(profile, event) else Kinship.NONE
 
 
+def _is_sibling(profile: Profile, event: OpenEvent) -> bool:
+    """Whether the same move was made elsewhere in the alarm's tenant, and may be as old: the alarm cannot date its own.
+
+    Inputs that differ between the two speak against it.
+    """
+    tenant = profile.alarm.cohort.tenant
+    if tenant not in event.at_tenants or not profile.near.outlasts_memory(profile.alarm):
+        return False
+    if _is_contradicted(profile, event):
+        return False
+    alarms = (held for held in event.changes.values() if held.cohort.tenant == tenant)
+    return any(name_move(held.signal, held.direction) == profile.move for held in alarms)
+
+
+def _is_explained(alarm: Alarm, event: OpenEvent) -> bool:
+    """Whether inputs that moved in the event explain an alarm's change."""
+    if not explains(alarm):
+        return False
+    inputs = (held for held in event.changes.values() if strand_of(held.family, held.carrier) is Strand.INPUT)
+    return any(overlap(held.cohort, alarm.cohort) for held in inputs)
+
+
 def agree_in_time(profile: Profile, event: OpenEvent) -> bool:
     """Whether their onsets may be one: the intervals meet, give or take the slack of each and feedback's delay."""
     slack = _add_slack(profile, event)
@@ -105,9 +131,7 @@ def agree_in_time(profile: Profile, event: OpenEvent) -> bool:
 
 def began_before(profile: Profile, event: OpenEvent) -> bool:
     """Whether an alarm's change is older than an event, the slack of both and feedback's delay considered."""
-    early = 0
-    if profile.lag_ms == 0 and _is_of_feedback(event):
-        early = max(map(profile.near.lag_ms, event.changes.values()))
+    early = _find_lag(event, profile.near) if profile.lag_ms == 0 else 0
     return profile.alarm.onset_to_ms + _add_slack(profile, event) + early < event.onset_from_ms
 
 
@@ -155,8 +179,14 @@ def _is_downstream(profile: Profile, event: OpenEvent) -> bool:
     return any(signal_of(held.signal) not in profile.known for held in heads)
 
 
-def _is_of_feedback(event: OpenEvent) -> bool:
-    return bool(event.changes) and all(held.carrier is Carrier.FEEDBACK for held in event.changes.values())
+def _find_lag(event: OpenEvent, near: Nearness) -> int:
+    """How much later than its cause the onset of an event may be: the least of its changes."""
+    least = MAX_DELAY_MS if event.changes else 0
+    for held in event.changes.values():
+        least = min(least, near.lag_ms(held))
+        if not least:
+            break
+    return least
 
 
 def find_elsewhere(event: OpenEvent, events: Iterable[OpenEvent], near: Nearness) -> frozenset[str]:

@@ -5,10 +5,10 @@ import pytest
 from homeostat.detectors.triage.lattice import cover, covers, join_tags
 from homeostat.schemas.cohort import Cohort, Layer
 from homeostat.schemas.drift_event import EventStatus
-from homeostat.schemas.signal import Direction
+from homeostat.schemas.signal import Direction, Family, Role
 from homeostat.schemas.trace import Arm
 from tests.builders.documents import START_MS
-from tests.unit.detectors.triage.alarms import WINDOW_S, Triage, alarm, draft, leaf
+from tests.unit.detectors.triage.alarms import WINDOW_S, Triage, alarm, draft, input_alarm, leaf, moved_alarm
 
 PLATFORM = Cohort(layer=Layer.PLATFORM)
 TENANT_WORKFLOW = Cohort(layer=Layer.TENANT_WORKFLOW, tenant="tenant-1", workflow="scribe")
@@ -96,7 +96,7 @@ def test_another_onset_is_another_event_and_the_same_change_again_is_not() -> No
     triage.alarm(alarm(1))
     triage.log.wait(2 * WINDOW_S)
     now_ms = triage.log.now_ms + 30_000
-    (event,) = triage.alarm(alarm(2, leaf(specialty="oncology"), at_ms=now_ms))
+    (event,) = triage.alarm(alarm(2, leaf(specialty="oncology"), at_ms=now_ms, observed_sessions=20))
     assert event.revision == 1
     assert len(triage.stage.open_events) == 2
     assert triage.alarm(alarm(3, at_ms=now_ms)) == []
@@ -104,11 +104,11 @@ def test_another_onset_is_another_event_and_the_same_change_again_is_not() -> No
 
 
 def test_the_onset_is_what_those_that_began_with_the_earliest_agree_on() -> None:
-    triage = Triage()
-    triage.alarm(alarm(1, onset_from_ms=START_MS + 10_000, onset_to_ms=START_MS + 20_000))
-    triage.alarm(alarm(2, leaf(specialty="oncology"), onset_from_ms=START_MS, onset_to_ms=START_MS + 30_000))
-    triage.alarm(alarm(3, leaf("tenant-2"), onset_from_ms=START_MS + 40_000, onset_to_ms=START_MS + 50_000))
-    triage.alarm(alarm(4, PLATFORM, onset_from_ms=START_MS, onset_to_ms=START_MS + 5_000))
+    triage, noticed = Triage(), {"log_time_ms": START_MS + 60_000}
+    triage.alarm(alarm(1, onset_from_ms=START_MS + 10_000, onset_to_ms=START_MS + 20_000, **noticed))
+    triage.alarm(alarm(2, leaf(specialty="oncology"), onset_from_ms=START_MS, onset_to_ms=START_MS + 30_000, **noticed))
+    triage.alarm(alarm(3, leaf("tenant-2"), onset_from_ms=START_MS + 40_000, onset_to_ms=START_MS + 50_000, **noticed))
+    triage.alarm(alarm(4, PLATFORM, onset_from_ms=START_MS, onset_to_ms=START_MS + 5_000, **noticed))
     (event,) = triage.tick()
     assert (event.onset_from_ms, event.onset_to_ms) == (START_MS + 10_000, START_MS + 20_000)
 
@@ -117,3 +117,45 @@ def test_the_lattice() -> None:
     assert covers(PLATFORM, leaf())
     assert not covers(TENANT, leaf("tenant-2"))
     assert cover(join_tags([])) == PLATFORM
+
+
+DAY_MS = 86_400_000
+
+
+def test_the_same_move_elsewhere_in_the_tenant_is_the_same_cause_where_its_leaf_remembers_no_beginning() -> None:
+    triage = Triage(with_rollout=False)
+    triage.alarm(alarm(1, leaf()))
+    later = START_MS + 60_000
+    triage.alarm(alarm(2, leaf(), at_ms=later))
+    far = later + round(20 * WINDOW_S * 1000)
+    triage.alarm(alarm(3, leaf(specialty="oncology"), at_ms=far))
+    (event,) = triage.stage.open_events.values()
+    assert (event.scope, event.alarms) == (TENANT_WORKFLOW, 3)
+    triage.alarm(alarm(4, leaf("tenant-2", specialty="urology"), at_ms=far))
+    assert len(triage.stage.open_events) == 2
+
+
+def test_what_must_never_be_is_one_cause_though_it_occurs_elsewhere_days_later() -> None:
+    triage = Triage(with_rollout=False)
+    never = {"role": Role.NEVER, "signal": "consent_missing", "family": Family.SAFETY, "tolerance": 0.0}
+    triage.alarm(alarm(1, leaf(), **never))
+    triage.alarm(alarm(2, leaf("tenant-2"), at_ms=START_MS + 7 * DAY_MS, **never))
+    (event,) = triage.stage.open_events.values()
+    assert (event.scope, event.onset_to_ms) == (Cohort(layer=Layer.SPECIALTY, specialty="cardiology"), START_MS + 1000)
+
+
+@pytest.mark.parametrize(("explained", "events"), [(0.16, 1), (0.35, 1), (0.5, 2), (0.02, 2), (None, 2)])
+def test_what_the_inputs_of_an_open_event_explain_is_part_of_it(explained: float | None, events: int) -> None:
+    triage = Triage(with_rollout=False)
+    triage.alarm(input_alarm(1))
+    late = START_MS + round(20 * WINDOW_S * 1000)
+    triage.alarm(moved_alarm(2, Family.OUTPUT, at_ms=late, explained=explained))
+    assert len(triage.stage.open_events) == events
+
+
+def test_what_is_dated_after_the_event_was_noticed_does_not_date_it() -> None:
+    triage = Triage(with_rollout=False)
+    triage.alarm(alarm(1, PLATFORM))
+    triage.alarm(alarm(2, leaf(), at_ms=START_MS + 60_000))
+    (event,) = triage.stage.open_events.values()
+    assert (event.onset_from_ms, event.onset_to_ms) == (START_MS, START_MS + 1000)
