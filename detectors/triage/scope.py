@@ -15,6 +15,9 @@ EXPLAINING_SHARE = 0.5
 DILUTION = 0.7
 """A parent whose sessions moved by less than this share of what the narrower cohorts' did holds others that did not."""
 
+_DAY_MS = 86_400_000
+"""Over less than a day a rate is that of the hour of the day, and compares with nothing."""
+
 
 def find_scope(event: OpenEvent) -> Cohort:
     """Give the narrowest declared cohort that covers the leaves that moved and the parents they do not explain.
@@ -87,7 +90,7 @@ def _rates_of(move: str, cohorts: Iterable[Cohort], event: OpenEvent) -> list[tu
             rates[key] = max(rates.get(key, (0.0, wanted[key])), (_rate(alarm), wanted[key]), key=lambda row: row[0])
     for row in event.besides.values():
         key = row.cohort.key
-        span_ms = max(1, row.log_time_ms - row.onset_from_ms)
+        span_ms = max(_DAY_MS, row.log_time_ms - row.onset_from_ms)
         for each in row.moved:
             if key in wanted and key not in rates and name_move(each.signal, direction_of(each)) == move:
                 rates[key] = (abs(each.observed - each.baseline) * each.sessions / span_ms, wanted[key])
@@ -105,6 +108,6 @@ def _add_disjoint(rates: list[tuple[float, Cohort]]) -> float:
 
 
 def _rate(alarm: Alarm) -> float:
-    """Excess per ms: (observed − baseline) · sessions since the onset / time since the onset."""
-    span_ms = max(1, alarm.log_time_ms - alarm.onset_from_ms)
+    """Excess per ms: (observed − baseline) · sessions since the onset / time since the onset, at least a day."""
+    span_ms = max(_DAY_MS, alarm.log_time_ms - alarm.onset_from_ms)
     return abs(alarm.observed - alarm.baseline) * alarm.observed_sessions / span_ms

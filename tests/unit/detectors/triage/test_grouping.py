@@ -159,3 +159,13 @@ def test_what_is_dated_after_the_event_was_noticed_does_not_date_it() -> None:
     triage.alarm(alarm(2, leaf(), at_ms=START_MS + 60_000))
     (event,) = triage.stage.open_events.values()
     assert (event.onset_from_ms, event.onset_to_ms) == (START_MS, START_MS + 1000)
+
+
+def test_a_parents_busy_hours_are_compared_with_a_leafs_days() -> None:
+    triage = Triage(with_rollout=False)
+    leafs = {"observed": 0.41, "observed_sessions": 207, "log_time_ms": START_MS + 2 * DAY_MS}
+    triage.alarm(alarm(1, leaf(), **leafs))
+    begin_ms = START_MS + 2 * DAY_MS
+    triage.alarm(alarm(2, TENANT, begin_ms, observed=0.36, observed_sessions=92, log_time_ms=begin_ms + DAY_MS // 3))
+    (event,) = triage.tick()
+    assert event.scope == leaf()
