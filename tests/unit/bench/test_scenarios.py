@@ -13,6 +13,7 @@ from bench.scenarios.held_out import is_held_out
 def test_a_third_is_held_out() -> None:
     kept = sum(is_held_out(f"scenario-{number}") for number in range(3_000))
     assert 900 < kept < 1_100
+    assert not any(is_held_out(f"scenario-{number}", "from_the_docs") for number in range(100))
 
 
 def test_bench_runs_the_third_or_the_rest(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
