@@ -1,5 +1,6 @@
 """What an author should know of a valid scenario: too little time to learn, changes that are none by declaration."""
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -13,6 +14,8 @@ from homeostat.streams.scenarios.policy_of import build_policy
 from homeostat.streams.scenarios.scenario import Scenario
 from homeostat.streams.scenarios.sessions import expect_sessions
 
+_ERRORS = 3.0
+"""A sealed bound is about so many standard errors, and as many counts, off its mean."""
 _FEW = 60
 """Sessions of a cohort after an onset with which little can be noticed."""
 
@@ -29,6 +32,10 @@ def advise_author(scenario: Scenario) -> Iterator[str]:
             small = list(_find_small(impact.signals, specs, scenario))
             if len(small) == len(impact.signals):
                 yield f"{at}.signals: by declaration this is no change: {'; '.join(small)}"
+                continue
+            faint = list(_find_faint(impact.signals, specs, scenario, policy.baseline.first_sessions))
+            if faint and len(small) + len(faint) == len(impact.signals):
+                yield f"{at}.signals: it may never be noticed: {'; '.join(faint)}"
 
 
 def _advise_times(scenario: Scenario, policy: Policy) -> Iterator[str]:
@@ -53,6 +60,28 @@ def _advise_times(scenario: Scenario, policy: Policy) -> Iterator[str]:
 
 def _find_small(effects: Effects, specs: dict[str, SignalSpec], scenario: Scenario) -> Iterator[str]:
     """The effects that move a signal's mean by less than its tolerance, as sentences."""
+    for spec, size, _ in _list_sizes(effects, specs, scenario):
+        if size <= spec.tolerance:
+            yield f"{spec.name} moves by {size:.3f} on its scale from 0 to 1, its tolerance is {spec.tolerance:g}"
+
+
+def _find_faint(effects: Effects, specs: dict[str, SignalSpec], scenario: Scenario, learned: int) -> Iterator[str]:
+    """The effects on a yes or no that a baseline of so few sessions cannot tell from its own uncertainty."""
+    for spec, size, usual in _list_sizes(effects, specs, scenario):
+        if spec.kind is not Kind.BINARY or size <= spec.tolerance:
+            continue
+        open_ratio = _ERRORS * math.sqrt(usual * (1 - usual) / learned) + _ERRORS / learned
+        if size <= spec.tolerance + open_ratio:
+            yield (
+                f"{spec.name} moves by {size:.3f}, its tolerance is {spec.tolerance:g}, and {learned} sessions leave "
+                f"about {open_ratio:.3f} open of what was usual"
+            )
+
+
+def _list_sizes(
+    effects: Effects, specs: dict[str, SignalSpec], scenario: Scenario
+) -> Iterator[tuple[SignalSpec, float, float]]:
+    """By signal that has a mean: how far the effect moves it on its scale from 0 to 1, and its usual mean."""
     for name, effect in effects.items():
         spec, usual = specs[name], figures_of(specs[name], scenario).mean
         if spec.kind in {Kind.CATEGORICAL, Kind.EMBEDDING} or spec.carrier is Carrier.EXPOSURE:
@@ -61,9 +90,7 @@ def _find_small(effects: Effects, specs: dict[str, SignalSpec], scenario: Scenar
             continue
         moved = next((value for value in (effect.set, effect.rate, effect.mean) if value is not None), usual)
         moved = moved * (1.0 if effect.multiply is None else effect.multiply) + (effect.add or 0.0)
-        size = abs(_to_unit(spec, moved) - _to_unit(spec, usual))
-        if size <= spec.tolerance:
-            yield f"{name} moves by {size:.3f} on its scale from 0 to 1, its tolerance is {spec.tolerance:g}"
+        yield spec, abs(_to_unit(spec, moved) - _to_unit(spec, usual)), usual
 
 
 def _to_unit(spec: SignalSpec, value: float) -> float:

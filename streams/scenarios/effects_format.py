@@ -16,7 +16,9 @@ Shares = Annotated[dict[str, Share], Field(min_length=1, max_length=32)]
 class Effect(Part):
     """What happens to one signal, in the signal's own unit. Several may be given; they apply in this order."""
 
-    rate: Share | None = Field(None, description="Binary: the chance of a 1 becomes this.")
+    rate: Share | None = Field(
+        None, description="Binary: the chance of a 1 becomes this; more or less where `tenant_spread` says."
+    )
     mean: float | None = Field(None, description="The values move so that their usual mean becomes this.")
     multiply: PositiveFactor | None = Field(None, description="Values (binary: the chance of a 1) times this.")
     add: float | None = Field(None, description="This is added to values (binary: to the chance of a 1).")

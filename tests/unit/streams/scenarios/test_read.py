@@ -133,3 +133,12 @@ def test_advice_says_what_may_not_come_out_as_meant(write: Write) -> None:
     assert "unsupported_ratio moves by 0.020 on its scale from 0 to 1, its tolerance is 0.05" in advice_of(
         write(changes=small)
     )
+
+
+def test_advice_says_what_a_baseline_of_few_sessions_cannot_tell(write: Write) -> None:
+    faint = [{"at_day": 4, "signals": {"policy_violation": {"rate": 0.08}}}]
+    assert "it may never be noticed: policy_violation moves by 0.060" in advice_of(write(changes=faint))
+    plain = [{"at_day": 4, "signals": {"policy_violation": {"rate": 0.3}}}]
+    assert advice_of(write(changes=plain)) == ""
+    beside = [{"at_day": 4, "signals": {"policy_violation": {"rate": 0.08}, "unsupported_ratio": {"add": 0.4}}}]
+    assert advice_of(write(changes=beside)) == ""
