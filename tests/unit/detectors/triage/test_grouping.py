@@ -1,5 +1,7 @@
 """Alarms of one cause are one event; its scope is the narrowest that explains them; it ends with a reason."""
 
+from typing import Any
+
 import pytest
 
 from homeostat.detectors.triage.lattice import cover, covers, join_tags
@@ -104,7 +106,8 @@ def test_another_onset_is_another_event_and_the_same_change_again_is_not() -> No
 
 
 def test_the_onset_is_what_those_that_began_with_the_earliest_agree_on() -> None:
-    triage, noticed = Triage(), {"log_time_ms": START_MS + 60_000}
+    triage = Triage()
+    noticed: dict[str, Any] = {"log_time_ms": START_MS + 60_000}
     triage.alarm(alarm(1, onset_from_ms=START_MS + 10_000, onset_to_ms=START_MS + 20_000, **noticed))
     triage.alarm(alarm(2, leaf(specialty="oncology"), onset_from_ms=START_MS, onset_to_ms=START_MS + 30_000, **noticed))
     triage.alarm(alarm(3, leaf("tenant-2"), onset_from_ms=START_MS + 40_000, onset_to_ms=START_MS + 50_000, **noticed))
@@ -137,7 +140,7 @@ def test_the_same_move_elsewhere_in_the_tenant_is_the_same_cause_where_its_leaf_
 
 def test_what_must_never_be_is_one_cause_though_it_occurs_elsewhere_days_later() -> None:
     triage = Triage(with_rollout=False)
-    never = {"role": Role.NEVER, "signal": "consent_missing", "family": Family.SAFETY, "tolerance": 0.0}
+    never: dict[str, Any] = {"role": Role.NEVER, "signal": "consent_missing", "family": Family.SAFETY, "tolerance": 0.0}
     triage.alarm(alarm(1, leaf(), **never))
     triage.alarm(alarm(2, leaf("tenant-2"), at_ms=START_MS + 7 * DAY_MS, **never))
     (event,) = triage.stage.open_events.values()
@@ -163,7 +166,7 @@ def test_what_is_dated_after_the_event_was_noticed_does_not_date_it() -> None:
 
 def test_a_parents_busy_hours_are_compared_with_a_leafs_days() -> None:
     triage = Triage(with_rollout=False)
-    leafs = {"observed": 0.41, "observed_sessions": 207, "log_time_ms": START_MS + 2 * DAY_MS}
+    leafs: dict[str, Any] = {"observed": 0.41, "observed_sessions": 207, "log_time_ms": START_MS + 2 * DAY_MS}
     triage.alarm(alarm(1, leaf(), **leafs))
     begin_ms = START_MS + 2 * DAY_MS
     triage.alarm(alarm(2, TENANT, begin_ms, observed=0.36, observed_sessions=92, log_time_ms=begin_ms + DAY_MS // 3))
