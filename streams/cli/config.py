@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from homeostat.streams.cli.exit_codes import ExitCode
-from homeostat.streams.cli.registry_options import AsJson, Bootstrap, Folder, TrustFolder
-from homeostat.streams.cli.session import out, print_json, settings_of
+from homeostat.streams.cli.registry_options import AsJson, Bootstrap, Folder, TrustFolder, registry_settings
+from homeostat.streams.cli.session import out, print_json
 
 if TYPE_CHECKING:
     from homeostat.streams.registry.tell_configuration import Asked, Told
@@ -63,7 +63,7 @@ def effective(
     from homeostat.streams.registry.open import ReleaseFinder
     from homeostat.streams.registry.tell_configuration import Asked, tell_configuration
 
-    settings = settings_of(ctx, kafka={"bootstrap_servers": bootstrap}, keys={"trust_folder": trust})
+    settings = registry_settings(ctx, bootstrap, trust)
     finder = ReleaseFinder(folder, settings)
     manifest = None if release is None else finder.find(release)
     asked = Asked(tenant, workflow, specialty)

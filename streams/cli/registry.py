@@ -8,8 +8,8 @@ import typer
 
 from homeostat.schemas.release import Artifact, ArtifactKind
 from homeostat.streams.cli.exit_codes import ExitCode
-from homeostat.streams.cli.registry_options import AsJson, Bootstrap, Folder, TrustFolder
-from homeostat.streams.cli.session import err, out, print_json, settings_of
+from homeostat.streams.cli.registry_options import AsJson, Bootstrap, Folder, TrustFolder, registry_settings
+from homeostat.streams.cli.session import err, out, print_json
 
 if TYPE_CHECKING:
     from homeostat.detectors.releases.obstacles import Obstacles
@@ -71,8 +71,7 @@ def add(
     """Register artifacts; what is there already under the same version and differs is refused, all of it."""
     from homeostat.streams.registry.add import add_artifacts
 
-    keys = {"private_key_path": key, "trust_folder": trust}
-    settings = settings_of(ctx, kafka={"bootstrap_servers": bootstrap}, keys=keys)
+    settings = registry_settings(ctx, bootstrap, trust, key)
     rows = add_artifacts(files, folder, settings, dry_run)
     if as_json:
         print_json(rows)
@@ -96,7 +95,7 @@ def list_artifacts(
     from homeostat.streams.registry.open import open_book
     from homeostat.streams.registry.tell import artifact_rows, describe_disputed
 
-    settings = settings_of(ctx, kafka={"bootstrap_servers": bootstrap}, keys={"trust_folder": trust})
+    settings = registry_settings(ctx, bootstrap, trust)
     catalogue = open_book(folder, settings).catalogue
     found = [artifact for artifact in catalogue.artifacts if kind in {None, artifact.kind}]
     disputed = [describe_disputed(each) for each in catalogue.disputed if kind in {None, each.place[0]}]
@@ -124,7 +123,7 @@ def show(
     from homeostat.streams.registry.open import open_book
     from homeostat.streams.registry.tell import find_artifact, tell_artifact
 
-    settings = settings_of(ctx, kafka={"bootstrap_servers": bootstrap}, keys={"trust_folder": trust})
+    settings = registry_settings(ctx, bootstrap, trust)
     catalogue = open_book(folder, settings).catalogue
     artifact = find_artifact(catalogue, place)
     told = tell_artifact(catalogue, artifact)
@@ -154,7 +153,7 @@ def resolve(
     from homeostat.streams.registry.drafts import read_draft, resolve_draft, write_release
     from homeostat.streams.registry.open import open_book
 
-    settings = settings_of(ctx, kafka={"bootstrap_servers": bootstrap}, keys={"trust_folder": trust})
+    settings = registry_settings(ctx, bootstrap, trust)
     draft = read_draft(file)
     manifest, obstacles = resolve_draft(draft, open_book(folder, settings).catalogue)
     if obstacles is not None or manifest is None:

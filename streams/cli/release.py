@@ -8,7 +8,7 @@ import typer
 
 from homeostat.streams.cli.exit_codes import ExitCode
 from homeostat.streams.cli.log_options import FromDay, ToDay
-from homeostat.streams.cli.registry_options import AsJson, Bootstrap, Folder, TrustFolder
+from homeostat.streams.cli.registry_options import AsJson, Bootstrap, Folder, TrustFolder, registry_settings
 from homeostat.streams.cli.session import out, print_json, settings_of
 from homeostat.streams.errors import SettingsInvalid
 
@@ -47,7 +47,7 @@ def diff(
     from homeostat.streams.registry.open import ReleaseFinder
     from homeostat.streams.registry.tell_diff import change_rows, diff_to_json, name_release, whole_lines
 
-    settings = settings_of(ctx, kafka={"bootstrap_servers": bootstrap}, keys={"trust_folder": trust})
+    settings = registry_settings(ctx, bootstrap, trust)
     finder = ReleaseFinder(folder, settings)
     first, second = finder.find(before), finder.find(after)
     found = diff_releases(first, second)

@@ -58,9 +58,12 @@ class Book:
             return self.releases[found[0]]
         if found:
             raise DocumentInvalid(f"{text!r} is {len(found)} releases: give one of {', '.join(sorted(found))}")
-        known = [f"{manifest.title!r} {digest[:19]}" for digest, manifest in sorted(self.releases.items())]
+        known = [f"{manifest.title!r} {digest[:19]}" for digest, manifest in self._by_title()]
         more = "" if len(known) <= _MOST_NAMED else f" and {len(known) - _MOST_NAMED} more"
         raise DocumentInvalid(
             f"no release {text!r}: known are {', '.join(known[:_MOST_NAMED]) or 'none'}{more}; give a digest, the "
             "beginning of one, a title, or a file"
         )
+
+    def _by_title(self) -> list[tuple[str, ReleaseManifest]]:
+        return sorted(self.releases.items(), key=lambda item: (item[1].title, item[0]))

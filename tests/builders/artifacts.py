@@ -3,7 +3,7 @@
 from typing import Any
 
 from homeostat.schemas.canonical import derive_id
-from homeostat.schemas.override import Override, Scope
+from homeostat.schemas.override import Override, OverrideDocument, Scope
 from homeostat.schemas.release import Artifact, ArtifactKind, Constraint, Contract, ContractNeed, ReleaseManifest
 
 MODEL, PROMPT, TOOLS = ArtifactKind.MODEL, ArtifactKind.PROMPT_PACK, ArtifactKind.TOOL_CONTRACTS
@@ -40,3 +40,8 @@ def override(
 ) -> Override:
     """An override of a scope; of the platform where no tag is given."""
     return Override(scope=Scope(tenant=tenant, specialty=specialty, workflow=workflow), **fields)
+
+
+def override_document(body: Override, version: int = 1) -> OverrideDocument:
+    """The document that carries an override."""
+    return OverrideDocument(subject=body.scope.key, subject_version=version, at_ms=0, body=body)

@@ -2,6 +2,7 @@
 
 import hashlib
 from functools import lru_cache
+from pathlib import Path
 
 from homeostat.detectors.trust import TrustStore
 from homeostat.schemas.canonical import to_json
@@ -52,3 +53,14 @@ def _vouch(root: Signer, role: SignerRole, name: str | None) -> bytes:
     key = signer(role, name)
     document = KeyDocument(key_id=key.key_id, role=role, name=name, public_key=key.public_key.hex(), valid_from_ms=0)
     return root.sign(to_json(document), KeyDocument.ce_type)
+
+
+def write_trust(folder: Path) -> Path:
+    """The trust folder of `trust()` on disk, with a key document of every role; gives the folder."""
+    folder.mkdir(parents=True)
+    root = signer(SignerRole.ROOT)
+    (folder / "root.pub").write_text(root.public_key.hex())
+    for role in SignerRole:
+        if role is not SignerRole.ROOT:
+            (folder / f"{role}.json").write_bytes(_vouch(root, role, name_of(role)))
+    return folder

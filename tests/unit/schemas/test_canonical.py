@@ -2,6 +2,7 @@
 
 import json
 import struct
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,10 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from homeostat.schemas.canonical import derive_id, digest_bytes, digest_document, to_canonical, to_json
+from homeostat.schemas.control import ReleaseDocument
 from homeostat.schemas.defaults import default_policy
 from homeostat.schemas.parsing import parse_message
 from homeostat.schemas.policy import Policy
 from tests.golden.shared import MANIFEST, PLAN
+from tests.golden.write import FOLDER
 
 
 def test_the_rfcs_own_example() -> None:
@@ -50,6 +53,13 @@ def test_the_rfcs_own_example() -> None:
 def test_numbers_of_the_rfcs_appendix_b(bits: str, text: bytes) -> None:
     (number,) = struct.unpack(">d", bytes.fromhex(bits))
     assert rfc8785.dumps(number) == text
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*/homeostat.document.release.json")), ids=lambda p: p.parent.name)
+def test_a_manifest_of_an_older_contract_keeps_its_name(path: Path) -> None:
+    document, _ = parse_message(ReleaseDocument, path.read_bytes())
+    assert to_canonical(document.body) == rfc8785.dumps(json.loads(path.read_bytes())["body"])
+    assert digest_document(document.body) == "sha256:047695ef56ee317022ee88dd317d7049e4350d0483579b641ec49cc08445d105"
 
 
 @pytest.mark.parametrize("document", [MANIFEST, PLAN, default_policy()])

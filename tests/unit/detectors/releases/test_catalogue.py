@@ -85,11 +85,11 @@ def test_the_same_statement_again_is_not_new_and_another_one_is_refused() -> Non
     catalogue = Catalogue([artifact(MODEL, "1.0")])
     assert catalogue.check_new(artifact(MODEL, "1.1"))
     assert not catalogue.check_new(artifact(MODEL, "1.0"))
-    with pytest.raises(DocumentInvalid, match="registered already with digest sha256:.*new version"):
+    with pytest.raises(DocumentInvalid, match=r"registered already with digest sha256:.*new version"):
         catalogue.check_new(artifact(MODEL, "1.0", digest="sha256:" + "00" * 32))
     with pytest.raises(DocumentInvalid, match="tools"):
         catalogue.check_new(artifact(MODEL, "1.0", tools=("send-message",)))
-    with pytest.raises(DocumentInvalid, match="artifact_version 1.0"):
+    with pytest.raises(DocumentInvalid, match=r"artifact_version 1\.0"):
         catalogue.check_new(artifact(MODEL, "1"))
 
 
