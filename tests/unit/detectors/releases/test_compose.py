@@ -138,8 +138,11 @@ def test_every_value_names_scopes_that_said_something_of_it(found: list[Override
     assert fixed <= stated
 
 
+def choose(name: str, fixed: bool = False) -> dict[str, TemplateChoice]:
+    return {"note": TemplateChoice(template=name, fixed=fixed)}
+
+
 def test_the_most_specific_template_wins_unless_a_wider_one_is_fixed() -> None:
-    choose = lambda name, fixed=False: {"note": TemplateChoice(template=name, fixed=fixed)}  # noqa: E731 one line each
     found = [
         override(templates=choose("platform")),
         override(workflow=WORKFLOW, templates=choose("workflow")),
