@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from homeostat.detectors.control_types import CONTROL_KINDS, read_subject
 from homeostat.detectors.frames import frame, unframe
+from homeostat.detectors.releases.override_book import OverrideBook
 from homeostat.detectors.trust import TrustStore
 from homeostat.schemas.base import Message
 from homeostat.schemas.canonical import digest_bytes, digest_document
@@ -34,7 +35,7 @@ from homeostat.schemas.dsse import read_envelope
 from homeostat.schemas.errors import PoisonRecord, SignatureRefused
 from homeostat.schemas.headers import find_header
 from homeostat.schemas.log import Record
-from homeostat.schemas.override import Override, OverrideDocument
+from homeostat.schemas.override import OverrideDocument
 from homeostat.schemas.parsing import parse_message
 from homeostat.schemas.policy import Policy
 from homeostat.schemas.reasons import Refusal
@@ -86,7 +87,7 @@ class ControlLog:
         self.approvals: dict[str, Approval] = {}
         self.orders: dict[str, OrderDocument] = {}
         self.stops: dict[str, Stop] = {}
-        self.overrides: dict[str, Override] = {}
+        self.overrides = OverrideBook()
 
     @staticmethod
     def is_control(record: Record) -> bool:
@@ -233,7 +234,7 @@ class ControlLog:
             case StopDocument():
                 self.stops[message.subject] = message.body
             case OverrideDocument():
-                self.overrides[message.subject] = message.body
+                self.overrides.put(message.body)
             case _:
                 pass
 

@@ -74,7 +74,7 @@ class Decision(Message):
     """One decision of the guard, with every number it rests on. Signed; durable before its intents.
 
     `wave` counts from 0. `exposed`, `taken_back` and `promoted` are the cohorts as they stand after this decision.
-    `configuration` is the digest of the effective configurations of the rollout's targets (`digest_targets`).
+    `configuration` is the digest of the effective configurations of the rollout's targets (`OverrideBook.digest`).
     """
 
     ce_type: ClassVar[str] = "homeostat.decision"

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from homeostat.detectors.control_log import ControlLog
+from homeostat.detectors.guard.left_out import leave_out_refused
 from homeostat.detectors.guard.planned_wave import PlannedWave
 from homeostat.detectors.guard.rollout_state import Guardrail, Plan
 from homeostat.detectors.guard.strategies import (
@@ -39,12 +40,15 @@ def build_plan(control: ControlLog, rollout_id: str) -> Plan | None:
         return None
     if not {rollout.candidate, rollout.control} <= control.releases.keys():
         return None
+    candidate = control.releases[rollout.candidate]
+    waves, left_out = leave_out_refused(plan_rollout(rollout, policy, candidate), candidate, control.overrides)
     return Plan(
         rollout=rollout,
         rollout_digest=control.rollout_digests[rollout_id],
         policy_digest=control.policy_digest,
         guardrails=_choose_guardrails(rollout, policy),
-        waves=plan_rollout(rollout, policy, control.releases[rollout.candidate]),
+        waves=waves,
+        left_out=left_out,
     )
 
 

@@ -25,18 +25,22 @@ class Guardrail(Part):
 
 
 class Plan(Part):
-    """What a rollout is judged by. It is fixed when exposure begins: later documents do not move a limit."""
+    """What a rollout is judged by. It is fixed when exposure begins: later documents do not move a limit.
+
+    `left_out` names the targets whose overrides refuse the candidate, each with a reason; no wave has them.
+    """
 
     rollout: Rollout
     rollout_digest: Digest
     policy_digest: Digest
     guardrails: Annotated[tuple[Guardrail, ...], Field(min_length=1, max_length=64)]
     waves: Annotated[tuple[PlannedWave, ...], Field(min_length=1, max_length=1000)]
+    left_out: tuple[str, ...] = ()
 
     @property
     def cohorts(self) -> list[CohortKey]:
-        """(tenant, specialty, workflow) of every leaf cohort once, sorted."""
-        return sorted(set(self.rollout.cohorts()))
+        """(tenant, specialty, workflow) of every leaf cohort of some wave once, sorted."""
+        return sorted({cohort for wave in self.waves for cohort in wave.cohorts})
 
 
 class EchoMark(Part):

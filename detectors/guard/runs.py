@@ -20,7 +20,6 @@ from homeostat.detectors.guard.plans import build_plan
 from homeostat.detectors.guard.rollout_state import Plan, RolloutState
 from homeostat.detectors.guard.sources import SourceTable
 from homeostat.detectors.outbox import Outbox
-from homeostat.detectors.releases.compose import digest_targets
 from homeostat.schemas.control import OrderDocument
 from homeostat.schemas.decision import Health, Verdict
 from homeostat.schemas.errors import DocumentInvalid
@@ -28,6 +27,7 @@ from homeostat.schemas.evidence import Echo, Evidence
 from homeostat.schemas.policy import Policy
 from homeostat.schemas.rollout import ENDED, Rollout, RolloutPhase
 
+_MOST_NAMED = 3
 _JUDGED = frozenset({RolloutPhase.EXPOSING, RolloutPhase.HELD, RolloutPhase.PAUSED})
 
 
@@ -108,6 +108,8 @@ class Runs:
             f"{plan.waves[0].share:g} of the sessions of {len(plan.waves[0].cohorts)} of {len(plan.cohorts)} cohorts "
             "get the candidate"
         )
+        if plan.left_out:
+            reason += f"; {len(plan.left_out)} targets refuse it: {'; '.join(plan.left_out[:_MOST_NAMED])}"
         planned = state.model_copy(update={"plan": plan, "health": Health.LOW_POWER})
         finding = Finding(Verdict.BEGIN, reason)
         self._decide(planned, Judgement(Health.NOT_EVALUATED, (), (), finding), finding, policy, outbox)
@@ -199,7 +201,7 @@ class Runs:
         signed = find_approvers(state.plan, wave, people)
         marked = judgement._replace(marks=self._find_marks(state.rollout))
         targets = [(entry.target.tenant, entry.target.workflow) for entry in state.plan.rollout.targets]
-        configuration = digest_targets(self._control.overrides, targets)
+        configuration = self._control.overrides.digest(targets)
         decision = persist.write_decision(moved, marked, finding, signed, configuration, outbox)
         if find_switch(people.stops) is None:
             manifest = people.releases.get(state.plan.rollout.candidate)

@@ -1,11 +1,10 @@
 """From overrides to the effective configuration: each setting by its rule, with where each value comes from."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import pairwise
 from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
-from homeostat.schemas.canonical import digest_bytes, digest_document
 from homeostat.schemas.errors import DocumentInvalid
 from homeostat.schemas.override import (
     Bound,
@@ -68,21 +67,14 @@ def compose(overrides: Iterable[Override], tenant: str, workflow: str, specialty
     return Effective(settings, sources, frozenset(_find_fixed(widest_first)))
 
 
-def compose_target(overrides: Mapping[str, Override], tenant: str, workflow: str) -> TargetConfiguration:
+def compose_target(overrides: Collection[Override], tenant: str, workflow: str) -> TargetConfiguration:
     """The configuration of a target as a whole, with the specialties that documents name in it."""
-    settings = compose(overrides.values(), tenant, workflow).settings
-    covering = [o.scope for o in overrides.values() if o.scope.specialty is not None]
-    named = sorted({s.specialty for s in covering if s.specialty and s.covers(tenant, s.specialty, workflow)})
-    each = {name: compose(overrides.values(), tenant, workflow, name).settings for name in named}
+    settings = compose(overrides, tenant, workflow).settings
+    scopes = [override.scope for override in overrides]
+    named = sorted({s.specialty for s in scopes if s.specialty and s.covers(tenant, s.specialty, workflow)})
+    each = {name: compose(overrides, tenant, workflow, name).settings for name in named}
     differing = {name: found for name, found in each.items() if found != settings}
     return TargetConfiguration(tenant=tenant, workflow=workflow, settings=settings, specialties=differing)
-
-
-def digest_targets(overrides: Mapping[str, Override], targets: Iterable[tuple[str, str]]) -> str:
-    """The digest of the effective configuration of one target, or of several (tenant, workflow) together."""
-    from_targets = sorted(set(targets))
-    digests = [digest_document(compose_target(overrides, *target)) for target in from_targets]
-    return digests[0] if len(digests) == 1 else digest_bytes("\n".join(digests).encode())
 
 
 def _check_scopes(overrides: list[Override]) -> None:

@@ -1,14 +1,12 @@
 """What a target's overrides make of its state: releases that they refuse, tools and work that they withhold."""
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
-from homeostat.detectors.releases.compose import compose_target
 from homeostat.detectors.releases.fit import Conflict, check_release, check_target, disallowed_tools
+from homeostat.detectors.releases.override_book import OverrideBook
 from homeostat.detectors.sequencer.target_state import MAX_TOOLS, Configured, Serving, TargetState
-from homeostat.schemas.canonical import digest_document
 from homeostat.schemas.errors import PoisonRecord
-from homeostat.schemas.override import Override, TargetConfiguration
+from homeostat.schemas.override import TargetConfiguration
 from homeostat.schemas.reasons import Refusal
 from homeostat.schemas.release import ReleaseManifest
 
@@ -22,14 +20,14 @@ class _Served(NamedTuple):
     specialty: str | None
 
 
-def configure(before: TargetState, after: TargetState, overrides: Mapping[str, Override]) -> TargetState:
+def configure(before: TargetState, after: TargetState, overrides: OverrideBook) -> TargetState:
     """The state with what the overrides say of it.
 
     Raises `PoisonRecord` where a release that `before` did not serve there breaks what a specialty or the target
     relies on, or needs more tools switched off than a desired state can name. What is served already goes on: only
     people decide whether a contract that came later is worth an outage.
     """
-    whole = compose_target(overrides, after.target.tenant, after.target.workflow)
+    whole, digest = overrides.of(after.target.tenant, after.target.workflow)
     new = {} if after.serving is None else _find_new(before.serving, after.serving)
     for place in sorted(new, key=str):
         conflicts = _check(place, new[place], after.serving, whole)
@@ -41,7 +39,7 @@ def configure(before: TargetState, after: TargetState, overrides: Mapping[str, O
         raise PoisonRecord(Refusal.BREAKS_CONFIGURATION, f"{len(withheld)} tools are not allowed > {MAX_TOOLS}")
     never_on = {each for settings in (whole.settings, *whole.specialties.values()) for each in settings.never_on}
     configured = Configured(
-        configuration=digest_document(whole), withheld_tools=tuple(sorted(withheld)), never_on=tuple(sorted(never_on))
+        configuration=digest, withheld_tools=tuple(sorted(withheld)), never_on=tuple(sorted(never_on))
     )
     return after.model_copy(update={"configured": configured})
 

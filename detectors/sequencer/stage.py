@@ -11,13 +11,14 @@ from homeostat.detectors.sequencer.consider import consider, reconfigure, rememb
 from homeostat.detectors.sequencer.target_state import PREFIX, TargetState, Waiting, state_key
 from homeostat.detectors.sequencer.transitions import Documents
 from homeostat.detectors.trust import TrustStore
-from homeostat.schemas.base import MAX_EPOCH_MS
+from homeostat.schemas.base import MAX_EPOCH_MS, Message
 from homeostat.schemas.command import Acknowledgement
 from homeostat.schemas.control import ControlType, Stop, StopDocument
 from homeostat.schemas.dead_letter import Original, pack_original, unpack_original
 from homeostat.schemas.errors import PoisonRecord, SignatureRefused
 from homeostat.schemas.intent import Intent
 from homeostat.schemas.log import LogRecord, Record
+from homeostat.schemas.override import OverrideDocument, Scope
 from homeostat.schemas.parsing import parse_message
 from homeostat.schemas.partition import partition_of
 from homeostat.schemas.reasons import Refusal
@@ -73,7 +74,7 @@ class SequencerStage(RecordStage):
         if isinstance(folded.message, StopDocument) and folded.changed:
             self._stop(folded.message.body, outbox)
         if folded.changed and folded.type in {ControlType.OVERRIDE, ControlType.SNAPSHOT_END}:
-            self._reconfigure(outbox)
+            self._reconfigure(folded.message, outbox)
         if folded.changed:
             for key in sorted(key for key, state in self._targets.items() if state.waiting):
                 self._try_waiting(key, outbox)
@@ -87,9 +88,13 @@ class SequencerStage(RecordStage):
                 outbox.put(COMMANDS, key, stopped.command, SignerRole.SEQUENCER)
                 self._count("stated_stop")
 
-    def _reconfigure(self, outbox: Outbox) -> None:
-        """Overrides count from the first complete snapshot on."""
+    def _reconfigure(self, message: Message, outbox: Outbox) -> None:
+        """State anew what an override touches; at the first complete snapshot, from which on they count, everything."""
+        scope = message.body.scope if isinstance(message, OverrideDocument) else Scope()
         for key in sorted(self._targets) if self._control.evaluated else ():
+            target = self._targets[key].target
+            if not scope.covers(target.tenant, scope.specialty, target.workflow):
+                continue
             found = reconfigure(self._targets[key], self._documents, self._control.log_time_ms)
             if found.command is not None:
                 self._keep(found.state)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
+from homeostat.detectors.releases.override_book import OverrideBook
 from homeostat.detectors.sequencer.configure import configure
 from homeostat.detectors.sequencer.target_state import (
     MAX_QUARANTINE,
@@ -17,13 +18,13 @@ from homeostat.schemas.command import Exposure, Variant
 from homeostat.schemas.control import Stop
 from homeostat.schemas.errors import PoisonRecord
 from homeostat.schemas.intent import Intent, IntentAction
-from homeostat.schemas.override import Override
 from homeostat.schemas.reasons import Refusal
 from homeostat.schemas.release import ReleaseManifest
 from homeostat.schemas.roles import SignerRole
 from homeostat.schemas.rollout import Rollout
 
 MAX_EXPOSURES = 64
+_NO_OVERRIDES = OverrideBook()
 
 
 class Documents(NamedTuple):
@@ -32,7 +33,7 @@ class Documents(NamedTuple):
     releases: Mapping[str, ReleaseManifest]
     rollouts: Mapping[str, Rollout]
     stops: Mapping[str, Stop] = MappingProxyType({})
-    overrides: Mapping[str, Override] = MappingProxyType({})
+    overrides: OverrideBook = _NO_OVERRIDES
 
 
 class Missing(NamedTuple):

@@ -3,11 +3,12 @@
 import re
 
 from homeostat.detectors.releases.catalogue import Catalogue
+from homeostat.detectors.releases.override_book import OverrideBook
 from homeostat.schemas.base import Message
 from homeostat.schemas.canonical import digest_document
 from homeostat.schemas.control import ArtifactDocument, ReleaseDocument
 from homeostat.schemas.errors import DocumentInvalid
-from homeostat.schemas.override import Override, OverrideDocument
+from homeostat.schemas.override import OverrideDocument
 from homeostat.schemas.release import ReleaseManifest
 
 _DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{6,64})")
@@ -24,9 +25,9 @@ class Book:
         self._overrides: dict[str, OverrideDocument] = {}
 
     @property
-    def overrides(self) -> dict[str, Override]:
-        """The newest override of each scope, by scope."""
-        return {scope: document.body for scope, document in sorted(self._overrides.items())}
+    def overrides(self) -> OverrideBook:
+        """The newest override of each scope."""
+        return OverrideBook(document.body for document in self._overrides.values())
 
     def take(self, message: Message) -> None:
         """Take over a document; one that is none of the registry's is passed over."""

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from homeostat.detectors.releases.bundle import describe_need
-from homeostat.detectors.releases.compose import RULES, Effective, compose, compose_target
+from homeostat.detectors.releases.compose import RULES, Effective, compose
 from homeostat.detectors.releases.fit import Conflict, check_configuration, check_target, disallowed_tools
-from homeostat.schemas.canonical import digest_document
-from homeostat.schemas.override import Bound, Configuration, Override
+from homeostat.detectors.releases.override_book import OverrideBook
+from homeostat.schemas.override import Bound, Configuration
 from homeostat.schemas.release import ReleaseManifest
 from homeostat.streams.registry.tell import join
 
@@ -41,17 +41,17 @@ class Told(NamedTuple):
         }
 
 
-def tell_configuration(overrides: dict[str, Override], asked: Asked, release: ReleaseManifest | None) -> Told:
+def tell_configuration(overrides: OverrideBook, asked: Asked, release: ReleaseManifest | None) -> Told:
     """Compose what was asked for, and check a release against it where one is given."""
-    whole = compose_target(overrides, asked.tenant, asked.workflow)
-    effective = compose(overrides.values(), asked.tenant, asked.workflow, asked.specialty)
+    whole, digest = overrides.of(asked.tenant, asked.workflow)
+    effective = compose(overrides, asked.tenant, asked.workflow, asked.specialty)
     specialties = None if asked.specialty is None else [asked.specialty]
     if release is None:
         conflicts, off = check_configuration(effective.settings), set[str]()
     else:
         conflicts = check_target(release, whole, specialties)
         off = disallowed_tools([release], whole)
-    return Told(digest_document(whole), effective, sorted(whole.specialties), conflicts, sorted(off))
+    return Told(digest, effective, sorted(whole.specialties), conflicts, sorted(off))
 
 
 def setting_rows(effective: Effective) -> Iterator[tuple[str, ...]]:

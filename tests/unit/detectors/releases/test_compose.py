@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from homeostat.detectors.releases.compose import compose, compose_target, digest_targets
+from homeostat.detectors.releases.compose import compose, compose_target
+from homeostat.detectors.releases.override_book import OverrideBook
 from homeostat.schemas.canonical import digest_document
 from homeostat.schemas.errors import DocumentInvalid
 from homeostat.schemas.override import (
@@ -169,26 +170,38 @@ def test_two_documents_of_one_scope_are_refused() -> None:
 
 
 def test_a_specialty_is_set_apart_only_where_it_differs() -> None:
-    found = {
-        each.scope.key: each
-        for each in (
-            override(required_tools=("write",)),
-            override(TENANT, SPECIALTY, required_tools=("send",)),
-            override(TENANT, "oncology", required_tools=("write",)),
-        )
-    }
+    found = [
+        override(required_tools=("write",)),
+        override(TENANT, SPECIALTY, required_tools=("send",)),
+        override(TENANT, "oncology", required_tools=("write",)),
+    ]
     whole = compose_target(found, TENANT, WORKFLOW)
     assert whole.settings.required_tools == ("write",)
     assert {name: each.required_tools for name, each in whole.specialties.items()} == {SPECIALTY: ("send", "write")}
 
 
 def test_the_digest_is_that_of_values_and_not_of_who_said_them() -> None:
-    one = {"-/-/-": override(required_tools=("write",))}
-    other = {"riverside/-/-": override(TENANT, required_tools=("write",))}
-    assert digest_targets(one, [(TENANT, WORKFLOW)]) == digest_targets(other, [(TENANT, WORKFLOW)])
-    assert digest_targets(one, [(TENANT, WORKFLOW)]) == digest_document(compose_target(one, TENANT, WORKFLOW))
-    assert digest_targets({}, [(TENANT, WORKFLOW)]) == digest_document(
-        TargetConfiguration(tenant=TENANT, workflow=WORKFLOW, settings=Configuration())
-    )
-    both = [(TENANT, WORKFLOW), ("hillcrest", WORKFLOW)]
-    assert digest_targets(one, both) == digest_targets(one, both[::-1]) != digest_targets(other, both)
+    here, there = (TENANT, WORKFLOW), ("hillcrest", WORKFLOW)
+    one = OverrideBook([override(required_tools=("write",))])
+    other = OverrideBook([override(TENANT, required_tools=("write",))])
+    assert one.digest([here]) == other.digest([here]) == digest_document(one.of(*here).whole)
+    nothing = TargetConfiguration(tenant=TENANT, workflow=WORKFLOW, settings=Configuration())
+    assert OverrideBook().digest([here]) == digest_document(nothing)
+    assert one.digest([here, there]) == one.digest([there, here]) != other.digest([here, there])
+
+
+@given(overrides(), overrides(), st.data())
+@settings(max_examples=100, deadline=None)
+def test_a_book_knows_what_composing_everything_anew_gives(
+    first: list[Override], later: list[Override], data: st.DataObject
+) -> None:
+    book = OverrideBook(first)
+    book.of(TENANT, WORKFLOW)
+    for each in later:
+        book.put(each)
+        book.of("hillcrest", WORKFLOW)
+    newest = {each.scope.key: each for each in (*first, *later)}
+    shuffled = data.draw(st.permutations(list(newest.values())))
+    assert book.of(TENANT, WORKFLOW) == OverrideBook(shuffled).of(TENANT, WORKFLOW)
+    assert book.of(TENANT, WORKFLOW).whole == compose_target(shuffled, TENANT, WORKFLOW)
+    assert sorted(each.scope.key for each in book) == sorted(newest)

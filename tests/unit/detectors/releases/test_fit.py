@@ -42,12 +42,12 @@ def test_a_side_effect_that_was_never_allowed_is_a_conflict_and_a_tool_is_switch
     assert check_release(WHOLE, effective(narrow)) == [
         Conflict(Breach.SIDE_EFFECT, "allowed_side_effects", "tool_contracts a 1 may write order")
     ]
-    whole = compose_target({"riverside/-/-": narrow}, "riverside", "visit-note")
+    whole = compose_target([narrow], "riverside", "visit-note")
     assert disallowed_tools([WHOLE], whole) == {"read"}
 
 
 def test_a_tool_that_one_specialty_must_not_use_is_off_for_the_target() -> None:
-    found = {"riverside/cardiology/-": override("riverside", "cardiology", allowed_tools=("write",))}
+    found = [override("riverside", "cardiology", allowed_tools=("write",))]
     assert disallowed_tools([WHOLE], compose_target(found, "riverside", "visit-note")) == {"read"}
     assert disallowed_tools([WHOLE], compose_target(found, "hillcrest", "visit-note")) == set()
 
@@ -64,7 +64,7 @@ def test_a_configuration_that_contradicts_itself_refuses_every_release() -> None
 
 
 def test_a_specialtys_own_needs_are_checked_where_it_is_served() -> None:
-    found = {"-/cardiology/-": override(specialty="cardiology", required_tools=("send",))}
+    found = [override(specialty="cardiology", required_tools=("send",))]
     whole = compose_target(found, "riverside", "visit-note")
     missing = Conflict(Breach.TOOL, "cardiology: required_tools", "no artifact brings the tool send")
     assert check_target(WHOLE, whole) == check_target(WHOLE, whole, ["cardiology", "oncology"]) == [missing]

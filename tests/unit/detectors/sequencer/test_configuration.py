@@ -2,7 +2,7 @@
 
 import pytest
 
-from homeostat.detectors.releases.compose import digest_targets
+from homeostat.detectors.releases.override_book import OverrideBook
 from homeostat.detectors.sequencer.configure import configure
 from homeostat.detectors.sequencer.stage import SequencerStage
 from homeostat.detectors.sequencer.target_state import MAX_TOOLS, Serving, TargetState
@@ -32,9 +32,9 @@ EHR = artifact(TOOLS, "1", tools=("read", "write"))
 
 def test_every_state_says_which_configuration_it_was_stated_under() -> None:
     log = SequencerLog()
-    assert log.commands[-1].configuration == digest_targets({}, [("tenant-1", "scribe")])
+    assert log.commands[-1].configuration == OverrideBook().digest([("tenant-1", "scribe")])
     log.control(override_document(NOTE))
-    assert log.commands[-1].configuration == digest_targets({"tenant-1/-/-": NOTE}, [("tenant-1", "scribe")])
+    assert log.commands[-1].configuration == OverrideBook([NOTE]).digest([("tenant-1", "scribe")])
 
 
 def test_a_release_that_drops_a_template_is_refused_for_that_target_alone() -> None:
@@ -143,7 +143,7 @@ def serving(baseline: ReleaseManifest, exposed: str = "", varied: str = "") -> T
 def refused(before: TargetState, after: TargetState, *overrides: Override) -> str:
     """Why a move is refused; empty where it is not."""
     try:
-        configure(before, after, {each.scope.key: each for each in overrides})
+        configure(before, after, OverrideBook(overrides))
     except PoisonRecord as error:
         return error.detail
     return ""

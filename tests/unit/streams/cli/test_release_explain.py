@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from homeostat.detectors.releases.compose import digest_targets
+from homeostat.detectors.releases.override_book import OverrideBook
 from homeostat.schemas.canonical import derive_id, digest_document
 from homeostat.schemas.control import ReleaseDocument
 from homeostat.schemas.roles import SignerRole
@@ -70,7 +70,7 @@ def test_everything_that_shaped_a_trace_is_told(
     assert (found["tools_called"], found["tools_undeclared"]) == (["send", "write"], ["send"])
     assert (found["rollout"]["title"], found["step"]["phase"], found["step"]["step"]) == ("Fifteen", "exposing", 1)
     assert found["configuration"]["settings"]["allowed_tools"] == ["read"]
-    assert found["configuration"]["configuration"] == digest_targets({"tenant-1/-/-": NARROW}, [("tenant-1", "scribe")])
+    assert found["configuration"]["configuration"] == OverrideBook([NARROW]).digest([("tenant-1", "scribe")])
     assert found["configuration"]["switched_off"] == ["write"]
 
 
