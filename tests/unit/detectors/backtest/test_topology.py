@@ -10,18 +10,24 @@ from homeostat.detectors.parents import ParentsStage
 from homeostat.detectors.sequencer.stage import SequencerStage
 from homeostat.detectors.triage import TriageStage
 from homeostat.schemas.base import Message
-from homeostat.schemas.canonical import to_json
+from homeostat.schemas.canonical import derive_id, to_json
 from homeostat.schemas.control import KeyActivationDocument, PolicyDocument, ReleaseDocument
 from homeostat.schemas.drift_event import DriftEvent
 from homeostat.schemas.headers import DSSE_CONTENT, event_headers, output_headers
+from homeostat.schemas.intent import Intent, IntentAction
 from homeostat.schemas.log import LogRecord, Output
+from homeostat.schemas.override import OverrideDocument
 from homeostat.schemas.parsing import parse_message
 from homeostat.schemas.roles import SignerRole
+from homeostat.schemas.rollout import Target
 from homeostat.schemas.summary import Marker, Summary
 from homeostat.schemas.topics import (
     ALARMS,
+    COMMANDS,
     CONTROLS,
     DRIFT_EVENTS,
+    INTENTS,
+    OVERRIDES,
     POLICIES,
     RELEASES,
     STAGE_INPUTS,
@@ -30,12 +36,18 @@ from homeostat.schemas.topics import (
 )
 from homeostat.streams.dead_letters.sealing import Sealer
 from homeostat.streams.signing import Signers
-from tests.builders.documents import START_MS, standard_documents
-from tests.builders.keys import sign, signer, trust
+from tests.builders.artifacts import override, override_document
+from tests.builders.documents import CONTROL, START_MS, standard_documents
+from tests.builders.keys import GATEWAY, sign, signer, trust
 from tests.unit.detectors.parents.summaries import NAT, TENANT, marker, summary, sums
 
 PARTITIONS = 2
-_DOCUMENT_TOPICS = {PolicyDocument: POLICIES, ReleaseDocument: RELEASES, KeyActivationDocument: CONTROLS}
+_DOCUMENT_TOPICS = {
+    PolicyDocument: POLICIES,
+    ReleaseDocument: RELEASES,
+    KeyActivationDocument: CONTROLS,
+    OverrideDocument: OVERRIDES,
+}
 _SIGNERS = Signers([signer(role) for role in (SignerRole.CONTROL, SignerRole.GUARD, SignerRole.SEQUENCER)])
 _SEALER = Sealer(bytes(32))
 FACTORIES: dict[str, StageFactory] = {
@@ -170,3 +182,35 @@ def test_records_that_are_handed_over_are_counted_and_not_kept(topology: Topolog
 def test_batches_have_at_least_one_record() -> None:
     with pytest.raises(ValueError, match="at least 1"):
         next(iter(split_batches([], 0)))
+
+
+def baseline(tenant: str) -> Output:
+    """An operator states a release as the baseline of a tenant's target."""
+    target = Target(gateway=GATEWAY, tenant=tenant, workflow="scribe")
+    intent = Intent(
+        intent=derive_id("baseline", tenant),
+        target=target,
+        action=IntentAction.BASELINE,
+        author="operator",
+        reason="test",
+        at_ms=START_MS,
+        manifest=CONTROL,
+    )
+    headers = event_headers(intent.ce_type, intent.intent, "/homeostat/operator", DSSE_CONTENT)
+    value = sign(SignerRole.OPERATOR, to_json(intent), intent.ce_type)
+    return Output(INTENTS, target.key.encode(), value, START_MS, headers)
+
+
+def test_an_override_goes_from_its_topic_to_the_sequencer_and_refuses_at_its_target_alone() -> None:
+    topology = Topology(PARTITIONS, {"sequencer": FACTORIES["sequencer"]}, finish)
+    topology.now_ms = START_MS
+    refusing = override_document(override("tenant-1", required_tools=("write",)))
+    for message in [*standard_documents(), refusing]:
+        topology.send(document(message))
+    topology.snapshot()
+    for tenant in ("tenant-1", "tenant-2"):
+        topology.send(baseline(tenant))
+    topology.run()
+    stated = {record.key for record in topology.logs.records(COMMANDS)}
+    assert stated == {f"{GATEWAY}/tenant-2/scribe".encode()}
+    assert topology.relay_refused == {}
