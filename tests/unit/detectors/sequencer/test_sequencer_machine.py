@@ -7,10 +7,13 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 from homeostat.detectors.sequencer.stage import SequencerStage
 from homeostat.schemas.canonical import derive_id
 from homeostat.schemas.intent import Intent, IntentAction
+from homeostat.schemas.override import ANY
 from homeostat.schemas.roles import SignerRole
 from homeostat.schemas.rollout import Target
 from homeostat.schemas.topics import COMMANDS
+from homeostat.schemas.trace import OutputProperty
 from tests.builders import documents
+from tests.builders.artifacts import override, override_document
 from tests.builders.keys import GATEWAY, trust
 from tests.builders.replays import check_replay
 from tests.builders.sequencer_log import LEASE, SequencerLog, signed
@@ -21,6 +24,7 @@ ROLLOUTS = (derive_id("rollout", 1), derive_id("rollout", 2))
 SPECIALTIES = ("cardiology", "oncology")
 OPERATOR_STEP = 100
 """An operator may expose again after an end; the guard only with a later step."""
+PROPERTIES = (OutputProperty.ORDER, OutputProperty.MEDICATION_CHANGE)
 TENANTS = ("tenant-1", "tenant-2")
 
 
@@ -37,6 +41,17 @@ class SequencerMachine(RuleBasedStateMachine):
         self.generations: dict[str, int] = {}
         self.versions: dict[str, int] = {}
         self.ended: dict[tuple[str, str], int] = {}
+        self.overrides = 0
+        self.refusing: set[str] = set()
+        self.served: dict[str, set[tuple[str, str]]] = {}
+
+    @rule(tenant=st.sampled_from(TENANTS), refuses=st.booleans(), never_on=st.sets(st.sampled_from(PROPERTIES)))
+    def override(self, tenant: str, refuses: bool, never_on: set[OutputProperty]) -> None:
+        self.overrides += 1
+        body = override(tenant, required_tools=("write",) if refuses else (), never_on=tuple(never_on))
+        self.log.control(override_document(body, version=self.overrides))
+        self.check_commands()
+        (self.refusing.add if refuses else self.refusing.discard)(tenant)
 
     @rule()
     def snapshot(self) -> None:
@@ -122,9 +137,14 @@ class SequencerMachine(RuleBasedStateMachine):
             self.log.acknowledge()
 
     @invariant()
-    def every_desired_state_follows_the_one_before(self) -> None:
+    def check_commands(self) -> None:
+        """Each state follows the one before; where overrides refuse every release, nobody is given another one."""
         for state in self.log.commands[self.checked :]:
             key = state.target.key
+            served = {(state.baseline, ANY)} | {(e.candidate, name) for e in state.exposures for name in e.specialties}
+            if state.target.tenant in self.refusing:
+                assert served <= self.served.get(key, set())
+            self.served[key] = served
             assert state.generation == self.generations.get(key, 0) + 1
             assert state.quarantine_version >= self.versions.get(key, 0)
             self.generations[key], self.versions[key] = state.generation, state.quarantine_version
