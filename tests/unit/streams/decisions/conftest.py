@@ -1,0 +1,61 @@
+"""A harmful canary of the demo with every record kept, its keys in a folder, and its decisions."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from homeostat.detectors.backtest import LogStore
+from homeostat.schemas.decision import Decision
+from homeostat.schemas.dsse import read_envelope
+from homeostat.schemas.log import LogRecord
+from homeostat.schemas.topics import DECISIONS
+from homeostat.streams.audit.entries import Place
+from homeostat.streams.backtest.feed_traces import TraceFeeder
+from homeostat.streams.backtest.platform import Documents, Platform, build_platform
+from homeostat.streams.backtest.trace_rows import read_traces
+from homeostat.streams.key_folder import write_key_set
+from tests.builders.canary_folder import PARTITIONS, write_canary
+from tests.builders.demo_traces import START_MS
+
+
+class StoreTopics:
+    """Topics in memory, as `Topics` reads them."""
+
+    def __init__(self, logs: LogStore) -> None:
+        self._logs = logs
+
+    def partitions(self, topic: str) -> int:
+        return self._logs.partitions(topic)
+
+    def read(self, topic: str) -> Iterator[tuple[Place, LogRecord]]:
+        for partition in range(self.partitions(topic)):
+            for record in self._logs.log(topic, partition).read(0):
+                yield Place(topic, partition, record.offset), record
+
+
+@pytest.fixture(scope="session")
+def canary(tmp_path_factory: pytest.TempPathFactory) -> Platform:
+    folder = write_canary(tmp_path_factory.mktemp("canary"))
+    documents = Documents(folder / "documents", START_MS)
+    platform = build_platform(PARTITIONS, documents.gateways(), retained=None)
+    TraceFeeder(platform, documents, documents.policy.times.tick_s).feed(read_traces(folder / "traces.jsonl"))
+    return platform
+
+
+@pytest.fixture(scope="session")
+def topics(canary: Platform) -> StoreTopics:
+    return StoreTopics(canary.topology.logs)
+
+
+@pytest.fixture(scope="session")
+def trust_folder(canary: Platform, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("keys") / "keys"
+    write_key_set(canary.keys, folder)
+    return folder / "trust"
+
+
+@pytest.fixture(scope="session")
+def decisions(topics: StoreTopics) -> list[Decision]:
+    envelopes = [record.value for _, record in topics.read(DECISIONS)]
+    return [Decision.model_validate_json(read_envelope(value)[1]) for value in envelopes]

@@ -1,0 +1,128 @@
+"""Evidence bundles: every decision comes out again to the same bytes, without a broker; a change is named."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from homeostat.schemas.decision import Decision, Verdict
+from homeostat.schemas.errors import DocumentInvalid, SignatureRefused
+from homeostat.streams.cli.main import run_with
+from homeostat.streams.decisions.bundle import BundleChanged, check_files, read_bundle, write_bundle
+from homeostat.streams.decisions.dossier import Dossier, gather_dossier
+from homeostat.streams.decisions.replay import replay, tell_difference
+from homeostat.streams.errors import SettingsInvalid
+from homeostat.streams.keys import load_trust
+from tests.builders.keys import trust
+from tests.unit.streams.decisions.conftest import StoreTopics
+
+
+@pytest.fixture(scope="session")
+def dossiers(topics: StoreTopics, trust_folder: Path, decisions: list[Decision]) -> list[Dossier]:
+    return [gather_dossier(topics, each.decision, load_trust(trust_folder)) for each in decisions]
+
+
+@pytest.fixture(scope="session")
+def exported(dossiers: list[Dossier], trust_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundle of the decision that took the candidate back."""
+    folder = tmp_path_factory.mktemp("bundle") / "harmful"
+    write_bundle(dossiers[-1], folder, trust_folder)
+    return folder
+
+
+@pytest.fixture
+def bundle(exported: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(exported, tmp_path / "copy"))
+
+
+def test_every_decision_replays_to_the_same_bytes(dossiers: list[Dossier], trust_folder: Path, tmp_path: Path) -> None:
+    assert [dossier.decision.verdict for dossier in dossiers] == [Verdict.BEGIN, Verdict.HARMFUL]
+    for number, dossier in enumerate(dossiers):
+        assert dossier.replays
+        folder = tmp_path / str(number)
+        write_bundle(dossier, folder, trust_folder)
+        read, store = read_bundle(folder)
+        assert replay(read.records, read.course, store) == [dossier.payload]
+        assert read.payload == dossier.payload
+
+
+def test_a_bundle_replays_in_a_process_of_its_own_without_settings(exported: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "homeostat", "decision", "replay", str(exported)]
+    done = subprocess.run(command, cwd=tmp_path, env={}, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout[:10]) == (0, "same bytes"), done.stderr
+
+
+def test_a_bundle_says_what_belongs_to_the_decision(exported: Path, decisions: list[Decision]) -> None:
+    about = check_files(exported)
+    assert about["decision"] == decisions[-1].decision
+    assert about["sources"] == [source.model_dump() for source in decisions[-1].sources]
+    difference = json.loads((exported / "difference.json").read_bytes())
+    assert [change["kind"] for change in difference["artifacts"]] == ["model"]
+    cohorts = json.loads((exported / "cohorts.json").read_bytes())
+    assert sum(each["candidate"] for each in cohorts) > 20
+    standings = pq.read_table(exported / "evidence.parquet").to_pylist()
+    last = {(row["tenant"], row["specialty"], row["signal"]): row for row in standings}
+    for verdict in decisions[-1].guardrails:
+        row = last[verdict.tenant, verdict.specialty, verdict.signal]
+        assert (row["pairs"], row["log_e_harmful"]) == (verdict.pairs, pytest.approx(verdict.log_e_harmful))
+    kinds = {path.name.partition("-")[0] for path in (exported / "documents").iterdir()}
+    assert {"policy", "release", "rollout"} <= kinds
+
+
+@pytest.mark.parametrize(
+    "name", ["decision.json", "evidence.parquet", "actions.parquet", "cohorts.json", "log.parquet"]
+)
+def test_a_changed_file_is_refused_and_named(bundle: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    content = bytearray((bundle / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (bundle / name).write_bytes(content)
+    assert run_with(["decision", "replay", str(bundle)]) == 4
+    assert f"{name} has changed" in capsys.readouterr().err
+
+
+def test_a_changed_input_is_named_by_its_offset(bundle: Path) -> None:
+    table = pq.read_table(bundle / "log.parquet")
+    rows = table.to_pylist()
+    rows[7]["timestamp"] += 1
+    pq.write_table(pa.Table.from_pylist(rows, table.schema), bundle / "log.parquet")
+    with pytest.raises(BundleChanged, match=rf"log.parquet has changed; input evidence.v1 offset {rows[7]['offset']}$"):
+        read_bundle(bundle)
+
+
+def test_a_missing_and_an_added_file_are_named(bundle: Path) -> None:
+    (bundle / "cohorts.json").unlink()
+    (bundle / "more.json").write_text("{}")
+    with pytest.raises(BundleChanged, match=r"cohorts.json is missing; more.json was not there"):
+        read_bundle(bundle)
+
+
+def test_a_bundle_is_not_believed_on_anothers_keys(bundle: Path) -> None:
+    with pytest.raises(SignatureRefused):
+        read_bundle(bundle, trust())
+
+
+def test_a_decision_that_another_guard_would_take_is_told_apart(exported: Path) -> None:
+    dossier, store = read_bundle(exported)
+    (found,) = replay(dossier.records, dossier.course, store)
+    other = dossier.decision.model_copy(update={"sessions": 1}).model_dump_json().encode()
+    assert tell_difference(other, [found]) == [f"sessions: recorded 1, replayed {dossier.decision.sessions}"]
+    assert tell_difference(other, []) == ["at the mark no decision was taken"]
+    assert tell_difference(found, [found]) == []
+
+
+def test_what_is_no_bundle_or_no_decision_is_said(
+    topics: StoreTopics, trust_folder: Path, exported: Path, dossiers: list[Dossier], tmp_path: Path
+) -> None:
+    with pytest.raises(DocumentInvalid, match="is no bundle"):
+        read_bundle(tmp_path)
+    with pytest.raises(DocumentInvalid, match="there is no decision 00"):
+        gather_dossier(topics, "00" * 16, load_trust(trust_folder))
+    with pytest.raises(DocumentInvalid, match="not to be believed"):
+        gather_dossier(topics, dossiers[0].decision.decision, trust())
+    with pytest.raises(SettingsInvalid, match="already holds something"):
+        write_bundle(dossiers[0], exported, trust_folder)
