@@ -1,5 +1,6 @@
 """The page and the text that explain a decision."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ def test_the_page_says_what_on_which_numbers_for_whom_and_what_followed(
         assert all(each.specialty in shown and each.signal in shown for each in decision.guardrails)
         assert "take the candidate back and quarantine it" in shown
         assert "generation 3" in shown
-    assert "http" not in page
+    assert not re.search(r"(src|href)=|url\(|https?:", page)
     assert "<script" not in page
     assert {each.intent.decision for each in explained.stated} == {decision.decision}
     assert all(each.state is not None for each in explained.stated)
