@@ -1,10 +1,10 @@
 """The words of the page that explains a decision."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
 
-from homeostat.schemas.decision import Decision, GuardrailVerdict, Health, Verdict
+from homeostat.schemas.decision import Decision, GuardrailVerdict, Health, LeafTags, Verdict
 from homeostat.schemas.drift_event import ArtifactChange
 from homeostat.schemas.intent import IntentAction
 
@@ -74,6 +74,18 @@ def say_change(change: ArtifactChange) -> str:
     if change.before is None:
         return f"added, {change.after}"
     return f"removed, was {change.before}" if change.after is None else f"{change.before} → {change.after}"
+
+
+def is_pooled(decision: Decision) -> bool:
+    """Whether harm was shown by all cohorts together and by none alone."""
+    alone = any(each.health is Health.HARMFUL for each in decision.guardrails)
+    return decision.verdict is Verdict.HARMFUL and not alone
+
+
+def list_standings(decision: Decision) -> list[tuple[str, Sequence[LeafTags]]]:
+    """The cohorts by how they stand after the decision, states without any left out."""
+    states = (("exposed", decision.exposed), ("taken back", decision.taken_back), ("promoted", decision.promoted))
+    return [(state, cohorts) for state, cohorts in states if cohorts]
 
 
 def sort_verdicts(decision: Decision) -> list[GuardrailVerdict]:

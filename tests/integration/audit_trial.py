@@ -50,7 +50,9 @@ class AuditTrial:
         for _ in range(count):
             topic, message, role = next(self._statements)
             value = signers[role].sign(to_json(message), message.ce_type)
-            headers = event_headers(message.ce_type, "1", "/test", DSSE_CONTENT)
+            headers: list[tuple[str, str | bytes | None]] = [
+                *event_headers(message.ce_type, "1", "/test", DSSE_CONTENT)
+            ]
             self._producer.produce(topic, value, str(count).encode(), headers=headers)
         assert self._producer.flush(LIMIT_S) == 0
 

@@ -46,7 +46,7 @@ def copy_logs(logs: LogStore, address: str) -> None:
     for topic in WRITTEN:
         for partition in range(logs.partitions(topic)):
             for record in logs.log(topic, partition).read(0):
-                headers = [(name, value) for name, value in record.headers]
+                headers: list[tuple[str, str | bytes | None]] = [*record.headers]
                 producer.produce(
                     topic, record.value, record.key, partition=partition, timestamp=record.timestamp, headers=headers
                 )
@@ -61,8 +61,8 @@ def test_a_decision_is_exported_from_the_broker_and_from_an_archive(
     archive, trust = str(tmp_path / "archive"), str(tmp_path / "keys" / "trust")
     for topic in (EVIDENCE, DECISIONS, INTENTS, ACKS):
         assert run_with(["archive", "write", archive, "--topic", topic, "--bootstrap", kafka.address]) == 0
-    for number, record in enumerate(logs.records(DECISIONS)):
-        decision = Decision.model_validate_json(read_envelope(record.value)[1]).decision
+    decisions = [Decision.model_validate_json(read_envelope(each.value)[1]) for each in logs.records(DECISIONS)]
+    for number, decision in enumerate(each.decision for each in decisions):
         one, other = tmp_path / f"broker-{number}", tmp_path / f"archive-{number}"
         command = ["decision", "export", decision, "--trust", trust, "--out"]
         assert run_with([*command, str(one), "--bootstrap", kafka.address]) == 0
@@ -74,5 +74,5 @@ def test_a_decision_is_exported_from_the_broker_and_from_an_archive(
             assert json.loads(capsys.readouterr().out)["same"] is True
     page = tmp_path / "page.html"
     where = ["--trust", trust, "--bootstrap", kafka.address, "--out", str(page)]
-    assert run_with(["decision", "explain", decision, *where]) == 0
+    assert run_with(["decision", "explain", decisions[-1].decision, *where]) == 0
     assert "The candidate was taken back: harmful" in page.read_text()

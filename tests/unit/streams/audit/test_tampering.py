@@ -186,7 +186,11 @@ def test_every_entry_is_proven_offline_and_a_changed_proof_is_refused(data: st.D
     entry, number = check_proof(proof, trust())
     assert (to_json(entry), number) == (log.of(partition)[index].value, len(APPENDS))
     wrong = prove_entry(log, partition, (index + 1) % len(log.of(partition)))
-    changes = [{"index": index + 1}, {"partition": partition + 1}, {"path": (*proof.path, log_root(log))}]
+    changes: list[dict[str, object]] = [
+        {"index": index + 1},
+        {"partition": partition + 1},
+        {"path": (*proof.path, log_root(log))},
+    ]
     if wrong.entry != proof.entry:
         changes.append({"entry": wrong.entry})
     for change in changes:
