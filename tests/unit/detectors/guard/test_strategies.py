@@ -57,6 +57,7 @@ def test_from_start_to_promotion(strategy: Strategy) -> None:
     assert (path.last.verdict, path.phase()) == (Verdict.HEALTHY, RolloutPhase.PROMOTED)
     assert {(each.tenant, each.specialty) for each in path.last.promoted} == set(COHORTS)
     assert served_everywhere(path) == {"candidate"}
+    assert path.refused == []
 
 
 @pytest.mark.parametrize("strategy", Strategy)
@@ -65,6 +66,7 @@ def test_from_start_to_rollback(strategy: Strategy) -> None:
     path.say(HARM, COHORTS[0])
     assert (path.last.verdict, path.phase()) == (Verdict.HARMFUL, RolloutPhase.ROLLED_BACK)
     assert served_everywhere(path) == {"control"}
+    assert path.refused == []
     assert all(state_of(path, tenant).quarantine == (CANDIDATE_DIGEST,) for tenant in TENANTS)
 
 
@@ -75,6 +77,7 @@ def test_from_start_to_abort(strategy: Strategy) -> None:
     assert (path.last.verdict, path.phase()) == (Verdict.OPERATOR, RolloutPhase.ABORTED)
     assert path.last.reason == "abort ordered by ada: drill"
     assert served_everywhere(path) == {"control"}
+    assert path.refused == []
     assert all(state_of(path, tenant).quarantine == () for tenant in TENANTS)
 
 
