@@ -15,6 +15,8 @@ from homeostat.detectors.guard.strategies import (
     shadow,
     tenant_by_tenant,
 )
+from homeostat.detectors.releases.override_book import OverrideBook
+from homeostat.schemas.canonical import digest_document
 from homeostat.schemas.errors import DocumentInvalid
 from homeostat.schemas.policy import Policy
 from homeostat.schemas.release import ReleaseManifest, RiskClass
@@ -40,12 +42,19 @@ def build_plan(control: ControlLog, rollout_id: str) -> Plan | None:
         return None
     if not {rollout.candidate, rollout.control} <= control.releases.keys():
         return None
-    candidate = control.releases[rollout.candidate]
-    waves, left_out = leave_out_refused(plan_rollout(rollout, policy, candidate), candidate, control.overrides)
+    return make_plan(rollout, policy, control.releases[rollout.candidate], control.overrides)
+
+
+def make_plan(
+    rollout: Rollout, policy: Policy, candidate: ReleaseManifest, overrides: OverrideBook | None = None
+) -> Plan:
+    """The plan of these documents. Raises `DocumentInvalid` for one that cannot be judged."""
+    planned = plan_rollout(rollout, policy, candidate)
+    waves, left_out = leave_out_refused(planned, candidate, overrides or OverrideBook())
     return Plan(
         rollout=rollout,
-        rollout_digest=control.rollout_digests[rollout_id],
-        policy_digest=control.policy_digest,
+        rollout_digest=digest_document(rollout),
+        policy_digest=digest_document(policy),
         guardrails=_choose_guardrails(rollout, policy),
         waves=waves,
         left_out=left_out,

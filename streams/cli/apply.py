@@ -18,8 +18,8 @@ def apply(
 ) -> None:
     """Sign and publish documents: policies, releases, rollouts, overrides, targets' baselines, key activations.
 
-    Each YAML document has `kind` (policy, release, rollout, override, targets, keys, seal-baseline), `body`, and if
-    wanted `name` and `version`. A release's `name` can be used as '@name' in the documents after it.
+    Each YAML document has `kind` (policy, release, rollout, override, targets, keys, seal-baseline, order, stop),
+    `body`, and if wanted `name` and `version`. A release's `name` can be used as '@name' in the documents after it.
     """
     from homeostat.schemas.canonical import digest_document
     from homeostat.schemas.errors import DocumentInvalid

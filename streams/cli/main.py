@@ -31,6 +31,7 @@ COMMANDS = [
         ("apply", OPERATE, "Sign and publish a policy, a release or a rollout."),
         ("registry", OPERATE, "Register artifacts that never change, and resolve releases from them."),
         ("release", OPERATE, "Compare two releases; explain which release shaped a trace."),
+        ("rollout", OPERATE, "Plan, watch, steer and score rollouts; stop exposures in an emergency."),
         ("config", OPERATE, "Show the effective configuration of a tenant, and what it refuses."),
         ("publish", OPERATE, "Send a file of traces as a runtime would."),
         ("log", OPERATE, "Dump a topic to a file that `backtest` reads."),

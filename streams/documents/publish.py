@@ -1,4 +1,4 @@
-"""Signs an operator's documents and delivers them."""
+"""Signs people's documents and delivers them."""
 
 from collections.abc import Sequence
 
@@ -28,7 +28,7 @@ def publish_documents(kafka: KafkaSettings, signer: Signer, documents: Sequence[
         ce_type = document.message.ce_type
         envelope = signer.sign(to_json(document.message), ce_type)
         headers: list[tuple[str, str | bytes | None]] = list(
-            event_headers(ce_type, digest_bytes(envelope)[7:39], "/homeostat/operator", DSSE_CONTENT)
+            event_headers(ce_type, digest_bytes(envelope)[7:39], f"/homeostat/{signer.role}", DSSE_CONTENT)
         )
         producer.produce(document.topic, envelope, document.key, headers=headers, on_delivery=on_delivery)
     left = producer.flush(limit_s)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import yaml
 from pydantic import Field, ValidationError
 
+from homeostat.detectors.guard.plans import PLANNERS
 from homeostat.detectors.releases.bundle import check_artifact, check_bundle
 from homeostat.detectors.releases.catalogue import place_of
 from homeostat.schemas.base import Message, Part, Slug
@@ -15,11 +16,15 @@ from homeostat.schemas.control import (
     ArtifactDocument,
     KeyActivation,
     KeyActivationDocument,
+    Order,
+    OrderDocument,
     PolicyDocument,
     ReleaseDocument,
     RolloutDocument,
     SealBaseline,
     SealBaselineDocument,
+    Stop,
+    StopDocument,
 )
 from homeostat.schemas.errors import DocumentInvalid
 from homeostat.schemas.intent import Intent, IntentAction
@@ -33,7 +38,9 @@ from homeostat.schemas.topics import ARTIFACTS, CONTROLS, INTENTS, OVERRIDES, PO
 class Entry(Part):
     """One YAML document. `name` lets later ones of the same command refer to a release as `@name`."""
 
-    kind: Literal["policy", "release", "rollout", "targets", "keys", "seal-baseline", "artifact", "override"]
+    kind: Literal[
+        "policy", "release", "rollout", "targets", "keys", "seal-baseline", "artifact", "override", "order", "stop"
+    ]
     name: Slug | None = None
     version: Annotated[int, Field(ge=1)] | None = None
     body: dict[str, Any]
@@ -91,6 +98,8 @@ class DocumentReader:
             "seal-baseline": self._read_seal,
             "artifact": self._read_artifact,
             "override": self._read_override,
+            "order": self._read_order,
+            "stop": self._read_stop,
         }
         return builders[entry.kind](entry)
 
@@ -112,6 +121,7 @@ class DocumentReader:
         named = {key: self._digest_of(entry.body[key]) for key in ("candidate", "control") if key in entry.body}
         rollout = entry.body.get("rollout") or derive_id("rollout", entry.name, entry.version or self._at_ms)
         body = Rollout.model_validate({**entry.body, **named, "rollout": rollout})
+        PLANNERS[body.strategy](body)
         return [ToPublish(ROLLOUTS, body.rollout, RolloutDocument(body=body, **self._head(entry, body.rollout)))]
 
     def _read_targets(self, entry: Entry) -> list[ToPublish]:
@@ -155,6 +165,15 @@ class DocumentReader:
     def _read_override(self, entry: Entry) -> list[ToPublish]:
         body = Override.model_validate(entry.body)
         return [ToPublish(OVERRIDES, body.scope.key, OverrideDocument(body=body, **self._head(entry, body.scope.key)))]
+
+    def _read_order(self, entry: Entry) -> list[ToPublish]:
+        body = Order.model_validate(entry.body)
+        subject = f"order/{body.rollout}"
+        return [ToPublish(CONTROLS, subject, OrderDocument(body=body, **self._head(entry, subject)))]
+
+    def _read_stop(self, entry: Entry) -> list[ToPublish]:
+        body = Stop.model_validate(entry.body)
+        return [ToPublish(CONTROLS, body.subject, StopDocument(body=body, **self._head(entry, body.subject)))]
 
     def _head(self, entry: Entry, subject: str) -> dict[str, Any]:
         return {"subject": subject, "subject_version": entry.version or self._at_ms, "at_ms": self._at_ms}

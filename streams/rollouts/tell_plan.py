@@ -1,0 +1,83 @@
+"""What a rollout's plan means, before anybody signs it: its waves, its guarantee, its signatures."""
+
+import math
+from typing import Any, NamedTuple
+
+from homeostat.detectors.guard.rollout_state import Plan
+from homeostat.detectors.statistics.verdict import POOLED_PART
+from homeostat.schemas.canonical import digest_document
+from homeostat.schemas.release import ReleaseManifest
+from homeostat.schemas.rollout import Mode
+from homeostat.streams.rollouts.guarantees import Guarantee, find_guarantee
+
+WAVE_TITLES = ("wave", "who is added", "share", "then", "pairs", "bake", "approvals")
+
+
+class ToldPlan(NamedTuple):
+    """A plan in words. `limit_harmful` is the evidence (e) at which one guardrail of one cohort is harmful."""
+
+    plan: Plan
+    digest: str
+    rows: list[tuple[str, ...]]
+    guarantee: Guarantee
+    notes: list[str]
+
+    def to_json(self) -> dict[str, Any]:
+        """The plan, its digest, its waves, its guarantee and its notes."""
+        return {
+            "rollout": self.plan.rollout.rollout,
+            "plan_digest": self.digest,
+            "strategy": self.plan.rollout.strategy,
+            "waves": [wave.model_dump(mode="json") for wave in self.plan.waves],
+            "guardrails": [each.model_dump(mode="json") for each in self.plan.guardrails],
+            "guarantee": self.guarantee.holds,
+            "assumption": self.guarantee.assumption,
+            "notes": self.notes,
+        }
+
+
+def tell_plan(plan: Plan, candidate: ReleaseManifest) -> ToldPlan:
+    """Put a plan into words."""
+    rows = [_describe_wave(plan, number) for number in range(len(plan.waves))]
+    return ToldPlan(plan, digest_document(plan.rollout), rows, find_guarantee(plan.rollout), _notes(plan, candidate))
+
+
+def _describe_wave(plan: Plan, number: int) -> tuple[str, ...]:
+    wave, last = plan.waves[number], number == len(plan.waves) - 1
+    then = "promote all" if last else "promote these, next wave" if wave.settles else "next wave"
+    share = "beside all" if plan.rollout.mode is Mode.SHADOW else f"{wave.share:.0%}"
+    places = [f"{tenant}/{workflow}: {specialty}" for tenant, specialty, workflow in wave.cohorts]
+    who = "; ".join(places[:4]) + (f"; and {len(places) - 4} more" if len(places) > 4 else "")
+    pairs = str(plan.rollout.min_pairs if last or wave.settles else wave.min_pairs)
+    return (str(number + 1), who or "nobody new", share, then, pairs, f"{wave.bake_s:g} s", str(wave.approvals))
+
+
+def _notes(plan: Plan, candidate: ReleaseManifest) -> list[str]:
+    rollout = plan.rollout
+    family = len(plan.cohorts) * len(plan.guardrails)
+    limit = -math.log(rollout.alpha * (1 - POOLED_PART) / family)
+    names = ", ".join(guardrail.signal for guardrail in plan.guardrails)
+    back = "the harmed cohorts alone" if rollout.on_harm == "cohort" else "the whole rollout"
+    notes = [
+        f"guardrails: {names}",
+        f"family of α: {len(plan.cohorts)} cohorts × {len(plan.guardrails)} guardrails",
+        f"one alone is harmful at e ≥ {math.exp(limit):.4g}, non-inferior at e ≥ {1 / rollout.beta:.4g}",
+        f"harm takes back {back}; what must never be takes back everything",
+        f"it ends after {rollout.max_duration_s:g} s or {rollout.max_sessions} candidate sessions without a verdict",
+    ]
+    if rollout.windows:
+        notes.append(f"it begins and widens only in its {len(rollout.windows)} windows (UTC)")
+    if rollout.not_before_ms:
+        notes.append(f"it does not begin before {rollout.not_before_ms} ms")
+    return [*notes, *_signatures(plan, candidate)]
+
+
+def _signatures(plan: Plan, candidate: ReleaseManifest) -> list[str]:
+    most = max(wave.approvals for wave in plan.waves)
+    if not most:
+        return [f"signatures: the operator's; no reviewer's (risk {candidate.risk})"]
+    authors = " and ".join(sorted({plan.rollout.author, candidate.author}))
+    return [
+        f"signatures: the operator's, and up to {most} reviewers' (risk {candidate.risk}); {authors} do not count",
+        f"a reviewer signs with: homeostat rollout approve {plan.rollout.rollout}",
+    ]
