@@ -36,6 +36,7 @@ from homeostat.schemas.key_document import KeyDocument
 from homeostat.schemas.lease import Lease
 from homeostat.schemas.override import OverrideDocument
 from homeostat.schemas.pool import PooledBaseline, ReferencePool
+from homeostat.schemas.served import Served
 from homeostat.schemas.summary import Marker, Summary
 from homeostat.schemas.trace import FeedbackTrace, WorkTrace
 
@@ -64,6 +65,7 @@ _SIGNED: tuple[type[Message], ...] = (
     Intent,
     KeyDocument,
     Lease,
+    Served,
 )
 _PLAIN: tuple[type[Message], ...] = (
     Alarm,

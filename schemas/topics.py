@@ -31,6 +31,7 @@ from homeostat.schemas.intent import Intent
 from homeostat.schemas.lease import Lease
 from homeostat.schemas.override import OverrideDocument
 from homeostat.schemas.pool import PooledBaseline, ReferencePool
+from homeostat.schemas.served import Served
 from homeostat.schemas.summary import Marker, Summary
 from homeostat.schemas.trace import FeedbackTrace, WorkTrace
 
@@ -74,6 +75,7 @@ class TopicSpec(NamedTuple):
 TRACES, SUMMARIES, EVIDENCE, ALARMS = "traces.v1", "summaries.v1", "evidence.v1", "alarms.v1"
 DEAD_LETTERS, BASELINES, DECISIONS = "traces.dlq.v1", "baselines.v1", "decisions.v1"
 INTENTS, LEASES, COMMANDS, ACKS = "release.intents.v1", "release.leases.v1", "release.commands.v1", "release.acks.v1"
+SERVED = "release.served.v1"
 DRIFT_EVENTS, REVIEW_REQUESTS, AUDIT = "drift.events.v1", "reviews.requests.v1", "audit.v1"
 POLICIES, RELEASES, ROLLOUTS, CONTROLS = "policies.v1", "releases.v1", "rollouts.v1", "controls.v1"
 ARTIFACTS, OVERRIDES = "artifacts.v1", "overrides.v1"
@@ -116,6 +118,7 @@ _TABLE = (
     _append(AUDIT, "subject", 3650, AuditEntry, AuditCheckpoint),
     _compact(LEASES, "rollout", Lease, spread=Spread.PLATFORM),
     _compact(COMMANDS, "target", DesiredState, spread=Spread.PLATFORM),
+    _compact(SERVED, "target", Served, spread=Spread.PLATFORM),
     _compact(BASELINES, "cohort", BaselineDocument, PooledBaseline),
     _compact(POLICIES, "policy", PolicyDocument),
     _compact(RELEASES, "release", ReleaseDocument),

@@ -7,6 +7,7 @@ from homeostat.schemas.intent import Intent, IntentAction
 from homeostat.schemas.lease import Lease
 from homeostat.schemas.reasons import Refusal
 from homeostat.schemas.rollout import Flag, Mode, RolloutPhase
+from homeostat.schemas.served import Served, ServedExposure, ServedVariant
 from homeostat.schemas.trace import OutputProperty
 from tests.golden.shared import AT_MS, CANDIDATE, CONTROL, DECISION, INTENT, LEASE, MANIFEST, ROLLOUT, TARGET
 
@@ -76,6 +77,18 @@ def release_examples() -> list[Message]:
             state_digest="sha256:" + "44" * 32,
             outcome=AckOutcome.REFUSED,
             reason=Refusal.OLD_GENERATION,
+            at_ms=AT_MS,
+        ),
+        Served(
+            target=TARGET,
+            generation=7,
+            baseline=CONTROL,
+            exposures=(
+                ServedExposure(
+                    specialties=("cardiology",), release=CANDIDATE, rollout=ROLLOUT, step=1, share=0.5, mode=Mode.SHADOW
+                ),
+            ),
+            variants=(ServedVariant(specialties=("oncology",), release=CONTROL),),
             at_ms=AT_MS,
         ),
     ]

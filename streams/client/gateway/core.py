@@ -15,7 +15,7 @@ from homeostat.schemas.roles import SignerRole
 from homeostat.schemas.rollout import Mode, Target
 from homeostat.schemas.trace import Arm, OutputProperty
 from homeostat.streams.client.gateway.arms import assign_candidate
-from homeostat.streams.client.gateway.lease_clock import LeaseClock, LeaseState, Moment
+from homeostat.streams.client.gateway.lease_clock import HeldLease, LeaseClock, LeaseState, Moment
 
 _SEQUENCER = frozenset({SignerRole.SEQUENCER})
 _GUARD = frozenset({SignerRole.GUARD})
@@ -47,6 +47,26 @@ class Serving(NamedTuple):
     generation: int
     step: int = 0
     shadow: Shadow | None = None
+
+
+class ExposureView(NamedTuple):
+    """An exposure of a desired state, and whether it may be served now; `left_ms` is 0 where it may not."""
+
+    exposure: Exposure
+    lease_state: LeaseState
+    left_ms: int
+
+    @property
+    def alive(self) -> bool:
+        """Whether sessions may be given the candidate now."""
+        return self.lease_state is LeaseState.ALIVE
+
+
+class TargetView(NamedTuple):
+    """A desired state and what its leases permit at one moment."""
+
+    state: DesiredState
+    exposures: tuple[ExposureView, ...]
 
 
 class GatewayCore:
@@ -106,7 +126,11 @@ class GatewayCore:
 
     def judge_exposure(self, exposure: Exposure, now: Moment) -> LeaseState:
         """Whether an exposure may be served now."""
-        return self._leases.judge(exposure.lease, now)
+        return self.judge_lease(exposure.lease, now)
+
+    def judge_lease(self, lease_id: str, now: Moment) -> LeaseState:
+        """Whether a lease permits exposure now."""
+        return self._leases.judge(lease_id, now)
 
     def serve(
         self,
@@ -143,6 +167,21 @@ class GatewayCore:
             for exposure in state.exposures
             if self.judge_exposure(exposure, now) is LeaseState.ALIVE
         )
+
+    def view(self, now: Moment) -> list[TargetView]:
+        """Every target as it stands now, by target key."""
+        return [self._view_target(self._states[key], now) for key in sorted(self._states)]
+
+    def leases(self) -> list[HeldLease]:
+        """Every renewal that this process has seen, the newest of each lease."""
+        return self._leases.held()
+
+    def _view_target(self, state: DesiredState, now: Moment) -> TargetView:
+        found = (
+            ExposureView(each, self.judge_exposure(each, now), self._leases.left_ms(each.lease, now))
+            for each in state.exposures
+        )
+        return TargetView(state, tuple(found))
 
     def _find_exposure(self, state: DesiredState, specialty: str, now: Moment) -> Exposure | None:
         for exposure in state.exposures:

@@ -23,7 +23,7 @@ from homeostat.schemas.topics import ACKS, COMMANDS, TRACES
 from homeostat.schemas.trace import Arm, OutputProperty
 from homeostat.streams import failpoints, metrics
 from homeostat.streams.client.gateway.core import GatewayCore, Serving
-from homeostat.streams.client.gateway.lease_clock import LeaseClock, Moment
+from homeostat.streams.client.gateway.lease_clock import LeaseClock, LeaseState, Moment
 from homeostat.streams.client.gateway.outbox import Outbox
 from homeostat.streams.client.gateway.store import GatewayStore, Outgoing
 from homeostat.streams.client.gateway.topic_follower import TopicFollower
@@ -151,12 +151,16 @@ class Gateway:
         return Outgoing(TRACES, report.tenant.encode(), ExposureReport.ce_type, envelope)
 
     def _on_message(self, message: KafkaMessage) -> None:
-        key, value = message.key() or b"", message.value()
-        if message.topic() == COMMANDS:
-            if key.startswith(f"{self.name}/".encode()) and value is not None:
-                self._on_command(key, value)
-        elif value is not None:
+        value = message.value()
+        if value is not None:
+            self.take(str(message.topic()), message.key() or b"", value)
+
+    def take(self, topic: str, key: bytes, value: bytes) -> None:
+        """Obey or refuse one record of the commands or the leases; a refusal is counted, and answered if readable."""
+        if topic != COMMANDS:
             self._on_lease(value)
+        elif key.startswith(f"{self.name}/".encode()):
+            self._on_command(key, value)
 
     def _on_command(self, key: bytes, envelope: bytes) -> None:
         try:
@@ -211,9 +215,11 @@ class Gateway:
             return
         with self._lock:
             newer = self._core.renew(lease, self._now())
+            outcome = self._core.judge_lease(lease.lease, self._now()) if newer else "old"
         if newer:
             self._store.note_renewal(lease.lease, lease.renewal)
-        metrics.GATEWAY_LEASES.labels(outcome="renewed" if newer else "old").inc()
+            self._outbox.wake()
+        metrics.GATEWAY_LEASES.labels(outcome="renewed" if outcome is LeaseState.ALIVE else str(outcome)).inc()
 
     def _now(self) -> Moment:
         return Moment(self._clock.wall_ms(), self._clock.mono_ms())

@@ -48,6 +48,14 @@ class HeldLease:
             return LeaseState.EXPIRED
         return LeaseState.ALIVE
 
+    def left_ms(self, now: Moment) -> int:
+        """How long it permits exposure still, if it is not renewed; 0 where it does not."""
+        if self.judge(now) is not LeaseState.ALIVE:
+            return 0
+        lease = self.lease
+        on_wall_ms = lease.expires_ms - lease.skew_ms - now.wall_ms
+        return min(on_wall_ms, lease.ttl_ms - (now.mono_ms - self.seen.mono_ms))
+
 
 class LeaseClock:
     """The leases of one gateway. `renewals` are the numbers seen before this process began: they count no more."""
@@ -68,3 +76,12 @@ class LeaseClock:
         """Whether the lease permits exposure now."""
         held = self._held.get(lease_id)
         return LeaseState.UNKNOWN if held is None else held.judge(now)
+
+    def left_ms(self, lease_id: str, now: Moment) -> int:
+        """How long the lease permits exposure still; 0 where it does not."""
+        held = self._held.get(lease_id)
+        return 0 if held is None else held.left_ms(now)
+
+    def held(self) -> list[HeldLease]:
+        """Every renewal that this process has seen, the newest of each lease."""
+        return list(self._held.values())
