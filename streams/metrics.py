@@ -119,6 +119,7 @@ GATEWAY_LEASES = _counter("homeostat_gateway_leases_total", "Lease renewals that
 GATEWAY_STARTS = _counter("homeostat_gateway_session_starts_total", "Sessions started under a rollout.", "arm")
 GATEWAY_EXPOSED = _gauge("homeostat_gateway_exposed_count", "Target and specialty pairs that may get a candidate now.")
 GATEWAY_OUTBOX = _gauge("homeostat_gateway_outbox_records", "Messages that wait for the broker.")
+GATEWAY_WEBHOOK = _counter("homeostat_gateway_webhook_posts_total", "Posts to the webhook of a gateway.", "outcome")
 GATEWAY_BROKER_ERRORS = _counter("homeostat_gateway_broker_errors_total", "Errors while following the commands.")
 
 # Control: `topic` is one of the stages' five inputs.

@@ -2,7 +2,7 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -22,11 +22,13 @@ from homeostat.schemas.rollout import Target
 from homeostat.schemas.topics import ACKS, COMMANDS, TRACES
 from homeostat.schemas.trace import Arm, OutputProperty
 from homeostat.streams import failpoints, metrics
-from homeostat.streams.client.gateway.core import GatewayCore, Serving
-from homeostat.streams.client.gateway.lease_clock import LeaseClock, LeaseState, Moment
+from homeostat.streams.client.gateway.announcer import Announcer, Listener
+from homeostat.streams.client.gateway.core import GatewayCore, Serving, TargetView
+from homeostat.streams.client.gateway.lease_clock import HeldLease, LeaseClock, LeaseState, Moment
 from homeostat.streams.client.gateway.outbox import Outbox
 from homeostat.streams.client.gateway.store import GatewayStore, Outgoing
 from homeostat.streams.client.gateway.topic_follower import TopicFollower
+from homeostat.streams.client.gateway.webhook import Webhook, WebhookSender
 from homeostat.streams.clock import Clock, SystemClock
 from homeostat.streams.settings import KafkaSettings
 from homeostat.streams.signing import Signer
@@ -52,6 +54,8 @@ class Gateway:
         store: GatewayStore,
         clock: Clock | None = None,
         report_interval_s: float = 0.5,
+        listeners: Sequence[Listener] = (),
+        webhook: Webhook | None = None,
     ) -> None:
         self.name = name
         self._clock = clock or SystemClock()
@@ -60,18 +64,25 @@ class Gateway:
         self._lock = threading.Lock()
         self._starts: dict[tuple[str, str], list[SessionStart]] = {}
         self._seen: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._since = store.load_since()
         self._follower = TopicFollower(name, kafka, self._on_message)
-        self._outbox = Outbox(name, kafka, store, self._flush_starts, report_interval_s)
+        self._outbox = Outbox(name, kafka, store, self._flush, report_interval_s)
+        self._listeners = [Announcer(store, signer), *listeners]
+        self._webhook = webhook and WebhookSender(name, webhook, store)
 
     def start(self) -> None:
         """Begin to follow and to report, in threads of their own."""
         self._follower.start()
         self._outbox.start()
+        if self._webhook is not None:
+            self._webhook.start()
 
     def close(self) -> None:
         """Stop following, hand over what is waiting, and close the store."""
         self._follower.stop()
         self._outbox.stop()
+        if self._webhook is not None:
+            self._webhook.stop()
         self._store.close()
 
     def __enter__(self) -> Self:
@@ -90,6 +101,21 @@ class Gateway:
         """What every target has been told to serve."""
         with self._lock:
             return list(self._core.states.values())
+
+    def view(self) -> tuple[list[TargetView], Moment]:
+        """Every target as it stands at the moment that comes with it, by target key."""
+        with self._lock:
+            now = self._now()
+            return self._core.view(now), now
+
+    def since_ms(self, target: str) -> int | None:
+        """When a target's present state was applied; None for a target without one."""
+        return self._since.get(target)
+
+    def leases(self) -> tuple[list[HeldLease], Moment]:
+        """Every lease renewal that this process has seen, the newest of each lease, and now."""
+        with self._lock:
+            return self._core.leases(), self._now()
 
     def count_exposed(self) -> int:
         """Target × specialty pairs that would be given a candidate now."""
@@ -137,6 +163,16 @@ class Gateway:
         self._starts.setdefault((target.tenant, target.workflow), []).append(start)
         metrics.GATEWAY_STARTS.labels(arm=serving.arm.value).inc()
 
+    def _flush(self) -> None:
+        self._flush_starts()
+        self.look()
+
+    def look(self) -> None:
+        """Tell every listener how each target stands now; leases lapse without anybody saying so."""
+        views, now = self.view()
+        for listener in self._listeners:
+            listener.look(views, now)
+
     def _flush_starts(self) -> None:
         with self._lock:
             batches, self._starts = self._starts, {}
@@ -174,11 +210,16 @@ class Gateway:
             self._store.acknowledge(acknowledgement)
             return
         failpoints.hit("gateway.before_apply")
-        self._store.apply(offered.state, offered.state_digest, acknowledgement, self._clock.wall_ms())
+        at_ms = self._clock.wall_ms()
+        post = None if self._webhook is None else envelope
+        self._store.apply(offered.state, offered.state_digest, acknowledgement, at_ms, post)
         with self._lock:
             self._core.obey(offered)
+            self._since[offered.state.target.key] = at_ms
         failpoints.hit("gateway.applied_before_ack")
         self._outbox.wake()
+        if self._webhook is not None:
+            self._webhook.wake()
         metrics.GATEWAY_STATES.labels(outcome="applied").inc()
         log.info("desired state applied", target=offered.state.target.key, generation=offered.state.generation)
 

@@ -19,6 +19,10 @@ CREATE TABLE IF NOT EXISTS outbox (
     id INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, key BLOB NOT NULL, ce_type TEXT NOT NULL,
     envelope BLOB NOT NULL
 );
+CREATE TABLE IF NOT EXISTS served (target TEXT PRIMARY KEY, facts TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS webhook (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, target TEXT NOT NULL, ce_type TEXT NOT NULL, envelope BLOB NOT NULL
+);
 CREATE TABLE IF NOT EXISTS history (
     id INTEGER PRIMARY KEY AUTOINCREMENT, target TEXT NOT NULL, generation INTEGER NOT NULL, state_digest TEXT NOT NULL,
     applied_at_ms INTEGER NOT NULL
@@ -42,6 +46,15 @@ class Waiting(NamedTuple):
     message: Outgoing
 
 
+class Post(NamedTuple):
+    """A signed envelope that waits to be posted to the webhook; numbers rise."""
+
+    number: int
+    target: str
+    ce_type: str
+    envelope: bytes
+
+
 SealReport = Callable[[ExposureReport], Outgoing]
 
 
@@ -50,7 +63,14 @@ class GatewayStore(Protocol):
 
     def load_states(self) -> dict[str, DesiredState]: ...
     def load_renewals(self) -> dict[str, int]: ...
-    def apply(self, state: DesiredState, state_digest: str, acknowledgement: Outgoing, at_ms: int) -> None: ...
+    def load_served(self) -> dict[str, str]: ...
+    def load_since(self) -> dict[str, int]: ...
+    def announce(self, target: str, facts: str, message: Outgoing) -> None: ...
+    def apply(
+        self, state: DesiredState, state_digest: str, acknowledgement: Outgoing, at_ms: int, post: bytes | None = None
+    ) -> None: ...
+    def waiting_posts(self) -> list[Post]: ...
+    def posted(self, number: int) -> None: ...
     def acknowledge(self, acknowledgement: Outgoing) -> None: ...
     def note_renewal(self, lease: str, renewal: int) -> None: ...
     def add_report(
@@ -86,8 +106,35 @@ class SqliteStore:
         sql = "SELECT generation, state_digest, applied_at_ms FROM history WHERE target = ? ORDER BY id"
         return [(int(row[0]), str(row[1]), int(row[2])) for row in self._query(sql, (target,))]
 
-    def apply(self, state: DesiredState, state_digest: str, acknowledgement: Outgoing, at_ms: int) -> None:
-        """Take over a state and queue its acknowledgement, in one transaction."""
+    def load_served(self) -> dict[str, str]:
+        """By target key, a digest of what was last announced of it."""
+        return {str(target): str(facts) for target, facts in self._query("SELECT target, facts FROM served")}
+
+    def load_since(self) -> dict[str, int]:
+        """By target key, when its present state was applied, in ms."""
+        rows = self._query("SELECT target, MAX(applied_at_ms) FROM history GROUP BY target")
+        return {str(target): int(at_ms) for target, at_ms in rows}
+
+    def announce(self, target: str, facts: str, message: Outgoing) -> None:
+        """Queue what a target serves and remember that it was said, in one transaction."""
+        with self._transaction() as db:
+            db.execute("REPLACE INTO served VALUES (?, ?)", (target, facts))
+            _queue(db, message)
+
+    def waiting_posts(self) -> list[Post]:
+        """The oldest envelope of each target that the webhook has not taken."""
+        sql = "SELECT MIN(id), target, ce_type, envelope FROM webhook GROUP BY target ORDER BY 1"
+        return [Post(*row) for row in self._query(sql)]
+
+    def posted(self, number: int) -> None:
+        """Forget an envelope that the webhook has taken."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM webhook WHERE id = ?", (number,))
+
+    def apply(
+        self, state: DesiredState, state_digest: str, acknowledgement: Outgoing, at_ms: int, post: bytes | None = None
+    ) -> None:
+        """Take over a state, queue its acknowledgement and, for a webhook, `post`: one transaction."""
         target = state.target.key
         with self._transaction() as db:
             db.execute("REPLACE INTO desired_state VALUES (?, ?, ?)", (target, state.generation, to_json(state)))
@@ -96,6 +143,9 @@ class SqliteStore:
                 (target, state.generation, state_digest, at_ms),
             )
             _queue(db, acknowledgement)
+            if post is not None:
+                row = (target, state.ce_type, post)
+                db.execute("INSERT INTO webhook (target, ce_type, envelope) VALUES (?, ?, ?)", row)
 
     def acknowledge(self, acknowledgement: Outgoing) -> None:
         """Queue an acknowledgement without applying anything: a refusal, or the answer to a repeat."""
