@@ -11,6 +11,8 @@ import uvicorn
 from homeostat.schemas.roles import SignerRole
 from homeostat.streams import failpoints
 from homeostat.streams.client.gateway import Gateway, SqliteStore
+from homeostat.streams.client.gateway.flag_file import FlagFile
+from homeostat.streams.client.gateway.webhook import Webhook
 from homeostat.streams.errors import SettingsInvalid
 from homeostat.streams.gateway_service.http_api import build_api
 from homeostat.streams.keys import load_signers, load_trust
@@ -43,16 +45,34 @@ class _AnnouncingServer(uvicorn.Server):
 
 
 def run_gateway(
-    name: str, store_path: Path, settings: Settings, report_interval_s: float, port_file: Path | None = None
+    name: str,
+    store_path: Path,
+    settings: Settings,
+    report_interval_s: float,
+    port_file: Path | None = None,
+    flagd_file: Path | None = None,
+    webhook_url: str | None = None,
 ) -> None:
-    """Serve until TERM or INT. Raises `SettingsInvalid` where a key is missing."""
+    """Serve until TERM or INT. Raises `SettingsInvalid` where a key is missing or the webhook's URL is not safe."""
     configure_logging(settings.log_format, settings.log_level, role="gateway", gateway=name)
     failpoints.arm(settings.failpoint)
     if settings.keys.private_key_path is None:
         raise SettingsInvalid("a gateway signs what it says: set keys.private_key_path")
     signer = load_signers(settings.keys.private_key_path, [SignerRole.GATEWAY], name)[SignerRole.GATEWAY]
     trust = load_trust(settings.keys.trust_folder)
-    gateway = Gateway(name, settings.kafka, trust, signer, SqliteStore(store_path), report_interval_s=report_interval_s)
+    webhook = None if webhook_url is None else Webhook(webhook_url)
+    listeners = [] if flagd_file is None else [FlagFile(name, flagd_file)]
+    store = SqliteStore(store_path)
+    gateway = Gateway(
+        name,
+        settings.kafka,
+        trust,
+        signer,
+        store,
+        report_interval_s=report_interval_s,
+        listeners=listeners,
+        webhook=webhook,
+    )
     config = uvicorn.Config(
         build_api(gateway),
         host=settings.http.gateway_host,

@@ -170,18 +170,23 @@ class GatewayCore:
 
     def view(self, now: Moment) -> list[TargetView]:
         """Every target as it stands now, by target key."""
-        return [self._view_target(self._states[key], now) for key in sorted(self._states)]
+        found = (self.view_target(key, now) for key in sorted(self._states))
+        return [view for view in found if view is not None]
+
+    def view_target(self, key: str, now: Moment) -> TargetView | None:
+        """One target as it stands now; None where it has no desired state."""
+        state = self._states.get(key)
+        if state is None:
+            return None
+        exposures = (
+            ExposureView(each, self.judge_exposure(each, now), self._leases.left_ms(each.lease, now))
+            for each in state.exposures
+        )
+        return TargetView(state, tuple(exposures))
 
     def leases(self) -> list[HeldLease]:
         """Every renewal that this process has seen, the newest of each lease."""
         return self._leases.held()
-
-    def _view_target(self, state: DesiredState, now: Moment) -> TargetView:
-        found = (
-            ExposureView(each, self.judge_exposure(each, now), self._leases.left_ms(each.lease, now))
-            for each in state.exposures
-        )
-        return TargetView(state, tuple(found))
 
     def _find_exposure(self, state: DesiredState, specialty: str, now: Moment) -> Exposure | None:
         for exposure in state.exposures:

@@ -108,6 +108,12 @@ class Gateway:
             now = self._now()
             return self._core.view(now), now
 
+    def find_target(self, tenant: str, workflow: str) -> TargetView | None:
+        """One target as it stands now; None where it has no desired state."""
+        key = Target(gateway=self.name, tenant=tenant, workflow=workflow).key
+        with self._lock:
+            return self._core.view_target(key, self._now())
+
     def since_ms(self, target: str) -> int | None:
         """When a target's present state was applied; None for a target without one."""
         return self._since.get(target)

@@ -27,7 +27,7 @@ class Outbox:
     ) -> None:
         self._gateway, self._store, self._flush, self._interval_s = gateway, store, flush, interval_s
         config = {**client_config(kafka), "partitioner": "murmur2_random", "enable.idempotence": True, "linger.ms": 2}
-        self._producer = Producer({**config, "delivery.timeout.ms": int(_DELIVERY_TIMEOUT_S * 1000)})
+        self._config = {**config, "delivery.timeout.ms": int(_DELIVERY_TIMEOUT_S * 1000)}
         self._wake, self._stopping = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"gateway-{gateway}-outbox", daemon=True)
 
@@ -47,28 +47,29 @@ class Outbox:
             self._thread.join()
 
     def _run(self) -> None:
+        producer = Producer(self._config)
         while not self._stopping.is_set():
             self._wake.wait(self._interval_s)
             self._wake.clear()
             self._flush()
-            while self._send_some():
+            while self._send_some(producer):
                 pass
-        self._producer.flush(1)
+        producer.flush(1)
 
-    def _send_some(self) -> bool:
+    def _send_some(self, producer: Producer) -> bool:
         """Send up to a batch and forget what was delivered; True when there may be more to send now."""
         waiting = self._store.waiting(_BATCH)
         done: list[int] = []
         for entry in waiting:
-            self._produce(entry, done)
-        left = self._producer.flush(_DELIVERY_TIMEOUT_S if not self._stopping.is_set() else 1)
+            self._produce(producer, entry, done)
+        left = producer.flush(_DELIVERY_TIMEOUT_S if not self._stopping.is_set() else 1)
         if done:
             failpoints.hit("gateway.acks_sent_before_forget")
             self._store.delivered(done)
         metrics.GATEWAY_OUTBOX.set(len(waiting) - len(done))
         return len(waiting) == _BATCH and left == 0 and len(done) == len(waiting)
 
-    def _produce(self, entry: Waiting, done: list[int]) -> None:
+    def _produce(self, producer: Producer, entry: Waiting, done: list[int]) -> None:
         message = entry.message
 
         def on_delivery(error: KafkaError | None, _: KafkaMessage) -> None:
@@ -82,8 +83,6 @@ class Outbox:
             event_headers(message.ce_type, event_id, f"/gateway/{self._gateway}", DSSE_CONTENT)
         )
         try:
-            self._producer.produce(
-                message.topic, message.envelope, message.key, headers=headers, on_delivery=on_delivery
-            )
+            producer.produce(message.topic, message.envelope, message.key, headers=headers, on_delivery=on_delivery)
         except (BufferError, KafkaException) as error:
             log.warning("not sent, kept", topic=message.topic, error=str(error))
