@@ -83,8 +83,11 @@ def run_all(settings: Settings, config_path: Path | None = None) -> None:
 
 
 def all_roles(settings: Settings) -> list[str]:
-    """The roles that `--role all` starts: record only where it is said where to."""
-    return [role for role in ROLES if role != "record" or settings.archive.location is not None]
+    """The roles that `--role all` starts: record only where there is an archive to write, or a key for the audit."""
+    from homeostat.streams.record import has_audit_key
+
+    recording = settings.archive.location is not None or has_audit_key(settings)
+    return [role for role in ROLES if role != "record" or recording]
 
 
 def _stop_all(children: list[subprocess.Popen[bytes]]) -> None:

@@ -6,7 +6,8 @@ log.parquet        every record that the guard read, from a snapshot up to the m
 digests.parquet    by offset the digest of each of them
 evidence.parquet   the rollout's statistics over time, a row a record, cohort and guardrail
 documents/         policy, rollout, releases and what else was stated, as JSON
-difference.json    the artifacts in which candidate and control differ
+difference.json    in what candidate and control differ
+configuration.json the effective configuration of each target, and whether its digest is the one in the decision
 cohorts.json       who was exposed, and to how many sessions
 actions.parquet    intents, desired states and acknowledgements that followed, as they were signed
 trust/             the public keys that all of it is checked with
@@ -24,7 +25,6 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from homeostat.detectors.triage.artifacts import diff_manifests
 from homeostat.detectors.trust import TrustStore
 from homeostat.schemas.canonical import digest_bytes, digest_document
 from homeostat.schemas.control import Document
@@ -39,6 +39,7 @@ from homeostat.streams.decisions.dossier import Dossier, open_decision
 from homeostat.streams.decisions.replay import Course
 from homeostat.streams.errors import SettingsInvalid
 from homeostat.streams.keys import load_trust
+from homeostat.streams.registry.tell_diff import diff_to_json
 
 FORMAT: Final = "homeostat-bundle-1"
 MANIFEST, LOG, DIGESTS = "bundle.json", "log.parquet", "digests.parquet"
@@ -66,6 +67,7 @@ def write_bundle(dossier: Dossier, folder: Path, trust_folder: Path) -> None:
     pq.write_table(pa.Table.from_pylist(standings, SCHEMA), folder / "evidence.parquet", compression="zstd")
     _write_documents(dossier, folder / "documents")
     _write_json(folder / "difference.json", _tell_difference(dossier))
+    _write_json(folder / "configuration.json", _tell_configuration(dossier))
     _write_json(folder / "cohorts.json", _tell_cohorts(dossier))
     write_records(folder / "actions.parquet", dossier.actions)
     _copy_trust(trust_folder, folder / "trust")
@@ -152,11 +154,16 @@ def _tell_bundle(dossier: Dossier, folder: Path) -> dict[str, Any]:
 
 
 def _tell_difference(dossier: Dossier) -> dict[str, Any]:
-    decision = dossier.decision
+    decision, difference = dossier.decision, dossier.difference()
     control, candidate = dossier.release(decision.control), dossier.release(decision.candidate)
-    changes = () if control is None or candidate is None else diff_manifests(control, candidate)
-    told = [change.model_dump(mode="json") for change in changes]
-    return {"control": decision.control, "candidate": decision.candidate, "artifacts": told}
+    if difference is None or control is None or candidate is None:
+        return {"before": {"digest": decision.control}, "after": {"digest": decision.candidate}}
+    return diff_to_json(control, candidate, difference)
+
+
+def _tell_configuration(dossier: Dossier) -> dict[str, Any]:
+    targets = [target.model_dump(mode="json") for target in dossier.configurations()]
+    return {"digest": dossier.decision.configuration, "same": dossier.has_configuration(), "targets": targets}
 
 
 def _tell_cohorts(dossier: Dossier) -> list[dict[str, Any]]:

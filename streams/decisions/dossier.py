@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from homeostat.detectors.control_types import CONTROL_KINDS
+from homeostat.detectors.releases.compose import compose_target, digest_targets
+from homeostat.detectors.releases.diff import ReleaseDiff, diff_releases
 from homeostat.detectors.trust import TrustStore
 from homeostat.schemas.base import Message
 from homeostat.schemas.canonical import digest_document
@@ -18,6 +20,7 @@ from homeostat.schemas.evidence import Evidence
 from homeostat.schemas.headers import CE_TYPE, find_header
 from homeostat.schemas.intent import Intent
 from homeostat.schemas.log import LogRecord
+from homeostat.schemas.override import Override, OverrideDocument, TargetConfiguration
 from homeostat.schemas.parsing import parse_message
 from homeostat.schemas.policy import Policy
 from homeostat.schemas.release import ReleaseManifest
@@ -65,6 +68,22 @@ class Dossier:
         """A release's manifest."""
         return next((b for b in self._bodies(ReleaseManifest) if digest_document(b) == digest), None)
 
+    def configurations(self) -> list[TargetConfiguration]:
+        """The effective configuration of each tenant × workflow of the rollout, composed from the log's overrides."""
+        rollout = self.rollout()
+        targets = () if rollout is None else {(each.target.tenant, each.target.workflow) for each in rollout.targets}
+        return [compose_target(self._overrides(), *target) for target in sorted(targets)]
+
+    def has_configuration(self) -> bool:
+        """Whether these configurations are those whose digest the decision carries."""
+        targets = [(each.tenant, each.workflow) for each in self.configurations()]
+        return bool(targets) and digest_targets(self._overrides(), targets) == self.decision.configuration
+
+    def difference(self) -> ReleaseDiff | None:
+        """What the candidate has that the control has not; None where a manifest is missing."""
+        control, candidate = self.release(self.decision.control), self.release(self.decision.candidate)
+        return None if control is None or candidate is None else diff_releases(control, candidate)
+
     def evidence(self) -> Iterator[tuple[LogRecord, Evidence]]:
         """The rollout's evidence in the log, in order."""
         for record in self.records:
@@ -79,6 +98,15 @@ class Dossier:
         topic = {Intent: INTENTS, DesiredState: COMMANDS, Acknowledgement: ACKS}[model]
         found = [(record, _open(model, record.value)) for place, record in self.actions if place.topic == topic]
         return sorted([(record, message) for record, message in found if message is not None], key=_time_of)
+
+    def _overrides(self) -> dict[str, Override]:
+        newest: dict[str, OverrideDocument] = {}
+        for message in self.documents():
+            if isinstance(message, OverrideDocument):
+                held = newest.get(message.subject)
+                if held is None or message.subject_version > held.subject_version:
+                    newest[message.subject] = message
+        return {subject: message.body for subject, message in newest.items()}
 
     def _bodies(self, model: type[M]) -> Iterator[M]:
         for message in self.documents():

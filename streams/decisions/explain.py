@@ -8,10 +8,9 @@ from typing import NamedTuple
 from jinja2 import Environment, FunctionLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from homeostat.detectors.triage.artifacts import diff_manifests
+from homeostat.detectors.releases.diff import ReleaseDiff
 from homeostat.schemas.command import Acknowledgement, DesiredState
 from homeostat.schemas.decision import Decision, GuardrailVerdict
-from homeostat.schemas.drift_event import ArtifactChange
 from homeostat.schemas.intent import Intent
 from homeostat.schemas.policy import Policy
 from homeostat.schemas.release import ReleaseManifest
@@ -19,6 +18,7 @@ from homeostat.schemas.rollout import Rollout
 from homeostat.streams.decisions import wording
 from homeostat.streams.decisions.course_of_evidence import CohortKey, Starts, count_starts
 from homeostat.streams.decisions.dossier import Dossier
+from homeostat.streams.registry.tell_diff import change_rows, whole_lines
 
 
 class Stated(NamedTuple):
@@ -40,7 +40,8 @@ class Explained(NamedTuple):
     verdicts: Sequence[GuardrailVerdict]
     exposed: Sequence[tuple[CohortKey, Starts]]
     stated: Sequence[Stated]
-    changes: Sequence[ArtifactChange]
+    difference: ReleaseDiff | None
+    configured: bool
     control: ReleaseManifest | None
     candidate: ReleaseManifest | None
     rollout: Rollout | None
@@ -51,7 +52,6 @@ class Explained(NamedTuple):
 def explain(dossier: Dossier) -> Explained:
     """Put together what a dossier says."""
     decision = dossier.decision
-    control, candidate = dossier.release(decision.control), dossier.release(decision.candidate)
     return Explained(
         decision,
         dossier.signed_by,
@@ -59,9 +59,10 @@ def explain(dossier: Dossier) -> Explained:
         wording.sort_verdicts(decision),
         list(count_starts(dossier.evidence()).items()),
         list(map_statements(dossier)),
-        () if control is None or candidate is None else diff_manifests(control, candidate),
-        control,
-        candidate,
+        dossier.difference(),
+        dossier.has_configuration(),
+        dossier.release(decision.control),
+        dossier.release(decision.candidate),
         dossier.rollout(),
         dossier.policy(),
         dossier.notes,
@@ -103,7 +104,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    made.globals.update(wording=wording)
+    made.globals.update(wording=wording, change_rows=change_rows, whole_lines=whole_lines)
     return made
 
 

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 
 from homeostat.schemas.decision import Decision, GuardrailVerdict, Health, LeafTags, Verdict
-from homeostat.schemas.drift_event import ArtifactChange
 from homeostat.schemas.intent import IntentAction
 
 VERDICTS: Mapping[Verdict, str] = MappingProxyType(
@@ -67,13 +66,6 @@ def say_reach(reached: float, limit: float) -> str:
     ('1.25 of 6.50', '7.00 ≥ 6.50')
     """
     return f"{reached:.2f} ≥ {limit:.2f}" if reached >= limit else f"{reached:.2f} of {limit:.2f}"
-
-
-def say_change(change: ArtifactChange) -> str:
-    """How an artifact differs, candidate after control."""
-    if change.before is None:
-        return f"added, {change.after}"
-    return f"removed, was {change.before}" if change.after is None else f"{change.before} → {change.after}"
 
 
 def is_pooled(decision: Decision) -> bool:

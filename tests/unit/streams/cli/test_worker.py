@@ -30,6 +30,13 @@ def test_record_is_one_of_all_where_it_has_a_location() -> None:
     assert all_roles(load_settings(archive={"location": "archive"})) == ["observe", "release", "control", "record"]
 
 
+def test_record_is_one_of_all_where_there_is_a_key_for_the_audit(tmp_path: Path) -> None:
+    settings = load_settings(keys={"private_key_path": tmp_path})
+    assert all_roles(settings) == ["observe", "release", "control"]
+    (tmp_path / "audit.pem").touch()
+    assert all_roles(settings) == ["observe", "release", "control", "record"]
+
+
 def test_record_asks_for_its_location(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_with(["worker", "--role", "record", "--bootstrap", "127.0.0.1:1"]) == ExitCode.USAGE
     assert "set archive.location, a folder or a file://, s3:// or gs:// URI" in capsys.readouterr().err

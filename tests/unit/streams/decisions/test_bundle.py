@@ -63,6 +63,8 @@ def test_a_bundle_says_what_belongs_to_the_decision(exported: Path, decisions: l
     assert about["sources"] == [source.model_dump() for source in decisions[-1].sources]
     difference = json.loads((exported / "difference.json").read_bytes())
     assert {change["kind"] for change in difference["artifacts"]} == {"model"}
+    configuration = json.loads((exported / "configuration.json").read_bytes())
+    assert (configuration["digest"], configuration["same"]) == (decisions[-1].configuration, True)
     cohorts = json.loads((exported / "cohorts.json").read_bytes())
     assert sum(each["candidate"] for each in cohorts) > 20
     standings = pq.read_table(exported / "evidence.parquet").to_pylist()
