@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from homeostat.detectors.control_types import CONTROL_KINDS
-from homeostat.detectors.releases.compose import compose_target, digest_targets
 from homeostat.detectors.releases.diff import ReleaseDiff, diff_releases
+from homeostat.detectors.releases.override_book import OverrideBook
 from homeostat.detectors.trust import TrustStore
 from homeostat.schemas.base import Message
 from homeostat.schemas.canonical import digest_document
@@ -20,7 +20,7 @@ from homeostat.schemas.evidence import Evidence
 from homeostat.schemas.headers import CE_TYPE, find_header
 from homeostat.schemas.intent import Intent
 from homeostat.schemas.log import LogRecord
-from homeostat.schemas.override import Override, OverrideDocument, TargetConfiguration
+from homeostat.schemas.override import OverrideDocument, TargetConfiguration
 from homeostat.schemas.parsing import parse_message
 from homeostat.schemas.policy import Policy
 from homeostat.schemas.release import ReleaseManifest
@@ -70,14 +70,13 @@ class Dossier:
 
     def configurations(self) -> list[TargetConfiguration]:
         """The effective configuration of each tenant × workflow of the rollout, composed from the log's overrides."""
-        rollout = self.rollout()
-        targets = () if rollout is None else {(each.target.tenant, each.target.workflow) for each in rollout.targets}
-        return [compose_target(self._overrides(), *target) for target in sorted(targets)]
+        book = self._overrides()
+        return [book.of(*target).whole for target in self._targets()]
 
     def has_configuration(self) -> bool:
         """Whether these configurations are those whose digest the decision carries."""
-        targets = [(each.tenant, each.workflow) for each in self.configurations()]
-        return bool(targets) and digest_targets(self._overrides(), targets) == self.decision.configuration
+        targets = self._targets()
+        return bool(targets) and self._overrides().digest(targets) == self.decision.configuration
 
     def difference(self) -> ReleaseDiff | None:
         """What the candidate has that the control has not; None where a manifest is missing."""
@@ -99,14 +98,19 @@ class Dossier:
         found = [(record, _open(model, record.value)) for place, record in self.actions if place.topic == topic]
         return sorted([(record, message) for record, message in found if message is not None], key=_time_of)
 
-    def _overrides(self) -> dict[str, Override]:
+    def _targets(self) -> list[tuple[str, str]]:
+        rollout = self.rollout()
+        named = () if rollout is None else {(each.target.tenant, each.target.workflow) for each in rollout.targets}
+        return sorted(named)
+
+    def _overrides(self) -> OverrideBook:
         newest: dict[str, OverrideDocument] = {}
         for message in self.documents():
             if isinstance(message, OverrideDocument):
                 held = newest.get(message.subject)
                 if held is None or message.subject_version > held.subject_version:
                     newest[message.subject] = message
-        return {subject: message.body for subject, message in newest.items()}
+        return OverrideBook(message.body for message in newest.values())
 
     def _bodies(self, model: type[M]) -> Iterator[M]:
         for message in self.documents():
