@@ -8,21 +8,31 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
+from homeostat.detectors.releases.override_book import OverrideBook
 from homeostat.infra.broker.local import LocalBroker
 from homeostat.infra.topics.create import create_topics
 from homeostat.infra.topics.expected import Platform
 from homeostat.schemas.canonical import to_json
+from homeostat.schemas.command import DesiredState
 from homeostat.schemas.control import ArtifactDocument
+from homeostat.schemas.parsing import parse_message
 from homeostat.schemas.roles import SignerRole
-from homeostat.schemas.topics import ARTIFACTS
+from homeostat.schemas.topics import ARTIFACTS, COMMANDS, DEAD_LETTERS
 from homeostat.streams.cli.main import run_with
 from homeostat.streams.key_folder import write_key_set
 from homeostat.streams.key_set import KeySet
+from homeostat.streams.registry.from_folder import write_yaml
 from tests.builders.artifacts import MODEL, PROMPT, artifact, needs, override
+from tests.builders.documents import CONTROL
+from tests.integration.reading import read_topic
+from tests.integration.test_readme_run import staying
+from tests.integration.toy_trial import wait_until
 from tests.unit.streams.cli.test_registry import write, write_draft
 
 pytestmark = pytest.mark.kafka
 KEYS = KeySet.from_seed(b"registry")
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+TARGETS = [{"gateway": "gateway-1", "tenant": each, "workflow": "visit-note"} for each in ("riverside", "hillcrest")]
 OTHER_DIGEST = "sha256:" + "00" * 32
 
 
@@ -88,3 +98,36 @@ def test_what_no_operator_signed_is_not_there_and_what_two_stated_is_used_by_nob
     found = run_json(capsys, "registry", "list", code=1)
     assert found["artifacts"] == []
     assert OTHER_DIGEST in found["disputed"][0]
+
+
+def test_an_override_refuses_a_release_at_its_tenant_and_the_others_are_told(
+    installation: LocalBroker, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Real workers of the roles control and release, between `apply` and the desired states."""
+    (tmp_path / "targets.yaml").write_text(
+        write_yaml({"kind": "keys", "body": {"mac_masters": ["m1"]}})
+        + "---\n"
+        + write_yaml({"kind": "release", "name": "all", "body": CONTROL.model_dump(mode="json")})
+        + "---\n"
+        + write_yaml({"kind": "targets", "body": {"release": "@all", "targets": TARGETS}})
+    )
+    needed = write(tmp_path / "override.yaml", "override", override("riverside", required_tools=("write",)))
+    (tmp_path / "policy.yaml").write_text(
+        (EXAMPLES / "policy.yaml").read_text().replace("body:\n", "body:\n  partitions: 2\n", 1)
+    )
+    assert run_with(["apply", str(tmp_path / "policy.yaml"), str(needed)]) == 0
+    with staying(["worker", "--role", "release"], tmp_path), staying(["worker", "--role", "control"], tmp_path):
+        assert run_with(["apply", str(tmp_path / "targets.yaml")]) == 0
+        wait_until(lambda: bool(read_topic(installation.address, COMMANDS)), "a desired state is stated", 120.0)
+        wait_until(lambda: bool(read_topic(installation.address, DEAD_LETTERS)), "the other one is refused", 120.0)
+    (state,) = [open_state(record.value()) for record in read_topic(installation.address, COMMANDS)]
+    assert state.target.tenant == "hillcrest"
+    assert state.configuration == OverrideBook().digest([("hillcrest", "visit-note")])
+    capsys.readouterr()
+    assert run_with(["dlq", "list", "--json"]) == 0
+    assert '"breaks_configuration"' in capsys.readouterr().out
+
+
+def open_state(value: bytes | None) -> DesiredState:
+    payload = KEYS.trust().verify(value, DesiredState.ce_type, (SignerRole.SEQUENCER,))
+    return parse_message(DesiredState, payload)[0]
