@@ -1,5 +1,6 @@
 """The newest bundle that fits: against every bundle there is, and what is said where none does."""
 
+import re
 from itertools import product
 
 import pytest
@@ -62,17 +63,21 @@ def test_the_order_of_registration_does_not_matter(artifacts: list[Artifact], da
     assert resolve(asked, Catalogue(artifacts)) == resolve(asked, Catalogue(shuffled))
 
 
-@given(registries())
-@settings(max_examples=100, deadline=None)
-def test_what_is_said_to_fit_does_fit(artifacts: list[Artifact]) -> None:
-    catalogue = Catalogue(artifacts)
-    asked = draft(*((kind, ">=3") for kind in _KINDS))
+@given(registries(), st.lists(st.sampled_from([">=3", "<2", None]), min_size=3, max_size=3))
+@settings(max_examples=200, deadline=None)
+def test_what_is_said_to_fit_does_fit(artifacts: list[Artifact], ranges: list[str | None]) -> None:
+    catalogue, wanted = Catalogue(artifacts), dict(zip(_KINDS, ranges, strict=True))
+    asked = draft(*wanted.items())
     if resolve(asked, catalogue) is not None:
         return
     failing, would_fit = find_obstacles(asked, catalogue)
     assert failing
     possible = search([tuple(catalogue.versions(kind, "a")) for kind in _KINDS])
     assert bool(would_fit) is (possible is not None)
+    for words in would_fit:
+        said = {ArtifactKind(kind): f"=={version}" for kind, version in re.findall(r"(\w+) a (\S+) instead of", words)}
+        assert said
+        assert resolve(draft(*{**wanted, **said}.items()), catalogue) is not None
 
 
 def test_the_failing_constraint_and_what_would_fit_are_named() -> None:
