@@ -5,7 +5,7 @@ from typing import Any
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import Phase, settings
+from hypothesis import event, settings
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
@@ -214,6 +214,8 @@ class ReleaseMachine(RuleBasedStateMachine):
         """Homeostat is gone for good: within the lease everybody is served one release, promoted or restored."""
         if not hasattr(self, "path"):
             return
+        for decision in self.path.guard.decisions:
+            event(f"{decision.verdict} in wave {decision.wave}, {decision.phase}")
         self.path.guard.scenario.wait(TTL_S)
         for cohort in COHORTS:
             assert self._served(cohort) == ({"candidate"} if self._is_told_to_keep(cohort) else {"control"})
@@ -323,5 +325,5 @@ def _check_progress(rollout: Rollout, wave: Any, before: Decision, decision: Dec
 def test_whatever_happens(strategy: Strategy) -> None:
     run_state_machine_as_test(
         lambda: ReleaseMachine(strategy),
-        settings=settings(max_examples=8, stateful_step_count=30, phases=[Phase.generate]),
+        settings=settings(max_examples=15, stateful_step_count=30),
     )

@@ -1,0 +1,64 @@
+"""A rollout on real Kafka: signed for, promoted in one clinic, taken back in the other, its guard killed in between."""
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+
+from homeostat.infra.broker.local import LocalBroker
+from tests.builders.documents import CANDIDATE_DIGEST, CONTROL_DIGEST
+from tests.chaos.faults import Running
+from tests.chaos.installation import wait_for
+from tests.integration.rollout_trial import HARMED, ROLLOUT, WELL, RolloutTrial
+
+pytestmark = pytest.mark.kafka
+
+
+def test_one_clinic_is_promoted_and_the_other_is_taken_back(
+    kafka: LocalBroker, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trial = RolloutTrial(kafka, tmp_path, "rollout-trial")
+    trust = ("--trust", str(trial.keys.trust))
+    try:
+        trial.worker("control")
+        running = Running(trial, seed=1)
+        trial.set_up()
+        wait_for(lambda: len(trial.targets()) == 2, "both clinics to be served")
+        trial.apply_rollout(approvals=1)
+        capsys.readouterr()
+        assert trial.run("rollout", "show", ROLLOUT, "--json", *trust) == 0
+        shown = json.loads(capsys.readouterr().out)
+        assert "wave 1 of 2 waits for approvals: 0 < 1" in shown["waits_for"]
+        private = ("--key", str(trial.keys.private))
+        assert trial.run("rollout", "approve", ROLLOUT, "--as", "reviewer-1", "--yes", *private, *trust) == 0
+        wait_for(lambda: trial.exposed() == 1, "the first clinic to be exposed")
+        wait_for(lambda: trial.work() or trial.told(WELL)["baseline"] == CANDIDATE_DIGEST, "a promotion")
+        trial.end(running.workers["release"], signal.SIGKILL)
+        running.restart("release")
+        wait_for(lambda: trial.work() or trial.told(HARMED)["quarantine"], "the other clinic to be taken back")
+        assert trial.told(WELL)["baseline"] == CANDIDATE_DIGEST
+        assert trial.told(HARMED)["baseline"] == CONTROL_DIGEST
+        assert trial.told(HARMED)["quarantine"] == [CANDIDATE_DIGEST]
+        wait_for(lambda: trial.exposed() == 0, "no exposure")
+        check_what_is_told(trial, trust, capsys)
+    finally:
+        trial.close()
+
+
+def check_what_is_told(trial: RolloutTrial, trust: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    """The command line, from the topics alone."""
+    capsys.readouterr()
+    assert trial.run("rollout", "list", "--json", *trust) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert (row["phase"], row["wave"], row["verdict"]) == ("rolled_back", "2 of 2", "harmful")
+    assert trial.run("rollout", "show", "two clinics", "--json", *trust) == 0
+    verdicts = [each["verdict"] for each in json.loads(capsys.readouterr().out)["decisions"]]
+    assert verdicts == ["begin", "advance", "harmful"]
+    page = trial.folder / "card.html"
+    assert trial.run("rollout", "scorecard", ROLLOUT, "--json", "--html", str(page), *trust) == 1
+    card = json.loads(capsys.readouterr().out)
+    assert [line.split(":")[0] for line in card["regressed"]] == [f"omission in {HARMED}/cardiology/scribe"]
+    assert "harmful in" in card["safety"][0]
+    assert "Who regressed" in page.read_text()
+    assert trial.run("rollout", "pause", ROLLOUT, "--reason", "too late", *trust) == 4
