@@ -44,8 +44,8 @@ HARM = {"omission": [0.3] * 120, **{name: [0.0] * 120 for name in TOLERANCES if 
 class ReleasePath:
     """One rollout on its way; every target begins with the control release as its baseline.
 
-    While `cut_off`, nothing reaches the gateway; afterwards it reads what compaction has left of the topics. `refused`
-    are the reasons for which the sequencer refused the guard's intents.
+    What is `cut_off` ("commands", or "all": leases too) does not reach the gateway; afterwards it reads what compaction
+    has left of the topics. `refused` are the reasons for which the sequencer refused the guard's intents.
     """
 
     def __init__(self, rollout: Rollout, policy: Policy | None = None, sources: int = 1) -> None:
@@ -54,7 +54,7 @@ class ReleasePath:
         self.gateway = GatewayCore(GATEWAY, trust(), {}, LeaseClock({}))
         self.versions = 1
         self.stated = 0
-        self.cut_off = False
+        self.cut_off = ""
         self.refused: list[str] = []
         self.renewals: dict[str, int] = {}
         for entry in rollout.targets:
@@ -108,11 +108,9 @@ class ReleasePath:
 
     def catch_up(self) -> None:
         """The gateway reads the compacted topics from their beginnings."""
-        if self.cut_off:
-            return
-        for lease in self.guard.leases[-1:]:
+        for lease in () if self.cut_off == "all" else self.guard.leases[-1:]:
             self._renew(lease)
-        for state in {state.target.key: state for state in self.sequencer.commands}.values():
+        for state in () if self.cut_off else {state.target.key: state for state in self.sequencer.commands}.values():
             self._offer(state)
 
     def change(self, rollout: Rollout) -> None:
@@ -175,7 +173,7 @@ class ReleasePath:
     def pass_on(self, outputs: Sequence[Output]) -> None:
         """The guard's intents to the sequencer, each twice; what that states, and the leases, to the gateway."""
         for output in outputs:
-            if output.topic == LEASES and not self.cut_off:
+            if output.topic == LEASES and self.cut_off != "all":
                 self._renew(Lease.model_validate_json(output.value or b""))
             if output.topic == INTENTS:
                 sent = SIGNERS.sign_output(output)
