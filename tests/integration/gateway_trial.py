@@ -23,7 +23,8 @@ from homeostat.schemas.lease import Lease
 from homeostat.schemas.parsing import parse_message
 from homeostat.schemas.roles import SignerRole
 from homeostat.schemas.rollout import RolloutPhase
-from homeostat.schemas.topics import ACKS, COMMANDS, LEASES
+from homeostat.schemas.served import Served
+from homeostat.schemas.topics import ACKS, COMMANDS, LEASES, SERVED
 from homeostat.streams.key_folder import write_key_set
 from homeostat.streams.key_set import KeySet
 from homeostat.streams.keys import PRIVATE, TRUST
@@ -58,7 +59,7 @@ class GatewayTrial:
         self.process: subprocess.Popen[bytes] | None = None
         self.url = ""
 
-    def start(self, failpoint: str = "") -> None:
+    def start(self, failpoint: str = "", *more: str) -> None:
         """Start the process and wait until it answers; with a failpoint it may end before, which is awaited then."""
         port_file = self.folder / "port"
         port_file.unlink(missing_ok=True)
@@ -69,7 +70,7 @@ class GatewayTrial:
             "HOMEOSTAT_KEYS__PRIVATE_KEY_PATH": str(self.folder / "keys" / PRIVATE),
             "HOMEOSTAT_FAILPOINT": failpoint,
         }
-        options = ["--name", GATEWAY, "--store", str(self.folder / "gateway.db"), "--port", "0"]
+        options = ["--name", GATEWAY, "--store", str(self.folder / "gateway.db"), "--port", "0", *more]
         command = [sys.executable, "-m", "homeostat", "gateway", *options, "--port-file", str(port_file)]
         self.process = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         process = self.process
@@ -119,6 +120,14 @@ class GatewayTrial:
         for value in read_topic(self.address, ACKS, PARTITIONS):
             trust.verify(value, Acknowledgement.ce_type, {SignerRole.GATEWAY})
             found.append(parse_message(Acknowledgement, read_envelope(value)[1])[0])
+        return found
+
+    def served(self) -> list[Served]:
+        """Everything that the gateway said it serves, verified, in the order of each partition."""
+        trust, found = self.keys.trust(), []
+        for value in read_topic(self.address, SERVED, PARTITIONS):
+            payload = trust.verify(value, Served.ce_type, {SignerRole.GATEWAY})
+            found.append(parse_message(Served, payload)[0])
         return found
 
     def generation(self, target: str) -> int:

@@ -13,6 +13,7 @@ from homeostat.schemas.reasons import Refusal
 from homeostat.schemas.roles import SignerRole
 from homeostat.streams.failpoints import GATEWAY_FAILPOINTS
 from tests.integration.gateway_trial import GatewayTrial, wait_for
+from tests.unit.streams.gateway.receiver import Receiver
 from tests.unit.streams.gateway.test_core import TARGET, state
 
 pytestmark = pytest.mark.kafka
@@ -93,3 +94,28 @@ def test_after_a_restart_an_old_renewal_does_not_expose(trial: GatewayTrial) -> 
     assert trial.exposed() == 0
     trial.renew(2)
     wait_for(lambda: trial.exposed() == 1, "exposure by a newer renewal")
+
+
+def test_what_is_served_is_on_its_topic_and_in_the_flag_file_until_it_lapses(trial: GatewayTrial) -> None:
+    flags = trial.folder / "flags.json"
+    trial.command(state(1, exposed=True))
+    trial.start("", "--flagd-file", str(flags))
+    trial.renew(1, ttl_ms=4_000)
+    wait_for(lambda: flags.exists() and "candidate-0" in flags.read_text(), "the exposure in the flag file")
+    wait_for(lambda: flags.exists() and "candidate-0" not in flags.read_text(), "the lapse in the flag file")
+    wait_for(lambda: [len(each.exposures) for each in trial.served()][-2:] == [1, 0], "the lapse on the topic")
+    assert {(each.generation, each.target) for each in trial.served()} == {(1, TARGET)}
+
+
+def test_applied_states_are_posted_over_a_restart(trial: GatewayTrial) -> None:
+    receiver = Receiver(trial.keys.trust())
+    try:
+        receiver.codes = [503]
+        trial.command(state(1))
+        trial.start("gateway.applied_before_ack:kill", "--webhook-url", receiver.url)
+        trial.wait_killed()
+        trial.start("", "--webhook-url", receiver.url)
+        trial.command(state(2))
+        assert receiver.wait(2) == [("tenant-1", 1), ("tenant-1", 2)]
+    finally:
+        receiver.close()

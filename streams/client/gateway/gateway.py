@@ -68,7 +68,7 @@ class Gateway:
         self._follower = TopicFollower(name, kafka, self._on_message)
         self._outbox = Outbox(name, kafka, store, self._flush, report_interval_s)
         self._listeners = [Announcer(store, signer), *listeners]
-        self._webhook = webhook and WebhookSender(name, webhook, store)
+        self._webhook = None if webhook is None else WebhookSender(name, webhook, store)
 
     def start(self) -> None:
         """Begin to follow and to report, in threads of their own."""

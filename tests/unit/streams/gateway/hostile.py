@@ -151,24 +151,22 @@ def _wrong_gateway(rng: random.Random, number: int) -> _Made:
 
 def _barred(rng: random.Random, number: int) -> _Made:
     bar = Barred(release=CANDIDATE_DIGEST, specialties=("oncology",))
-    served = rng.choice(
-        [
-            {"exposures": (exposure(LIVE, "oncology"),)},
-            {"variants": (Variant(specialties=("oncology",), release=CANDIDATE_DIGEST, manifest=CANDIDATE),)},
-            {"baseline": CANDIDATE_DIGEST, "manifest": CANDIDATE},
-        ]
-    )
+    choices: list[dict[str, object]] = [
+        {"exposures": (exposure(LIVE, "oncology"),)},
+        {"variants": (Variant(specialties=("oncology",), release=CANDIDATE_DIGEST, manifest=CANDIDATE),)},
+        {"baseline": CANDIDATE_DIGEST, "manifest": CANDIDATE},
+    ]
+    served = rng.choice(choices)
     return _state(_newer(rng, barred=(bar,), **served), "quarantined_release")
 
 
 def _quarantined(rng: random.Random, number: int) -> _Made:
-    served = rng.choice(
-        [
-            {"exposures": (exposure(LIVE, "cardiology", QUARANTINED),)},
-            {"variants": (Variant(specialties=("oncology",), release=QUARANTINED, manifest=CANDIDATE),)},
-            {"baseline": QUARANTINED},
-        ]
-    )
+    choices: list[dict[str, object]] = [
+        {"exposures": (exposure(LIVE, "cardiology", QUARANTINED),)},
+        {"variants": (Variant(specialties=("oncology",), release=QUARANTINED, manifest=CANDIDATE),)},
+        {"baseline": QUARANTINED},
+    ]
+    served = rng.choice(choices)
     return _state(_newer(rng, quarantine=(QUARANTINED,), **served), "quarantined_release")
 
 

@@ -11,12 +11,12 @@ from homeostat.schemas.topics import COMMANDS, LEASES
 from homeostat.streams import metrics
 from homeostat.streams.client.gateway import Gateway, SqliteStore
 from homeostat.streams.settings import KafkaSettings
+from tests.builders.documents import START_MS
 from tests.builders.keys import GATEWAY, signer, trust
 from tests.unit.streams.gateway.hostile import (
     HELD_RENEWAL,
     LAPSED,
     LIVE,
-    START_MS,
     TARGET,
     all_attempts,
     held_state,

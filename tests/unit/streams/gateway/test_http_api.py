@@ -162,14 +162,14 @@ async def test_it_reads_only(trial: Trial) -> None:
 
 async def test_its_description_is_true(trial: Trial) -> None:
     document = (await trial.ask("GET", "/openapi.json")).json()
-    asked = {
+    asked: dict[tuple[str, str], dict[str, Any]] = {
         ("get", "/v1/serve"): {"params": SESSION},
         ("post", "/v1/serve"): {"json": [SESSION]},
         ("get", "/v1/targets/{tenant}/{workflow}"): {},
     }
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
-            given: dict[str, Any] = asked.get((method, path), {})
+            given = asked.get((method, path), {})
             answer = await trial.ask(method.upper(), path.format(tenant="tenant-1", workflow="scribe"), **given)
             content = operation["responses"][str(answer.status_code)].get("content", {})
             if "application/json" in content and answer.status_code == 200:
