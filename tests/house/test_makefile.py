@@ -6,8 +6,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 TARGETS = {
-    "setup", "demo", "test", "lint", "bench", "bench-guard", "bench-rollback", "bench-delay", "bench-null", "bench-scenarios", "faults",
-    "lock", "wheel", "clean", "coverage", "help",
+    "setup", "demo", "test", "lint", "bench", "bench-guard", "bench-rollback", "bench-delay", "bench-null",
+    "bench-scenarios", "faults", "lock", "wheel", "clean", "coverage", "help",
 }  # fmt: skip
 
 
