@@ -61,7 +61,7 @@ class Gateway:
         self._clock = clock or SystemClock()
         self._store, self._signer = store, signer
         self._core = GatewayCore(name, trust, store.load_states(), LeaseClock(store.load_renewals()))
-        self._lock = threading.Lock()
+        self._lock, self._looking = threading.Lock(), threading.Lock()
         self._starts: dict[tuple[str, str], list[SessionStart]] = {}
         self._seen: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._since = store.load_since()
@@ -175,9 +175,15 @@ class Gateway:
 
     def look(self) -> None:
         """Tell every listener how each target stands now; leases lapse without anybody saying so."""
-        views, now = self.view()
-        for listener in self._listeners:
-            listener.look(views, now)
+        with self._looking:
+            views, now = self.view()
+            for listener in self._listeners:
+                listener.look(views, now)
+
+    def _look_at_once(self) -> None:
+        """Not at the next interval, and not behind a broker that does not answer; reading up, the interval will do."""
+        if self.caught_up:
+            self.look()
 
     def _flush_starts(self) -> None:
         with self._lock:
@@ -222,6 +228,7 @@ class Gateway:
         with self._lock:
             self._core.obey(offered)
             self._since[offered.state.target.key] = at_ms
+        self._look_at_once()
         failpoints.hit("gateway.applied_before_ack")
         self._outbox.wake()
         if self._webhook is not None:
@@ -266,6 +273,8 @@ class Gateway:
         if newer:
             self._store.note_renewal(lease.lease, lease.renewal)
             self._outbox.wake()
+        if newer and outcome is not LeaseState.ALIVE:
+            self._look_at_once()
         metrics.GATEWAY_LEASES.labels(outcome="renewed" if outcome is LeaseState.ALIVE else str(outcome)).inc()
 
     def _now(self) -> Moment:

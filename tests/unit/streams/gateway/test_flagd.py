@@ -153,3 +153,14 @@ def test_the_file_is_replaced_whole_and_only_when_it_changes(flags: Flags) -> No
     flags.write(core(state(4)))
     assert flags.path.stat().st_ino != before
     assert [path.name for path in flags.path.parent.iterdir()] == ["flags.json"]
+
+
+def test_a_folder_that_is_gone_stops_nothing_and_is_tried_again(flags: Flags) -> None:
+    flags.write(core(state(4)))
+    flags.path.unlink()
+    flags.path.parent.rmdir()
+    flags.write(core(state(5)))
+    assert not flags.path.exists()
+    flags.path.parent.mkdir()
+    flags.write(core(state(5)))
+    assert flags.get("cardiology", SESSIONS[0])["generation"] == 5
