@@ -148,6 +148,17 @@ def test_one_harmed_specialty_goes_back_and_the_others_are_promoted() -> None:
     assert (state.quarantine, state.barred[0].specialties) == ((), ("oncology",))
 
 
+def test_a_gateway_that_hears_no_command_stops_exposing_a_harmed_specialty() -> None:
+    path = start(Strategy.COHORT_CANARY, on_harm=OnHarm.COHORT)
+    path.cut_off = "commands"
+    path.say(HARM, ("tenant-1", "oncology"))
+    path.tick()
+    assert served_everywhere(path) == {"control"}
+    path.cut_off = ""
+    path.catch_up()
+    assert [path.served("tenant-1", specialty) for specialty in SPECIALTIES] == ["both", "control"]
+
+
 def test_harm_everywhere_ends_a_rollout_that_takes_back_by_cohort() -> None:
     path = start(Strategy.COHORT_CANARY, on_harm=OnHarm.COHORT)
     for cohort in COHORTS:
