@@ -2,6 +2,7 @@
 
 import json
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -33,10 +34,10 @@ def test_one_clinic_is_promoted_and_the_other_is_taken_back(
         private = ("--key", str(trial.keys.private))
         assert trial.run("rollout", "approve", ROLLOUT, "--as", "reviewer-1", "--yes", *private, *trust) == 0
         wait_for(lambda: trial.exposed() == 1, "the first clinic to be exposed")
-        wait_for(lambda: trial.work() or trial.told(WELL)["baseline"] == CANDIDATE_DIGEST, "a promotion")
+        wait_for(while_working(trial, lambda: trial.told(WELL)["baseline"] == CANDIDATE_DIGEST), "a promotion")
         trial.end(running.workers["release"], signal.SIGKILL)
         running.restart("release")
-        wait_for(lambda: trial.work() or trial.told(HARMED)["quarantine"], "the other clinic to be taken back")
+        wait_for(while_working(trial, lambda: bool(trial.told(HARMED)["quarantine"])), "the other to be taken back")
         assert trial.told(WELL)["baseline"] == CANDIDATE_DIGEST
         assert trial.told(HARMED)["baseline"] == CONTROL_DIGEST
         assert trial.told(HARMED)["quarantine"] == [CANDIDATE_DIGEST]
@@ -44,6 +45,16 @@ def test_one_clinic_is_promoted_and_the_other_is_taken_back(
         check_what_is_told(trial, trust, capsys)
     finally:
         trial.close()
+
+
+def while_working(trial: RolloutTrial, condition: Callable[[], bool]) -> Callable[[], bool]:
+    """The condition, asked again and again after some more sessions."""
+
+    def look() -> bool:
+        trial.work()
+        return condition()
+
+    return look
 
 
 def check_what_is_told(trial: RolloutTrial, trust: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:

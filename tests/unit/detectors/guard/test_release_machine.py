@@ -1,7 +1,8 @@
 """The whole path as a state machine, for every strategy: whatever happens, nobody is exposed without a reason."""
 
 import math
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import hypothesis.strategies as st
 import pytest
@@ -347,6 +348,6 @@ def _check_progress(rollout: Rollout, wave: Any, before: Decision, decision: Dec
 @pytest.mark.parametrize("strategy", Strategy)
 def test_whatever_happens(strategy: Strategy) -> None:
     run_state_machine_as_test(
-        lambda: ReleaseMachine(strategy),
+        cast("type[RuleBasedStateMachine]", partial(ReleaseMachine, strategy)),
         settings=settings(max_examples=15, stateful_step_count=30),
     )

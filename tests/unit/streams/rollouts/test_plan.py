@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -66,5 +67,5 @@ def test_a_stop_says_what_it_stops(options: list[str], capsys: pytest.CaptureFix
     assert capsys.readouterr().err.startswith("error: ")
 
 
-def _entries(path: Path) -> list[dict[str, dict[str, object]]]:
+def _entries(path: Path) -> list[dict[str, Any]]:
     return list(yaml.safe_load_all(path.read_text()))
