@@ -1,6 +1,7 @@
 """Targets whose overrides refuse the candidate: a rollout goes on without them, instead of waiting for them."""
 
 from collections.abc import Sequence
+from itertools import dropwhile
 
 from homeostat.detectors.guard.planned_wave import PlannedWave
 from homeostat.detectors.releases.fit import check_target
@@ -16,8 +17,8 @@ def leave_out_refused(
 ) -> tuple[tuple[PlannedWave, ...], tuple[str, ...]]:
     """The waves without the targets that refuse the candidate, and for each of those the first reason.
 
-    A target is in or out as a whole, because a promotion is of the whole target. Raises `DocumentInvalid` where
-    nobody is left.
+    A target is in or out as a whole, because a promotion is of the whole target. A wave that adds nobody, but raises
+    the share, stays. Raises `DocumentInvalid` where nobody is left.
     """
     refused = _find_refused(
         {(tenant, workflow) for wave in waves for tenant, _, workflow in wave.cohorts}, candidate, overrides
@@ -28,7 +29,8 @@ def leave_out_refused(
         wave.model_copy(update={"cohorts": tuple(each for each in wave.cohorts if (each[0], each[2]) not in refused)})
         for wave in waves
     ]
-    left = tuple(wave for wave in narrowed if wave.cohorts)
+    kept = (now for now, before in zip(narrowed, waves, strict=True) if now.cohorts or not before.cohorts)
+    left = tuple(dropwhile(lambda wave: not wave.cohorts, kept))
     if not left:
         raise DocumentInvalid(f"0 of {len(refused)} targets take the candidate: {next(iter(refused.values()))}")
     first = left[0].model_copy(update={"approvals": max(left[0].approvals, waves[0].approvals)})

@@ -1,8 +1,11 @@
 """A rollout goes on without the targets whose overrides refuse its candidate."""
 
+from homeostat.detectors.guard.left_out import leave_out_refused
+from homeostat.detectors.guard.plans import plan_rollout
 from homeostat.detectors.releases.override_book import OverrideBook
 from homeostat.schemas.decision import Health, Verdict
 from homeostat.schemas.intent import IntentAction
+from homeostat.schemas.rollout import Wave
 from tests.builders import documents
 from tests.builders.artifacts import override, override_document
 from tests.builders.documents import ROLLOUT_ID
@@ -45,3 +48,11 @@ def test_a_rollout_that_everybody_refuses_is_an_error_until_the_override_changes
     log.control(override_document(override("tenant-2"), version=2))
     log.tick()
     assert [decision.verdict for decision in log.decisions] == [Verdict.BEGIN]
+
+
+def test_a_wave_that_only_raises_the_share_stays() -> None:
+    waves = (Wave(share=0.1, tenants=("tenant-2",)), Wave(share=0.1), Wave(share=0.5))
+    rollout = documents.rollout(("tenant-1", "tenant-2"), waves=waves)
+    planned = plan_rollout(rollout, documents.policy(), documents.CANDIDATE)
+    left, _ = leave_out_refused(planned, documents.CANDIDATE, OverrideBook([REFUSING]))
+    assert [(wave.share, len(wave.cohorts)) for wave in left] == [(0.1, 1), (0.5, 0)]
