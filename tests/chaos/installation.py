@@ -157,8 +157,8 @@ class Installation:
         except AssertionError as error:
             raise AssertionError(f"{error}: {unread}") from None
 
-    def end(self, child: Child, number: signal.Signals = signal.SIGTERM, limit_s: float = 20.0) -> int:
-        """Send a signal and wait for the end; the exit status."""
+    def end(self, child: Child, number: signal.Signals = signal.SIGTERM, limit_s: float = 60.0) -> int:
+        """Send a signal and wait for the end, which may wait for a transaction's 30 s; the exit status."""
         child.signal(number)
         return child.process.wait(limit_s)
 
