@@ -1,7 +1,7 @@
 """Judge: from measures to states and to at most one verdict. A pure function; nothing is written here."""
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -27,7 +27,8 @@ class Situation(NamedTuple):
     """What is not evidence: where the rollout stands, which sources are stale, what of its budget is used.
 
     `exposed` are the cohorts that are judged for widening and promotion; harm is looked for in all of the plan.
-    `obstacle` says why the next wave may not begin, `switch` why nothing may be promoted.
+    `find_obstacle` says why the next wave may not begin, asked only when the evidence would let it; `switch` why
+    nothing may be promoted.
     """
 
     phase: RolloutPhase
@@ -39,7 +40,7 @@ class Situation(NamedTuple):
     taken_back: Collection[CohortKey] = ()
     wave: int = 0
     in_wave_s: float = 0.0
-    obstacle: str | None = None
+    find_obstacle: Callable[[], str | None] = lambda: None
     switch: str | None = None
 
 
@@ -135,15 +136,13 @@ def _find_progress(plan: Plan, cohorts: Sequence[Assessed], health: Health, situ
     cells = [cell for cohort in cohorts for cell in cohort.cells]
     if last and health is Health.HEALTHY:
         return Finding(Verdict.HEALTHY, reasons.describe_promotion(cells))
-    if last or situation.obstacle is not None:
+    shown = health is Health.HEALTHY or (health is Health.INCONCLUSIVE and not wave.settles)
+    enough = wave.settles or all(cell.measure.pairs >= wave.min_pairs for cell in cells)
+    if last or not shown or not enough or situation.find_obstacle() is not None:
         return None
     if wave.settles:
         promoted = tuple(sorted(cohort.measure.cohort for cohort in cohorts))
-        settled = health is Health.HEALTHY
-        return Finding(Verdict.ADVANCE, reasons.describe_promotion(cells), (), promoted) if settled else None
-    enough = all(cell.measure.pairs >= wave.min_pairs for cell in cells)
-    if not enough or health not in (Health.INCONCLUSIVE, Health.HEALTHY):
-        return None
+        return Finding(Verdict.ADVANCE, reasons.describe_promotion(cells), (), promoted)
     return Finding(Verdict.ADVANCE, reasons.describe_advance(situation.wave, len(plan.waves), cells))
 
 

@@ -34,12 +34,12 @@ def plan_wave(rollout: Rollout, wave: Wave, cohorts: Collection[CohortKey], sett
     )
 
 
-def widen(rollout: Rollout, waves: Sequence[Wave]) -> tuple[PlannedWave, ...]:
-    """Waves that add cohort after cohort until all of the rollout's are exposed.
+def widen(rollout: Rollout) -> tuple[PlannedWave, ...]:
+    """The declared waves, each with the cohorts that it adds to those before it; without any, all at once.
 
     Raises `DocumentInvalid` where a wave names nobody, or where all of them leave somebody out.
     """
-    planned = tuple(_widen(rollout, waves))
+    planned = tuple(_widen(rollout, rollout.waves or (Wave(),)))
     reached = {cohort for wave in planned for cohort in wave.cohorts}
     left_out = sorted(set(rollout.cohorts()) - reached)
     if left_out:

@@ -1,5 +1,7 @@
 """When a rollout's exposure begins, goes on and ends."""
 
+from functools import partial
+
 from homeostat.detectors.control_log import ControlLog
 from homeostat.detectors.guard import persist
 from homeostat.detectors.guard.assess import Assessed, assess_cohort
@@ -169,7 +171,7 @@ class Runs:
             taken_back=state.taken_back,
             wave=state.wave,
             in_wave_s=(now_ms - state.wave_since_ms) / 1000,
-            obstacle=None if state.on_last_wave else find_obstacle(state.plan, state.wave + 1, people, now_ms),
+            find_obstacle=partial(find_obstacle, state.plan, state.wave + 1, people, now_ms),
             switch=find_switch(people.stops),
         )
         return judge(state.plan, self._assess(state, state.plan), situation)
@@ -197,8 +199,8 @@ class Runs:
         moved = move(state, finding, self._control.log_time_ms, order)
         if finding.verdict is not Verdict.BEGIN:
             moved = moved.model_copy(update={"health": judgement.health})
-        wave, people = min(moved.wave, len(state.plan.waves) - 1), self._people
-        signed = find_approvers(state.plan, wave, people)
+        people = self._people
+        signed = find_approvers(state.plan, moved.wave, people)
         marked = judgement._replace(marks=self._find_marks(state.rollout))
         targets = [(entry.target.tenant, entry.target.workflow) for entry in state.plan.rollout.targets]
         configuration = self._control.overrides.digest(targets)

@@ -7,7 +7,7 @@ from homeostat.detectors.outbox import Outbox
 from homeostat.detectors.record_stage import RecordStage
 from homeostat.detectors.sequencer.acknowledge import acknowledge
 from homeostat.detectors.sequencer.authority import MAY_SIGN
-from homeostat.detectors.sequencer.consider import consider, reconfigure, remember, stop
+from homeostat.detectors.sequencer.consider import Considered, consider, reconfigure, remember, stop
 from homeostat.detectors.sequencer.target_state import PREFIX, TargetState, Waiting, state_key
 from homeostat.detectors.sequencer.transitions import Documents
 from homeostat.detectors.trust import TrustStore
@@ -83,10 +83,7 @@ class SequencerStage(RecordStage):
         """An emergency stop does not wait for the guard."""
         for key in sorted(self._targets):
             stopped = stop(self._targets[key], body, self._control.log_time_ms)
-            if stopped.command is not None:
-                self._keep(stopped.state)
-                outbox.put(COMMANDS, key, stopped.command, SignerRole.SEQUENCER)
-                self._count("stated_stop")
+            self._state_anew(stopped, "stated_stop", outbox)
 
     def _reconfigure(self, message: Message, outbox: Outbox) -> None:
         """State anew what an override touches; at the first complete snapshot, from which on they count, everything."""
@@ -96,10 +93,14 @@ class SequencerStage(RecordStage):
             if not scope.covers(target.tenant, scope.specialty, target.workflow):
                 continue
             found = reconfigure(self._targets[key], self._documents, self._control.log_time_ms)
-            if found.command is not None:
-                self._keep(found.state)
-                outbox.put(COMMANDS, key, found.command, SignerRole.SEQUENCER)
-                self._count("stated_configuration")
+            self._state_anew(found, "stated_configuration", outbox)
+
+    def _state_anew(self, considered: Considered, counted: str, outbox: Outbox) -> None:
+        """Tell a target what no intent asked for, where that changes anything."""
+        if considered.command is not None:
+            self._keep(considered.state)
+            outbox.put(COMMANDS, considered.state.target.key, considered.command, SignerRole.SEQUENCER)
+            self._count(counted)
 
     def _take_acknowledgement(self, message: Acknowledgement) -> None:
         state = self._targets.get(message.target.key)

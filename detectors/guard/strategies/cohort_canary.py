@@ -4,9 +4,9 @@ Guarantee: α and β as declared, in every cohort; a cohort is promoted on its o
 """
 
 from homeostat.detectors.guard.planned_wave import PlannedWave, widen
-from homeostat.schemas.rollout import Rollout, Wave
+from homeostat.schemas.rollout import Rollout
 
 
 def plan_waves(rollout: Rollout) -> tuple[PlannedWave, ...]:
     """Raises `DocumentInvalid` where a wave names nobody, or all of them leave somebody out."""
-    return widen(rollout, rollout.waves or (Wave(),))
+    return widen(rollout)

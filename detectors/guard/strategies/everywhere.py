@@ -4,10 +4,10 @@ Guarantee: α and β as declared, in every cohort (promise 3); exposure is the l
 """
 
 from homeostat.detectors.guard.planned_wave import PlannedWave, refuse_lists, widen
-from homeostat.schemas.rollout import Rollout, Wave
+from homeostat.schemas.rollout import Rollout
 
 
 def plan_waves(rollout: Rollout) -> tuple[PlannedWave, ...]:
     """Raises `DocumentInvalid` for waves that list cohorts."""
     refuse_lists(rollout)
-    return widen(rollout, rollout.waves or (Wave(),))
+    return widen(rollout)

@@ -5,9 +5,9 @@ is promoted to everybody was shown for the chosen ones only. `except_properties`
 """
 
 from homeostat.detectors.guard.planned_wave import PlannedWave, widen
-from homeostat.schemas.rollout import Rollout, Wave
+from homeostat.schemas.rollout import Rollout
 
 
 def plan_waves(rollout: Rollout) -> tuple[PlannedWave, ...]:
     """Raises `DocumentInvalid` where a wave names nobody, or all of them leave somebody out."""
-    return widen(rollout, rollout.waves or (Wave(),))
+    return widen(rollout)

@@ -6,7 +6,7 @@ nobody saw, so guardrails that feedback carries cannot be judged and the plan mu
 
 from homeostat.detectors.guard.planned_wave import PlannedWave, refuse_lists, widen
 from homeostat.schemas.errors import DocumentInvalid
-from homeostat.schemas.rollout import SHADOW_SHARE, Rollout, Wave
+from homeostat.schemas.rollout import SHADOW_SHARE, Rollout
 
 
 def plan_waves(rollout: Rollout) -> tuple[PlannedWave, ...]:
@@ -14,5 +14,5 @@ def plan_waves(rollout: Rollout) -> tuple[PlannedWave, ...]:
     refuse_lists(rollout)
     if any(wave.share is not None for wave in rollout.waves):
         raise DocumentInvalid("a shadow runs beside every session: its waves have no share")
-    planned = widen(rollout, rollout.waves or (Wave(),))
+    planned = widen(rollout)
     return tuple(wave.model_copy(update={"share": SHADOW_SHARE}) for wave in planned)

@@ -1,6 +1,5 @@
 """Delivers what the store has queued: acknowledgements and exposure reports, in order, until the broker has them."""
 
-import threading
 from collections.abc import Callable
 
 import structlog
@@ -10,6 +9,7 @@ from confluent_kafka import Message as KafkaMessage
 from homeostat.schemas.canonical import digest_bytes
 from homeostat.schemas.headers import DSSE_CONTENT, event_headers
 from homeostat.streams import failpoints, metrics
+from homeostat.streams.client.gateway.sender_thread import SenderThread
 from homeostat.streams.client.gateway.store import GatewayStore, Waiting
 from homeostat.streams.kafka_config import client_config
 from homeostat.streams.settings import KafkaSettings
@@ -19,7 +19,7 @@ _BATCH = 200
 _DELIVERY_TIMEOUT_S = 10.0
 
 
-class Outbox:
+class Outbox(SenderThread):
     """A thread that flushes session starts into reports and sends what waits; repeats after a crash are harmless."""
 
     def __init__(
@@ -28,23 +28,7 @@ class Outbox:
         self._gateway, self._store, self._flush, self._interval_s = gateway, store, flush, interval_s
         config = {**client_config(kafka), "partitioner": "murmur2_random", "enable.idempotence": True, "linger.ms": 2}
         self._config = {**config, "delivery.timeout.ms": int(_DELIVERY_TIMEOUT_S * 1000)}
-        self._wake, self._stopping = threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"gateway-{gateway}-outbox", daemon=True)
-
-    def start(self) -> None:
-        """Begin to deliver."""
-        self._thread.start()
-
-    def wake(self) -> None:
-        """Deliver now, not at the next interval."""
-        self._wake.set()
-
-    def stop(self) -> None:
-        """Deliver what can be delivered within a second, then end; the rest stays queued for the next start."""
-        self._stopping.set()
-        self._wake.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        super().__init__(f"gateway-{gateway}-outbox")
 
     def _run(self) -> None:
         producer = Producer(self._config)

@@ -1,6 +1,5 @@
 """Posts every applied desired state to a URL of the user's: signed, in order by target, until it is taken."""
 
-import threading
 import time
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -12,6 +11,7 @@ from homeostat.schemas.canonical import digest_bytes
 from homeostat.schemas.dsse import read_envelope
 from homeostat.schemas.headers import DSSE_CONTENT
 from homeostat.streams import metrics
+from homeostat.streams.client.gateway.sender_thread import SenderThread
 from homeostat.streams.client.gateway.store import GatewayStore, Post
 from homeostat.streams.errors import SettingsInvalid
 
@@ -34,7 +34,7 @@ class Webhook:
             raise SettingsInvalid("the webhook's URL must be https, or http on this machine")
 
 
-class WebhookSender:
+class WebhookSender(SenderThread):
     """A thread that posts what the store has queued. At least once: the same envelope may come twice, never less.
 
     A target whose post fails waits, with what comes after it; the others go on.
@@ -44,23 +44,7 @@ class WebhookSender:
         self._gateway, self._webhook, self._store = gateway, webhook, store
         self._failures: dict[str, int] = {}
         self._not_before_s: dict[str, float] = {}
-        self._wake, self._stopping = threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"gateway-{gateway}-webhook", daemon=True)
-
-    def start(self) -> None:
-        """Begin with what an earlier process left."""
-        self._thread.start()
-
-    def wake(self) -> None:
-        """Post now, not at the next try."""
-        self._wake.set()
-
-    def stop(self) -> None:
-        """End after the post under way; the rest stays queued for the next start."""
-        self._stopping.set()
-        self._wake.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        super().__init__(f"gateway-{gateway}-webhook")
 
     def _run(self) -> None:
         with httpx.Client(timeout=_TIMEOUT_S, follow_redirects=False) as client:
