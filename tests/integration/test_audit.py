@@ -65,7 +65,7 @@ def check_commands(trial: AuditTrial, tmp_path: Path, capsys: pytest.CaptureFixt
     (first, *_) = json.loads(out[out.index("[") :])
     assert trial.run("prove", first["entry"], "--out", str(proof)) == 0
     assert run_with(["audit", "check", str(proof), "--trust", trial.trust]) == 0
-    assert "has it: intent of gateway-1/tenant-1/scribe" in capsys.readouterr().out
+    assert f"has it: {first['kind']} of gateway-1/tenant-1/scribe" in capsys.readouterr().out
 
 
 def test_one_that_stands_by_takes_over(trial: AuditTrial) -> None:
