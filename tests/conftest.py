@@ -11,6 +11,10 @@ settings.register_profile("house", deadline=None, suppress_health_check=[HealthC
 settings.load_profile("house")
 
 
+KAFKA_TEST_S = 600
+"""What a test on the real broker may take: its processes start slowly where the machine has other work."""
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--fault-trials",
@@ -28,10 +32,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of the shared broker in one worker of xdist, so that it is started once."""
+    """Keep the tests of the shared broker in one worker of xdist, so that it is started once; give them time."""
     for item in items:
-        if item.get_closest_marker("kafka") and not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group("kafka"))
+        if item.get_closest_marker("kafka"):
+            if not item.get_closest_marker("xdist_group"):
+                item.add_marker(pytest.mark.xdist_group("kafka"))
+            if not item.get_closest_marker("timeout"):
+                item.add_marker(pytest.mark.timeout(KAFKA_TEST_S))
 
 
 @pytest.fixture(scope="session")

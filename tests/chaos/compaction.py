@@ -12,7 +12,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public name
 
 from homeostat.schemas.topics import ROLE_STAGES, state_topic
 from homeostat.streams.backtest.kafka_dump import TopicReader
-from tests.chaos.installation import Installation, wait_for
+from tests.builders.waiting import wait_for
+from tests.chaos.installation import Installation
 
 EAGER_CLEANER = {"log.cleaner.backoff.ms": "200"}
 """What a broker needs so that compaction comes within a second."""

@@ -10,8 +10,9 @@ from types import MappingProxyType
 from homeostat.schemas.topics import ROLE_STAGES
 from homeostat.streams.demo.children import Child
 from homeostat.streams.failpoints import ALL_FAILPOINTS, GATEWAY_FAILPOINTS
+from tests.builders.waiting import wait_for
 from tests.chaos.compaction import compact_states
-from tests.chaos.installation import Installation, wait_for
+from tests.chaos.installation import Installation
 
 ROLES = tuple(ROLE_STAGES)
 _AT_START = frozenset({"claim.before_restore", "restore.during", "restore.after"})

@@ -4,8 +4,6 @@ import json
 import signal
 import sqlite3
 import threading
-import time
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -31,18 +29,10 @@ from homeostat.streams.documents.read import DocumentReader
 from homeostat.streams.keys import load_signers
 from homeostat.streams.settings import KafkaSettings, KeySettings, Settings
 from homeostat.streams.simulator.plan import CANARIES, GATEWAY, WORKFLOW, rollout_entries, setup_entries
+from tests.builders.waiting import LIMIT_S, wait_for
 
 PARTITIONS = 2
-LIMIT_S = 90.0
 _PAUSE = threading.Event()
-
-
-def wait_for(look: Callable[[], object], what: str, limit_s: float = LIMIT_S) -> None:
-    """Look until it is true; fails with what was waited for."""
-    deadline = time.monotonic() + limit_s
-    while not look():
-        assert time.monotonic() < deadline, f"waited {limit_s:.0f} s for {what}"
-        _PAUSE.wait(0.1)
 
 
 def trial_policy(dead_letters: object) -> Policy:
@@ -157,7 +147,7 @@ class Installation:
         except AssertionError as error:
             raise AssertionError(f"{error}: {unread}") from None
 
-    def end(self, child: Child, number: signal.Signals = signal.SIGTERM, limit_s: float = 60.0) -> int:
+    def end(self, child: Child, number: signal.Signals = signal.SIGTERM, limit_s: float = LIMIT_S) -> int:
         """Send a signal and wait for the end, which may wait for a transaction's 30 s; the exit status."""
         child.signal(number)
         return child.process.wait(limit_s)

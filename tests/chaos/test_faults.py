@@ -13,9 +13,10 @@ import pytest
 
 from homeostat.infra.broker.local import LocalBroker
 from homeostat.streams.demo.children import Child
+from tests.builders.waiting import wait_for
 from tests.chaos.compaction import EAGER_CLEANER
 from tests.chaos.faults import Running
-from tests.chaos.installation import Installation, wait_for
+from tests.chaos.installation import Installation
 from tests.chaos.oracle import Found, Oracle, read_newest_generations
 from tests.chaos.plan import Planned, make_plan
 from tests.chaos.progress import Progress

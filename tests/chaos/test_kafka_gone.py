@@ -8,8 +8,9 @@ import pytest
 from homeostat.infra.broker.local import LocalBroker
 from homeostat.schemas.defaults import demo_times
 from homeostat.streams.simulator.plan import CANARIES, SPECIALTIES
+from tests.builders.waiting import wait_for
 from tests.chaos.faults import Running
-from tests.chaos.installation import Installation, wait_for
+from tests.chaos.installation import Installation
 
 pytestmark = [pytest.mark.kafka, pytest.mark.faults, pytest.mark.timeout(400)]
 

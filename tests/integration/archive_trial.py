@@ -20,11 +20,10 @@ from homeostat.streams.archive.reader import ArchiveReader
 from homeostat.streams.archive.store import ArchiveStore
 from homeostat.streams.backtest.kafka_dump import TopicReader
 from homeostat.streams.settings import KafkaSettings
-from tests.integration.gateway_trial import wait_for
+from tests.builders.waiting import LIMIT_S, wait_for
 from tests.unit.streams.archive.logs import list_records
 
 PARTITIONS = 2
-LIMIT_S = 60.0
 
 _ODD = """
 import asyncio, sys

@@ -19,11 +19,10 @@ from homeostat.streams.cli.main import run_with
 from homeostat.streams.key_folder import write_key_set
 from homeostat.streams.key_set import KeySet
 from homeostat.streams.settings import KafkaSettings
-from tests.integration.gateway_trial import wait_for
+from tests.builders.waiting import LIMIT_S, wait_for
 from tests.unit.streams.audit.logs import make_statements
 
 PARTITIONS = 3
-LIMIT_S = 60.0
 
 
 class AuditTrial:

@@ -12,8 +12,7 @@ import pytest
 from confluent_kafka.admin import AdminClient
 
 from homeostat.infra.broker.local import LocalBroker
-
-LIMIT_S = 30.0
+from tests.builders.waiting import LIMIT_S
 
 
 def delete_all_topics(address: str) -> None:

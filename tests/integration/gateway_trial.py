@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
@@ -29,22 +28,12 @@ from homeostat.streams.key_folder import write_key_set
 from homeostat.streams.key_set import KeySet
 from homeostat.streams.keys import PRIVATE, TRUST
 from tests.builders.documents import ROLLOUT_ID
+from tests.builders.waiting import LIMIT_S, wait_for
 
 PARTITIONS = 2
 GATEWAY = "gateway-1"
 LEASE = derive_id("lease")
 T = TypeVar("T")
-_LIMIT_S = 30.0
-
-
-def wait_for(look: Callable[[], T | None], what: str, limit_s: float = _LIMIT_S) -> T:
-    """Look until there is something; fails with what was waited for."""
-    deadline = time.monotonic() + limit_s
-    while time.monotonic() < deadline:
-        found = look()
-        if found:
-            return found
-    raise AssertionError(f"waited {limit_s} s for {what}")
 
 
 class GatewayTrial:
@@ -81,13 +70,13 @@ class GatewayTrial:
     def wait_killed(self) -> None:
         """Wait until the failpoint has killed the process."""
         assert self.process is not None
-        assert self.process.wait(_LIMIT_S) == -signal.SIGKILL
+        assert self.process.wait(LIMIT_S) == -signal.SIGKILL
 
     def stop(self) -> None:
         """End the process, if it runs."""
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
-            self.process.wait(_LIMIT_S)
+            self.process.wait(LIMIT_S)
 
     def command(self, state: DesiredState, role: SignerRole = SignerRole.SEQUENCER) -> None:
         """Write a desired state, signed by a role."""
@@ -144,7 +133,7 @@ class GatewayTrial:
 
     def _send(self, topic: str, key: str, value: bytes) -> None:
         self._producer.produce(topic, value, key)
-        assert self._producer.flush(_LIMIT_S) == 0
+        assert self._producer.flush(LIMIT_S) == 0
 
 
 def read_topic(address: str, topic: str, partitions: int) -> list[bytes]:
@@ -154,7 +143,7 @@ def read_topic(address: str, topic: str, partitions: int) -> list[bytes]:
     try:
         for partition in range(partitions):
             place = TopicPartition(topic, partition, 0)
-            low, end = consumer.get_watermark_offsets(place, timeout=_LIMIT_S)
+            low, end = consumer.get_watermark_offsets(place, timeout=LIMIT_S)
             consumer.assign([place])
             # before the first record a position is a negative number with a meaning of its own
             while max(low, consumer.position([place])[0].offset) < end:

@@ -3,7 +3,7 @@
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka import Message as KafkaMessage
 
-LIMIT_S = 30.0
+from tests.builders.waiting import LIMIT_S
 
 
 def read_topic(address: str, topic: str) -> list[KafkaMessage]:

@@ -14,8 +14,8 @@ from homeostat.schemas.topics import TRACES
 from homeostat.streams.archive.layout import Gap
 from homeostat.streams.cli.main import run_with
 from homeostat.streams.failpoints import ARCHIVE_FAILPOINTS
-from tests.integration.archive_trial import LIMIT_S, ArchiveTrial, wait_killed
-from tests.integration.gateway_trial import wait_for
+from tests.builders.waiting import LIMIT_S, wait_for
+from tests.integration.archive_trial import ArchiveTrial, wait_killed
 
 pytestmark = pytest.mark.kafka
 

@@ -11,9 +11,9 @@ from homeostat.streams.audit.records import hold_records
 from homeostat.streams.audit.verify import check_log
 from homeostat.streams.cli.main import run_with
 from homeostat.streams.failpoints import AUDIT_FAILPOINTS
+from tests.builders.waiting import LIMIT_S, wait_for
 from tests.integration.archive_trial import wait_killed
-from tests.integration.audit_trial import LIMIT_S, AuditTrial
-from tests.integration.gateway_trial import wait_for
+from tests.integration.audit_trial import AuditTrial
 
 pytestmark = pytest.mark.kafka
 

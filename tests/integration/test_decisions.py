@@ -21,11 +21,11 @@ from homeostat.streams.cli.main import run_with
 from homeostat.streams.key_folder import write_key_set
 from tests.builders.canary_folder import PARTITIONS, write_canary
 from tests.builders.demo_traces import START_MS
+from tests.builders.waiting import LIMIT_S
 
 pytestmark = pytest.mark.kafka
 
 WRITTEN = (EVIDENCE, DECISIONS, INTENTS, COMMANDS, ACKS)
-LIMIT_S = 60.0
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from homeostat.schemas.command import AckOutcome
 from homeostat.schemas.reasons import Refusal
 from homeostat.schemas.roles import SignerRole
 from homeostat.streams.failpoints import GATEWAY_FAILPOINTS
-from tests.integration.gateway_trial import GatewayTrial, wait_for
+from tests.builders.waiting import wait_for
+from tests.integration.gateway_trial import GatewayTrial
 from tests.unit.streams.gateway.receiver import Receiver
 from tests.unit.streams.gateway.test_core import TARGET, state
 

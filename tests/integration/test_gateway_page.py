@@ -16,7 +16,8 @@ from homeostat.schemas.exposure import ExposureReport
 from homeostat.schemas.parsing import parse_message
 from homeostat.schemas.roles import SignerRole
 from homeostat.schemas.topics import TRACES
-from tests.integration.gateway_trial import GATEWAY, PARTITIONS, GatewayTrial, read_topic, wait_for
+from tests.builders.waiting import wait_for
+from tests.integration.gateway_trial import GATEWAY, PARTITIONS, GatewayTrial, read_topic
 from tests.unit.streams.gateway.test_core import TARGET, state
 
 pytestmark = pytest.mark.kafka

@@ -12,11 +12,11 @@ from homeostat.infra.broker.local import LocalBroker
 from homeostat.schemas.log import LogRecord
 from homeostat.streams.backtest.dump_file import DumpHead, DumpRow, read_dump, read_head
 from homeostat.streams.cli.main import run_with
+from tests.builders.waiting import LIMIT_S
 
 pytestmark = pytest.mark.kafka
 
 TOPIC = "summaries.v1"
-LIMIT_S = 30.0
 START_MS = 1_700_000_000_000
 
 

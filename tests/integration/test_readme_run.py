@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from homeostat.infra.broker.local import LocalBroker
-from tests.integration.toy_trial import wait_until
+from tests.builders.waiting import wait_for
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(900)]
 README = (Path(__file__).parents[2] / "README.md").read_text()
@@ -49,7 +49,7 @@ def staying(args: list[str], folder: Path) -> Iterator[subprocess.Popen[bytes]]:
         command = [sys.executable, "-m", "homeostat", *args]
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=lines, stderr=lines)
     try:
-        wait_until(lambda: is_ready(port, process, log), f"{args} is ready", READY_S)
+        wait_for(lambda: is_ready(port, process, log), f"{args} is ready", READY_S)
         yield process
         process.send_signal(signal.SIGTERM)
         assert process.wait(STOP_S) == 0, log.read_text()[-4000:]

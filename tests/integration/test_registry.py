@@ -24,9 +24,9 @@ from homeostat.streams.key_set import KeySet
 from homeostat.streams.registry.from_folder import write_yaml
 from tests.builders.artifacts import MODEL, PROMPT, artifact, needs, override
 from tests.builders.documents import CONTROL
+from tests.builders.waiting import wait_for
 from tests.integration.reading import read_topic
 from tests.integration.test_readme_run import staying
-from tests.integration.toy_trial import wait_until
 from tests.unit.streams.cli.test_registry import write, write_draft
 
 pytestmark = pytest.mark.kafka
@@ -118,8 +118,8 @@ def test_an_override_refuses_a_release_at_its_tenant_and_the_others_are_told(
     assert run_with(["apply", str(tmp_path / "policy.yaml"), str(needed)]) == 0
     with staying(["worker", "--role", "release"], tmp_path), staying(["worker", "--role", "control"], tmp_path):
         assert run_with(["apply", str(tmp_path / "targets.yaml")]) == 0
-        wait_until(lambda: bool(read_topic(installation.address, COMMANDS)), "a desired state is stated", 120.0)
-        wait_until(lambda: bool(read_topic(installation.address, DEAD_LETTERS)), "the other one is refused", 120.0)
+        wait_for(lambda: bool(read_topic(installation.address, COMMANDS)), "a desired state is stated", 120.0)
+        wait_for(lambda: bool(read_topic(installation.address, DEAD_LETTERS)), "the other one is refused", 120.0)
     (state,) = [open_state(record.value()) for record in read_topic(installation.address, COMMANDS)]
     assert state.target.tenant == "hillcrest"
     assert state.configuration == OverrideBook().digest([("hillcrest", "visit-note")])

@@ -9,8 +9,8 @@ import pytest
 
 from homeostat.infra.broker.local import LocalBroker
 from tests.builders.documents import CANDIDATE_DIGEST, CONTROL_DIGEST
+from tests.builders.waiting import wait_for
 from tests.chaos.faults import Running
-from tests.chaos.installation import wait_for
 from tests.integration.rollout_trial import HARMED, ROLLOUT, WELL, RolloutTrial
 
 pytestmark = pytest.mark.kafka

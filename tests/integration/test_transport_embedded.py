@@ -6,8 +6,9 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.cimpl import NewTopic
 
+from tests.builders.waiting import wait_for
 from tests.integration.toy_oracle import Found, compare
-from tests.integration.toy_trial import Trial, wait_until
+from tests.integration.toy_trial import Trial
 
 
 class EmbeddedTrial(Trial):
@@ -30,8 +31,8 @@ def trial() -> Iterator[Trial]:
 def test_runs_to_the_end_without_transactions(trial: Trial) -> None:
     trial.produce(300)
     worker = trial.start()
-    wait_until(lambda: worker.metric("homeostat_transport_records_in_total") == 300, "the first records")
+    wait_for(lambda: worker.metric("homeostat_transport_records_in_total") == 300, "the first records")
     trial.produce(300)
-    wait_until(lambda: worker.metric("homeostat_transport_records_in_total") == 600, "the others")
+    wait_for(lambda: worker.metric("homeostat_transport_records_in_total") == 600, "the others")
     assert worker.end() == 0
     assert compare(trial) == Found([], [])

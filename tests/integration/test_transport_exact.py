@@ -7,10 +7,11 @@ import pytest
 
 from homeostat.infra.broker.local import LocalBroker
 from homeostat.streams.failpoints import ALL_FAILPOINTS
+from tests.builders.waiting import wait_for
 from tests.integration.toy_oracle import Found, compare
-from tests.integration.toy_trial import Trial, WorkerProcess, trial_on, wait_until
+from tests.integration.toy_trial import Trial, WorkerProcess, trial_on
 
-pytestmark = [pytest.mark.kafka, pytest.mark.faults, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.kafka, pytest.mark.faults, pytest.mark.timeout(600)]
 
 EXACT = Found([], [])
 AT_START = ("claim.before_restore", "restore.during", "restore.after")
@@ -68,7 +69,7 @@ def test_killed_when_partitions_are_taken_away(trial: Trial) -> None:
     worker = start_unsaved(trial, failpoint="revoke.before_final_checkpoint:kill")
     second = trial.start(static_id="second")
     assert worker.wait() == -signal.SIGKILL
-    wait_until(lambda: second.assigned() == trial.partitions, "the second worker to have all partitions")
+    wait_for(lambda: second.assigned() == trial.partitions, "the second worker to have all partitions")
     trial.wait_processed()
     assert second.end() == 0
     finish(trial)
@@ -76,11 +77,11 @@ def test_killed_when_partitions_are_taken_away(trial: Trial) -> None:
 
 def test_second_worker_joins_and_leaves(trial: Trial) -> None:
     first, second = trial.start(static_id=""), trial.start(static_id="")
-    wait_until(lambda: first.assigned() == second.assigned() == 2, "two partitions each")
+    wait_for(lambda: first.assigned() == second.assigned() == 2, "two partitions each")
     trial.produce(600)
     assert second.end() == 0
     trial.produce(600)
-    wait_until(lambda: first.assigned() == trial.partitions, "the first worker to have all partitions")
+    wait_for(lambda: first.assigned() == trial.partitions, "the first worker to have all partitions")
     trial.wait_processed()
     assert first.end() == 0
     finish(trial)
@@ -93,15 +94,15 @@ def test_stalled_worker_wakes_when_another_has_its_partitions(kafka_broker: Loca
         trial.produce(800)
         stalled = trial.start(failpoint=stop)
         if not stop:
-            wait_until(lambda: stalled.metric("homeostat_transport_records_in_total") > 0, "the first records")
+            wait_for(lambda: stalled.metric("homeostat_transport_records_in_total") > 0, "the first records")
             stalled.send(signal.SIGSTOP)
-        wait_until(lambda: keep_writing_until_stopped(trial, stalled), "the worker to stand still")
+        wait_for(lambda: keep_writing_until_stopped(trial, stalled), "the worker to stand still")
         other = trial.start()
-        wait_until(lambda: other.assigned() == trial.partitions, "the other worker to have all partitions")
+        wait_for(lambda: other.assigned() == trial.partitions, "the other worker to have all partitions")
         trial.produce(400)
         trial.wait_processed()
         stalled.send(signal.SIGCONT)
-        wait_until(lambda: stalled.assigned() == other.assigned() == 2, "the woken worker to be given partitions again")
+        wait_for(lambda: stalled.assigned() == other.assigned() == 2, "the woken worker to be given partitions again")
         trial.produce(400)
         trial.wait_processed()
         assert (stalled.end(), other.end()) == (0, 0)
@@ -113,7 +114,7 @@ def test_stalled_worker_wakes_when_another_has_its_partitions(kafka_broker: Loca
 def test_broker_stops_dies_and_comes_back(fresh_kafka: LocalBroker) -> None:
     with trial_on(fresh_kafka.address) as trial:
         worker = trial.start()
-        wait_until(lambda: worker.assigned() == trial.partitions, "the worker to have all partitions")
+        wait_for(lambda: worker.assigned() == trial.partitions, "the worker to have all partitions")
         for end in (fresh_kafka.stop, fresh_kafka.kill):
             trial.produce(400)
             end()
@@ -128,7 +129,7 @@ def test_term_ends_a_worker_whose_broker_is_gone(fresh_kafka: LocalBroker) -> No
     with trial_on(fresh_kafka.address, interval_s="3600", session_timeout_s="6") as trial:
         trial.produce(400)
         worker = trial.start()
-        wait_until(lambda: worker.metric("homeostat_transport_records_in_total") == 400, "all records applied")
+        wait_for(lambda: worker.metric("homeostat_transport_records_in_total") == 400, "all records applied")
         fresh_kafka.kill()
         worker.end(limit_s=12.0)
         fresh_kafka.start()
@@ -158,9 +159,9 @@ def start_unsaved(trial: Trial, **options: str) -> WorkerProcess:
     """Start a worker that has applied records and saves nothing before its end, but for compacted outputs."""
     worker = trial.start(interval_s="3600", **options)
     trial.produce(700)
-    wait_until(lambda: worker.metric("homeostat_transport_records_in_total") == 700, "700 records applied")
+    wait_for(lambda: worker.metric("homeostat_transport_records_in_total") == 700, "700 records applied")
     trial.produce(60)
-    wait_until(lambda: worker.metric("homeostat_transport_records_in_total") == 760, "60 more applied")
+    wait_for(lambda: worker.metric("homeostat_transport_records_in_total") == 760, "60 more applied")
     return worker
 
 

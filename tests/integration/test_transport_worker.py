@@ -8,11 +8,12 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.cimpl import NewTopic
 
 from homeostat.infra.broker.local import LocalBroker
+from tests.builders.waiting import wait_for
 from tests.integration.toy_oracle import Found, compare
 from tests.integration.toy_stage import POISON, REFUSED
-from tests.integration.toy_trial import Trial, trial_on, wait_until
+from tests.integration.toy_trial import Trial, trial_on
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(600)]
 
 ENVIRONMENT, ENDED = 3, 1
 
@@ -47,7 +48,7 @@ def test_two_stages_of_a_role_in_one_process(trial: Trial) -> None:
     trial.wait_processed()
     made = len(trial.read(trial.appended))
     assert made > 0
-    wait_until(lambda: worker.metric("homeostat_transport_records_in_total") == 300 + made, "the second stage")
+    wait_for(lambda: worker.metric("homeostat_transport_records_in_total") == 300 + made, "the second stage")
     assert worker.assigned() == 2 * trial.partitions
     assert worker.end() == 0
     assert compare(trial) == Found([], [])
@@ -57,7 +58,7 @@ def test_more_workers_than_partitions_stand_ready(kafka_broker: LocalBroker) -> 
     kafka_broker.start()
     with trial_on(kafka_broker.address, 1) as trial:
         workers = [trial.start(), trial.start()]
-        wait_until(lambda: sorted(worker.assigned() for worker in workers) == [0, 1], "one to serve, one to stand by")
+        wait_for(lambda: sorted(worker.assigned() for worker in workers) == [0, 1], "one to serve, one to stand by")
         assert [worker.end() for worker in workers] == [0, 0]
 
 
@@ -123,10 +124,10 @@ def test_input_made_anew_is_not_served(trial: Trial) -> None:
     trial.wait_processed()
     assert worker.end() == 0
     trial.admin.delete_topics([trial.input])[trial.input].result(30)
-    wait_until(lambda: trial.input not in trial.admin.list_topics(timeout=10).topics, "the topic to be gone")
+    wait_for(lambda: trial.input not in trial.admin.list_topics(timeout=10).topics, "the topic to be gone")
     trial.create(NewTopic(trial.input, trial.partitions))
     worker = trial.start()
-    wait_until(lambda: worker.health("/ready").text.count("corrupt") == 4, "the worker to say so")
+    wait_for(lambda: worker.health("/ready").text.count("corrupt") == 4, "the worker to say so")
     assert worker.health("/live").status_code == 200
     assert worker.end() == 0
     assert worker.logged("the input topic was made anew or cut")
@@ -147,7 +148,7 @@ def test_a_worker_that_its_group_refuses_ends(make_kafka: Callable[..., LocalBro
     broker = make_kafka(properties={"group.max.size": "1"})
     with trial_on(broker.address) as trial:
         first = trial.start()
-        wait_until(lambda: first.assigned() == trial.partitions, "the first worker to have all partitions")
+        wait_for(lambda: first.assigned() == trial.partitions, "the first worker to have all partitions")
         second = trial.start()
         assert second.wait(30.0) == ENDED
         assert second.logged("ClientEnded: the group's coordination ended")

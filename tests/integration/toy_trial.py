@@ -33,13 +33,13 @@ from confluent_kafka.cimpl import NewTopic
 
 from homeostat.schemas.headers import INDEX, MARK, SOURCE_PARTITION, find_header
 from homeostat.schemas.log import LogRecord
+from tests.builders.waiting import LIMIT_S, wait_for
 from tests.integration.toy_worker import run_toy_worker
 
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["tests.integration.toy_worker"])
 PARTITIONS = 4
 KEYS = 40
-READ_LIMIT_S = 60.0
 LAST_LINES = 60
 
 
@@ -64,14 +64,6 @@ class Seen(NamedTuple):
         return int(found[0] or b"-1"), int(found[1] or b"-1"), int(found[2] or b"-1")
 
 
-def wait_until(condition: Callable[[], bool], what: str, limit_s: float = 60.0) -> None:
-    """Ask again and again; the pause is taken by the question itself, or is a short one."""
-    deadline = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {limit_s:g} s for {what}"
-        time.sleep(0.02)
-
-
 class WorkerProcess:
     """One worker of the toy stage."""
 
@@ -92,7 +84,7 @@ class WorkerProcess:
     def health(self, path: str) -> httpx.Response:
         """Ask the worker's own server."""
         file = self._folder / "address"
-        wait_until(lambda: file.exists() and file.stat().st_size > 0, "the worker to listen")
+        wait_for(lambda: file.exists() and file.stat().st_size > 0, "the worker to listen")
         return httpx.get(f"http://{file.read_text()}{path}", timeout=5.0)
 
     def metric(self, name: str) -> float:
@@ -109,12 +101,12 @@ class WorkerProcess:
         assert self._process.pid is not None
         os.kill(self._process.pid, number)
 
-    def end(self, number: signal.Signals = signal.SIGTERM, limit_s: float = 15.0) -> int:
+    def end(self, number: signal.Signals = signal.SIGTERM, limit_s: float = LIMIT_S) -> int:
         """Send a signal, wait for the end, give the exit code (minus the signal's number for a kill)."""
         self.send(number)
         return self.wait(limit_s)
 
-    def wait(self, limit_s: float = 60.0) -> int:
+    def wait(self, limit_s: float = LIMIT_S) -> int:
         self._process.join(limit_s)
         assert self._process.exitcode is not None, f"the worker did not end in {limit_s:g} s"
         return self._process.exitcode
@@ -176,7 +168,7 @@ class Trial:
         for made in self.admin.create_topics(list(topics)).values():
             made.result(30)
         names = {topic.topic for topic in topics}
-        wait_until(lambda: names <= self.admin.list_topics(timeout=10).topics.keys(), "the topics to be listed")
+        wait_for(lambda: names <= self.admin.list_topics(timeout=10).topics.keys(), "the topics to be listed")
 
     def start(self, **options: str) -> WorkerProcess:
         worker = WorkerProcess({**self.options, **options})
@@ -216,11 +208,11 @@ class Trial:
                "enable.partition.eof": True, "fetch.wait.max.ms": 20, "fetch.queue.backoff.ms": 2}
         )  # fmt: skip
         open_partitions = set(range(self.partitions))
-        deadline = time.monotonic() + READ_LIMIT_S
+        deadline = time.monotonic() + LIMIT_S
         reader.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in open_partitions])
         seen: list[Seen] = []
         while open_partitions:
-            assert time.monotonic() < deadline, f"waited {READ_LIMIT_S:g} s for the end of {topic}{open_partitions}"
+            assert time.monotonic() < deadline, f"waited {LIMIT_S:g} s for the end of {topic}{open_partitions}"
             for message in reader.consume(1000, 0.05):
                 error = message.error()
                 if error is not None:
@@ -251,7 +243,7 @@ class Trial:
         self._unanswered = ""
         return {item.partition: item.offset for item in found if item.topic == self.input}
 
-    def wait_processed(self, limit_s: float = 60.0) -> None:
+    def wait_processed(self, limit_s: float = LIMIT_S) -> None:
         ends = {partition: records[-1].offset + 1 for partition, records in self.dump().items() if records}
 
         committed: dict[int, int] = {}
@@ -261,7 +253,7 @@ class Trial:
             return all(committed.get(partition, 0) >= end for partition, end in ends.items())
 
         try:
-            wait_until(is_done, f"the group to commit {ends}", limit_s)
+            wait_for(is_done, f"the group to commit {ends}", limit_s)
         except AssertionError as late:
             raise AssertionError(f"{late}; last seen {committed} {self._unanswered}\n{self._tell()}") from None
 
