@@ -10,7 +10,7 @@ WORKERS ?= 2
 ARGS ?=
 BENCH_JSON ?=
 
-.PHONY: help setup demo test coverage lint bench bench-guard bench-rollback bench-delay bench-null bench-scenarios faults lock wheel clean
+.PHONY: help setup demo test coverage lint bench bench-guard bench-latency bench-rollback bench-delay bench-null bench-scenarios faults lock wheel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ bench: $(STAMP) ## Speed beside its peers, on real Kafka, in one run (BENCH_JSON
 
 bench-guard: $(STAMP) ## Error rates of the guard over thousands of simulated rollouts
 	@$(BIN)/python -m bench.guard $(if $(BENCH_JSON),--json $(BENCH_JSON)) $(ARGS)
+
+bench-latency: $(STAMP) ## From the deciding trace to the gateway's acknowledgement at 5,000 traces/s, beside Kafka alone
+	@$(BIN)/python -m bench.latency $(if $(BENCH_JSON),--json $(BENCH_JSON)) $(ARGS)
 
 bench-rollback: $(STAMP) ## Both errors of a rollout on clinics' traffic, and notes to take harm back beside other tests
 	@$(BIN)/python -m bench.rollback $(if $(BENCH_JSON),--json $(BENCH_JSON)) $(ARGS)

@@ -7,7 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 TARGETS = {
     "setup", "demo", "test", "lint", "bench", "bench-guard", "bench-rollback", "bench-delay", "bench-null",
-    "bench-scenarios", "faults", "lock", "wheel", "clean", "coverage", "help",
+    "bench-latency", "bench-scenarios", "faults", "lock", "wheel", "clean", "coverage", "help",
 }  # fmt: skip
 
 

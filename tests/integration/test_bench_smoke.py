@@ -1,7 +1,11 @@
-"""The throughput benchmark at its smallest: every system reads everything and finds the shift. No speed is asserted."""
+"""The benchmarks on Kafka at their smallest: what each measures does happen. No speed is asserted."""
 
 import pytest
 
+from bench.latency.figures import LEGS
+from bench.latency.figures import summarize as summarize_latency
+from bench.latency.run import run_on
+from bench.latency.sizes import SIZES as LATENCY_SIZES
 from bench.throughput.contest import hold_contest_on
 from bench.throughput.report import RATIOS, summarize
 from bench.throughput.sizes import SIZES
@@ -25,3 +29,15 @@ def test_every_system_reads_all_and_finds_the_shift(kafka: LocalBroker) -> None:
     figures = summarize(outcome)
     assert all(figures[ratio] > 0 for ratio in RATIOS)
     assert all(row["cpu_us_per_trace"] > 0 for row in figures["systems"].values())
+
+
+@pytest.mark.kafka
+@pytest.mark.timeout(900)
+def test_every_rollout_is_taken_back_and_every_step_of_it_is_seen(kafka: LocalBroker) -> None:
+    outcome = run_on(kafka.address, LATENCY_SIZES["smoke"], seed=1, say=print)
+
+    figures = summarize_latency(outcome)
+    assert outcome.load.undelivered == 0
+    for path in figures["paths"].values():
+        assert [path["legs"][leg]["number"] for leg in LEGS] == [path["rollouts"]] * len(LEGS)
+        assert all(leg["p50_ms"] > 0 for leg in path["legs"].values())
