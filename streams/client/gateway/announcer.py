@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from homeostat.schemas.canonical import digest_bytes, to_json
+from homeostat.schemas.command import DesiredState
 from homeostat.schemas.served import Served, ServedExposure, ServedVariant
 from homeostat.schemas.topics import SERVED
 from homeostat.streams.client.gateway.core import TargetView
@@ -24,10 +25,14 @@ class Announcer:
     def __init__(self, store: GatewayStore, signer: Signer) -> None:
         self._store, self._signer = store, signer
         self._told = store.load_served()
+        self._seen: dict[str, tuple[DesiredState, tuple[bool, ...]]] = {}
 
     def look(self, views: Sequence[TargetView], now: Moment) -> None:
         """Compare every target with what was last told of it, over restarts too."""
         for view in views:
+            shown = view.state, tuple(each.alive for each in view.exposures)
+            if self._seen.get(view.state.target.key) == shown:
+                continue
             served = describe_served(view, now.wall_ms)
             facts = digest_bytes(to_json(served.model_copy(update={"at_ms": 0})))
             if self._told.get(served.target.key) != facts:
@@ -35,6 +40,7 @@ class Announcer:
                 key = served.target.key
                 self._store.announce(key, facts, Outgoing(SERVED, key.encode(), Served.ce_type, envelope))
                 self._told[key] = facts
+            self._seen[view.state.target.key] = shown
 
 
 def describe_served(view: TargetView, at_ms: int) -> Served:

@@ -65,7 +65,7 @@ class Gateway:
         self._starts: dict[tuple[str, str], list[SessionStart]] = {}
         self._seen: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._since = store.load_since()
-        self._follower = TopicFollower(name, kafka, self._on_message)
+        self._follower = TopicFollower(name, kafka, self._on_messages)
         self._outbox = Outbox(name, kafka, store, self._flush, report_interval_s)
         self._listeners = [Announcer(store, signer), *listeners]
         self._webhook = None if webhook is None else WebhookSender(name, webhook, store)
@@ -198,15 +198,23 @@ class Gateway:
         envelope = self._signer.sign(to_json(report), ExposureReport.ce_type)
         return Outgoing(TRACES, report.tenant.encode(), ExposureReport.ce_type, envelope)
 
-    def _on_message(self, message: KafkaMessage) -> None:
-        value = message.value()
-        if value is not None:
-            self.take(str(message.topic()), message.key() or b"", value)
+    def _on_messages(self, messages: Sequence[KafkaMessage]) -> None:
+        """Obey commands before leases: there are many renewals, and one transaction keeps all of them."""
+        leases = []
+        for message in messages:
+            value = message.value()
+            if value is None:
+                continue
+            if message.topic() == COMMANDS:
+                self.take(COMMANDS, message.key() or b"", value)
+            else:
+                leases.append(value)
+        self._on_leases(leases)
 
     def take(self, topic: str, key: bytes, value: bytes) -> None:
         """Obey or refuse one record of the commands or the leases; a refusal is counted, and answered if readable."""
         if topic != COMMANDS:
-            self._on_lease(value)
+            self._on_leases([value])
         elif key.startswith(f"{self.name}/".encode()):
             self._on_command(key, value)
 
@@ -228,9 +236,9 @@ class Gateway:
         with self._lock:
             self._core.obey(offered)
             self._since[offered.state.target.key] = at_ms
-        self._look_at_once()
         failpoints.hit("gateway.applied_before_ack")
         self._outbox.wake()
+        self._look_at_once()
         if self._webhook is not None:
             self._webhook.wake()
         metrics.GATEWAY_STATES.labels(outcome="applied").inc()
@@ -260,22 +268,32 @@ class Gateway:
         envelope = self._signer.sign(to_json(message), Acknowledgement.ce_type)
         return Outgoing(ACKS, state.target.key.encode(), Acknowledgement.ce_type, envelope)
 
-    def _on_lease(self, envelope: bytes) -> None:
+    def _on_leases(self, envelopes: Sequence[bytes]) -> None:
+        newer = [renewed for envelope in envelopes if (renewed := self._renew(envelope)) is not None]
+        if not newer:
+            return
+        self._store.note_renewals([(lease.lease, lease.renewal) for lease, _, _ in newer])
+        ended = any(LeaseState.ALIVE is before is not after for _, before, after in newer)
+        if any(before is not after for _, before, after in newer):
+            self._outbox.wake()
+        if ended:
+            self._look_at_once()
+
+    def _renew(self, envelope: bytes) -> tuple[Lease, LeaseState, LeaseState] | None:
+        """A renewal that counts, with what its lease permitted before and permits now; None for any other."""
         try:
-            lease: Lease = self._core.check_lease(envelope)
+            lease = self._core.check_lease(envelope)
         except (SignatureRefused, PoisonRecord) as error:
             metrics.GATEWAY_LEASES.labels(outcome=error.reason.value).inc()
             log.warning("lease refused", reason=error.reason.value)
-            return
+            return None
         with self._lock:
-            newer = self._core.renew(lease, self._now())
-            outcome = self._core.judge_lease(lease.lease, self._now()) if newer else "old"
-        if newer:
-            self._store.note_renewal(lease.lease, lease.renewal)
-            self._outbox.wake()
-        if newer and outcome is not LeaseState.ALIVE:
-            self._look_at_once()
-        metrics.GATEWAY_LEASES.labels(outcome="renewed" if outcome is LeaseState.ALIVE else str(outcome)).inc()
+            now = self._now()
+            before, newer = self._core.judge_lease(lease.lease, now), self._core.renew(lease, now)
+            after = self._core.judge_lease(lease.lease, now)
+        outcome = ("renewed" if after is LeaseState.ALIVE else str(after)) if newer else "old"
+        metrics.GATEWAY_LEASES.labels(outcome=outcome).inc()
+        return (lease, before, after) if newer else None
 
     def _now(self) -> Moment:
         return Moment(self._clock.wall_ms(), self._clock.mono_ms())

@@ -72,7 +72,7 @@ class GatewayStore(Protocol):
     def waiting_posts(self) -> list[Post]: ...
     def posted(self, number: int) -> None: ...
     def acknowledge(self, acknowledgement: Outgoing) -> None: ...
-    def note_renewal(self, lease: str, renewal: int) -> None: ...
+    def note_renewals(self, renewals: Sequence[tuple[str, int]]) -> None: ...
     def add_report(
         self, gateway: str, tenant: str, workflow: str, starts: Sequence[SessionStart], seal: SealReport
     ) -> None: ...
@@ -152,10 +152,10 @@ class SqliteStore:
         with self._transaction() as db:
             _queue(db, acknowledgement)
 
-    def note_renewal(self, lease: str, renewal: int) -> None:
-        """Remember a renewal's number: after a restart only a newer one counts."""
+    def note_renewals(self, renewals: Sequence[tuple[str, int]]) -> None:
+        """Remember (lease, number of its renewal), in order: after a restart only a newer one counts."""
         with self._transaction() as db:
-            db.execute("REPLACE INTO lease VALUES (?, ?)", (lease, renewal))
+            db.executemany("REPLACE INTO lease VALUES (?, ?)", renewals)
 
     def add_report(
         self, gateway: str, tenant: str, workflow: str, starts: Sequence[SessionStart], seal: SealReport

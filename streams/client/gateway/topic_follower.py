@@ -1,7 +1,7 @@
 """Reads commands and leases from their beginning, read committed, and then follows them for ever."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
@@ -14,12 +14,17 @@ from homeostat.streams.settings import KafkaSettings
 
 log = structlog.get_logger(__name__)
 _RETRY_S = 1.0
+_POLL_S = 0.1
+_BATCH = 500
 
 
 class TopicFollower:
-    """A thread that hands every record of the two compacted topics to `handle`, partition by partition in order."""
+    """A thread that hands every record of the two compacted topics to `handle`, partition by partition in order.
 
-    def __init__(self, gateway: str, kafka: KafkaSettings, handle: Callable[[KafkaMessage], None]) -> None:
+    It hands over what is there, as soon as something is: never fewer than one, and nothing waits for more to come.
+    """
+
+    def __init__(self, gateway: str, kafka: KafkaSettings, handle: Callable[[Sequence[KafkaMessage]], None]) -> None:
         self._config = {
             **client_config(kafka),
             "group.id": f"{kafka.group_prefix}-gateway-{gateway}",
@@ -56,8 +61,10 @@ class TopicFollower:
             if not self._assign(consumer):
                 return
             while not self._stopping.is_set():
-                for message in consumer.consume(500, timeout=0.1):
-                    self._take(message)
+                first = consumer.poll(_POLL_S)
+                if first is not None:
+                    # of so many, `consume` waits for the last one as long as it is let
+                    self._take([first, *consumer.consume(_BATCH, timeout=0)])
         finally:
             consumer.close()
 
@@ -75,16 +82,18 @@ class TopicFollower:
             return True
         return False
 
-    def _take(self, message: KafkaMessage) -> None:
-        error = message.error()
-        if error is None:
-            self._handle(message)
-        elif error.code() == KafkaError._PARTITION_EOF:
-            if self._behind:
-                self._behind.discard((str(message.topic()), int(message.partition() or 0)))
-        else:
-            metrics.GATEWAY_BROKER_ERRORS.inc()
-            log.warning("reading failed, trying on", error=error.str())
+    def _take(self, messages: Sequence[KafkaMessage]) -> None:
+        self._handle([message for message in messages if message.error() is None])
+        for message in messages:
+            error = message.error()
+            if error is None:
+                continue
+            if error.code() == KafkaError._PARTITION_EOF:
+                if self._behind:
+                    self._behind.discard((str(message.topic()), int(message.partition() or 0)))
+            else:
+                metrics.GATEWAY_BROKER_ERRORS.inc()
+                log.warning("reading failed, trying on", error=error.str())
 
 
 def _partitions(consumer: Consumer, topic: str) -> list[int]:

@@ -29,7 +29,7 @@ def seal(report: ExposureReport) -> Outgoing:
 def test_a_state_and_its_acknowledgement_are_there_after_a_restart(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path / "gateway.db")
     store.apply(state(3), "sha256:1", ACK, START_MS)
-    store.note_renewal("lease", 9)
+    store.note_renewals([("lease", 8), ("lease", 9)])
     store.close()
     again = SqliteStore(tmp_path / "gateway.db")
     assert again.load_states() == {state(3).target.key: state(3)}
