@@ -32,6 +32,7 @@ from homeostat.schemas.control import (
 )
 from homeostat.schemas.decision import Decision
 from homeostat.schemas.dsse import read_envelope
+from homeostat.schemas.effect import Effect
 from homeostat.schemas.errors import PoisonRecord, SignatureRefused
 from homeostat.schemas.headers import find_header
 from homeostat.schemas.log import Record
@@ -84,6 +85,7 @@ class ControlLog:
         self.steps: dict[str, Decision] = {}
         self.baselines: dict[str, BaselineDocument] = {}
         self.acknowledged: dict[str, Acknowledgement] = {}
+        self.effects: dict[str, Effect] = {}
         self.approvals: dict[str, Approval] = {}
         self.orders: dict[str, OrderDocument] = {}
         self.stops: dict[str, Stop] = {}
@@ -221,6 +223,8 @@ class ControlLog:
                 self.kernel = message.body.kernel
             case Acknowledgement():
                 self.acknowledged[message.target.key] = message
+            case Effect():
+                self.effects[message.rollout] = message
             case _:
                 self._take_over_word(message)
 

@@ -42,7 +42,8 @@ ROUTES: Mapping[ControlType, tuple[str, ...]] = MappingProxyType(
         ControlType.ROLLOUT_STEP: (TRACES, ALARMS, EVIDENCE),
         ControlType.BASELINE: (TRACES, SUMMARIES),
         ControlType.SEAL_BASELINE: (TRACES, ALARMS),
-        ControlType.ACKNOWLEDGEMENT: (INTENTS, ALARMS),
+        ControlType.ACKNOWLEDGEMENT: (INTENTS, ALARMS, TRACES),
+        ControlType.EFFECT: (ALARMS,),
         ControlType.APPROVAL: (EVIDENCE,),
         ControlType.ORDER: (EVIDENCE,),
         ControlType.STOP: (EVIDENCE, INTENTS),
@@ -52,7 +53,10 @@ ROUTES: Mapping[ControlType, tuple[str, ...]] = MappingProxyType(
 )
 """Which inputs a document is copied into."""
 
-_TO_ONE_PARTITION = frozenset({ControlType.ACKNOWLEDGEMENT})
+_HOME_OF_TARGET: Mapping[str, Callable[[str], str]] = MappingProxyType(
+    {INTENTS: lambda target: target, TRACES: lambda target: target.split("/")[1]}
+)
+"""The key by which a topic's partition for a target is found."""
 _BY_CE_TYPE = {kind.model.ce_type: name for name, kind in CONTROL_KINDS.items()}
 
 
@@ -147,7 +151,7 @@ class ControlRelay:
         chosen = [
             (kind, subject, envelope)
             for (kind, subject), (_, envelope) in sorted(self._documents.items())
-            if topic in ROUTES[kind] and partition in self._partitions_of(kind, subject)
+            if topic in ROUTES[kind] and partition in self._partitions_of(kind, subject, topic)
         ]
         digest = digest_snapshot(digest_bytes(envelope) for _, _, envelope in chosen)
         fields = {"snapshot": number, "documents": len(chosen)}
@@ -158,13 +162,14 @@ class ControlRelay:
 
     def _copy(self, kind: ControlType, subject: str, envelope: bytes, now_ms: int) -> Iterator[Output]:
         for topic in ROUTES[kind]:
-            for partition in self._partitions_of(kind, subject):
+            for partition in self._partitions_of(kind, subject, topic):
                 yield _copied(kind, subject, envelope, topic, partition, now_ms)
 
-    def _partitions_of(self, kind: ControlType, subject: str) -> range:
-        if kind not in _TO_ONE_PARTITION:
+    def _partitions_of(self, kind: ControlType, subject: str, topic: str) -> range:
+        """All, but of an acknowledgement only the target's in the intents, and its tenant's in the traces."""
+        if kind is not ControlType.ACKNOWLEDGEMENT or topic not in _HOME_OF_TARGET:
             return range(self._partitions)
-        home = partition_of(subject.encode(), self._partitions)
+        home = partition_of(_HOME_OF_TARGET[topic](subject).encode(), self._partitions)
         return range(home, home + 1)
 
     def _declare_missing(self, now_ms: int) -> list[Output]:

@@ -26,6 +26,7 @@ from homeostat.schemas.control import (
     Tick,
 )
 from homeostat.schemas.decision import Decision
+from homeostat.schemas.effect import Effect
 from homeostat.schemas.override import OverrideDocument
 from homeostat.schemas.roles import SignerRole
 
@@ -59,6 +60,7 @@ CONTROL_KINDS = MappingProxyType(
         ControlType.KEY_ACTIVATION: _kind(KeyActivationDocument, _OPERATOR),
         ControlType.KERNEL_VERSION: _kind(KernelVersionDocument, _OPERATOR),
         ControlType.ACKNOWLEDGEMENT: _kind(Acknowledgement, SignerRole.GATEWAY),
+        ControlType.EFFECT: _kind(Effect, SignerRole.GUARD),
         ControlType.APPROVAL: _kind(ApprovalDocument, SignerRole.REVIEWER),
         ControlType.REVIEW: _kind(ReviewDocument, SignerRole.REVIEWER),
         ControlType.ORDER: _kind(OrderDocument, _OPERATOR),
@@ -75,6 +77,8 @@ def read_subject(message: Message) -> tuple[str, int]:
             return message.subject, message.subject_version
         case Decision():
             return message.rollout, message.step
+        case Effect():
+            return message.rollout, message.revision
         case Acknowledgement():
             return message.target.key, message.generation
         case _:

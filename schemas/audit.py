@@ -26,6 +26,7 @@ class AuditKind(StrEnum):
     ACKNOWLEDGEMENT = "acknowledgement"
     APPROVAL = "approval"
     REFUSAL = "refusal"
+    EFFECT = "effect"
 
 
 class AuditEntry(Message):

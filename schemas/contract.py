@@ -29,6 +29,7 @@ from homeostat.schemas.control import (
 from homeostat.schemas.dead_letter import DeadLetter
 from homeostat.schemas.decision import Decision
 from homeostat.schemas.drift_event import DriftEvent
+from homeostat.schemas.effect import Aftermath, Effect
 from homeostat.schemas.evidence import Echo, Evidence
 from homeostat.schemas.exposure import ExposureReport, PublisherReport
 from homeostat.schemas.intent import Intent
@@ -61,6 +62,7 @@ _SIGNED: tuple[type[Message], ...] = (
     AuditCheckpoint,
     Decision,
     DesiredState,
+    Effect,
     ExposureReport,
     Intent,
     KeyDocument,
@@ -68,6 +70,7 @@ _SIGNED: tuple[type[Message], ...] = (
     Served,
 )
 _PLAIN: tuple[type[Message], ...] = (
+    Aftermath,
     Alarm,
     AuditEntry,
     DeadLetter,
@@ -83,7 +86,7 @@ _PLAIN: tuple[type[Message], ...] = (
     WorkTrace,
 )
 
-CONTROL_MESSAGES: frozenset[type[Message]] = frozenset({*_CONTROL, *_DOCUMENTS, Acknowledgement, Decision})
+CONTROL_MESSAGES: frozenset[type[Message]] = frozenset({*_CONTROL, *_DOCUMENTS, Acknowledgement, Decision, Effect})
 """What a stage's input may carry beside its data, under the header `hs-control`."""
 SIGNED_MESSAGES: frozenset[type[Message]] = frozenset({*_CONTROL, *_DOCUMENTS, *_SIGNED})
 """Messages whose value is a DSSE envelope; the model describes the payload."""

@@ -38,6 +38,7 @@ class ControlType(StrEnum):
     SNAPSHOT_BEGIN = "snapshot_begin"
     SNAPSHOT_END = "snapshot_end"
     ACKNOWLEDGEMENT = "acknowledgement"
+    EFFECT = "effect"
     APPROVAL = "approval"
     REVIEW = "review"
     ORDER = "order"

@@ -140,6 +140,26 @@ class DeadLetterKey(Part):
     public_key: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
+class Effects(Part):
+    """How the effect of a desired state is watched; durations in seconds.
+
+    What a gateway has not confirmed `restate_s` after it was stated is stated again, and again as often; after
+    `escalate_s` its silence is said.
+
+    Work that began before the gateway's acknowledgement may carry the release for `linger_s` after it; what comes later
+    is a release that is still served. `quiet_s` without such a trace says that it is gone, and after `watch_s` what is
+    not shown stays so. `delta` bounds the chance of saying that signals have returned while one that is needed is worse
+    than its baseline by its tolerance, and that of saying that some signal has not while all are within it.
+    """
+
+    restate_s: Annotated[float, Field(gt=0)] = 30.0
+    escalate_s: Annotated[float, Field(gt=0)] = 120.0
+    linger_s: Annotated[float, Field(ge=0)] = 3_600.0
+    quiet_s: Annotated[float, Field(ge=0)] = 600.0
+    watch_s: Annotated[float, Field(gt=0)] = 86_400.0
+    delta: Annotated[float, Field(gt=0, lt=1)] = 0.05
+
+
 class Approvals(Part):
     """How many reviewers must sign a rollout's plan, by the risk class of its candidate; its authors do not count."""
 
@@ -162,6 +182,7 @@ class Policy(Message):
     dedupe: Dedupe = Dedupe()
     refusals: Refusals = Refusals()
     approvals: Approvals = Approvals()
+    effects: Effects = Effects()
     unknown_signal: OnUnknown = OnUnknown.REFUSE
     unknown_release: OnUnknown = OnUnknown.REFUSE
     max_value_bytes: Annotated[int, Field(ge=1024, le=1_000_000)] = 65_536

@@ -25,6 +25,7 @@ from homeostat.schemas.control import (
 from homeostat.schemas.dead_letter import DeadLetter
 from homeostat.schemas.decision import Decision
 from homeostat.schemas.drift_event import DriftEvent
+from homeostat.schemas.effect import Aftermath, Effect
 from homeostat.schemas.evidence import Echo, Evidence
 from homeostat.schemas.exposure import ExposureReport, PublisherReport
 from homeostat.schemas.intent import Intent
@@ -75,7 +76,7 @@ class TopicSpec(NamedTuple):
 TRACES, SUMMARIES, EVIDENCE, ALARMS = "traces.v1", "summaries.v1", "evidence.v1", "alarms.v1"
 DEAD_LETTERS, BASELINES, DECISIONS = "traces.dlq.v1", "baselines.v1", "decisions.v1"
 INTENTS, LEASES, COMMANDS, ACKS = "release.intents.v1", "release.leases.v1", "release.commands.v1", "release.acks.v1"
-SERVED = "release.served.v1"
+SERVED, EFFECTS = "release.served.v1", "release.effects.v1"
 DRIFT_EVENTS, REVIEW_REQUESTS, AUDIT = "drift.events.v1", "reviews.requests.v1", "audit.v1"
 POLICIES, RELEASES, ROLLOUTS, CONTROLS = "policies.v1", "releases.v1", "rollouts.v1", "controls.v1"
 ARTIFACTS, OVERRIDES = "artifacts.v1", "overrides.v1"
@@ -107,13 +108,14 @@ _TABLE = (
         timestamps=Timestamps.LOG_APPEND
     ),
     _append(SUMMARIES, "parent cohort", 7, Summary, ReferencePool, Marker),
-    _append(EVIDENCE, "rollout", 30, Evidence, Echo, Marker),
+    _append(EVIDENCE, "rollout", 30, Evidence, Echo, Aftermath, Marker),
     _append(ALARMS, "correlation domain", 30, Alarm),
     _append(DEAD_LETTERS, "source topic/partition", 3, DeadLetter)._replace(max_message_bytes=2_097_152),
     _append(DRIFT_EVENTS, "event", 365, DriftEvent),
     _append(REVIEW_REQUESTS, "event", 30, DriftEvent),
     _append(DECISIONS, "rollout", 3650, Decision),
     _append(INTENTS, "target", 365, Intent),
+    _append(EFFECTS, "rollout", 3650, Effect),
     _append(ACKS, "target", 365, Acknowledgement),
     _append(AUDIT, "subject", 3650, AuditEntry, AuditCheckpoint),
     _compact(LEASES, "rollout", Lease, spread=Spread.PLATFORM),

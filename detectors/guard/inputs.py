@@ -1,6 +1,7 @@
 """What the guard reads beside control records, and what of it it refuses."""
 
 from homeostat.schemas.base import Message
+from homeostat.schemas.effect import Aftermath
 from homeostat.schemas.errors import PoisonRecord
 from homeostat.schemas.evidence import Echo, Evidence
 from homeostat.schemas.headers import CE_TYPE, find_header
@@ -10,8 +11,8 @@ from homeostat.schemas.partition import partition_of
 from homeostat.schemas.reasons import Refusal
 from homeostat.schemas.summary import Marker
 
-GuardInput = Evidence | Echo | Marker
-_MODELS: dict[bytes, type[Message]] = {model.ce_type.encode(): model for model in (Evidence, Echo, Marker)}
+GuardInput = Evidence | Echo | Aftermath | Marker
+_MODELS: dict[bytes, type[Message]] = {model.ce_type.encode(): model for model in (Evidence, Echo, Aftermath, Marker)}
 
 
 class InputCheck:
@@ -24,16 +25,16 @@ class InputCheck:
         """The message of a record. Raises `PoisonRecord`."""
         model = _MODELS.get(find_header(record.headers, CE_TYPE) or b"")
         if model is None:
-            raise PoisonRecord(Refusal.UNKNOWN_TYPE, "neither evidence nor echo nor marker")
+            raise PoisonRecord(Refusal.UNKNOWN_TYPE, "neither evidence nor echo nor aftermath nor marker")
         message, _ = parse_message(model, record.value)
-        assert isinstance(message, Evidence | Echo | Marker)
+        assert isinstance(message, Evidence | Echo | Aftermath | Marker)
         if message.source_partition >= self._sources:
             raise PoisonRecord(Refusal.OUT_OF_RANGE, f"source partition {message.source_partition} ≥ {self._sources}")
         if isinstance(message, Echo | Marker) and message.partition_count != self._sources:
             raise PoisonRecord(
                 Refusal.OUT_OF_RANGE, f"{message.partition_count} source partitions, not {self._sources}"
             )
-        if isinstance(message, Echo | Evidence) and not self.owns(message.rollout):
+        if isinstance(message, Echo | Evidence | Aftermath) and not self.owns(message.rollout):
             raise PoisonRecord(Refusal.WRONG_PARTITION, f"rollout {message.rollout} is not of {self._partition}")
         return message
 

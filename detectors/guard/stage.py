@@ -1,8 +1,9 @@
-"""The guard: judges rollouts on their evidence, renews their leases, decides how they end."""
+"""The guard: judges rollouts on their evidence, renews their leases, decides how they end, watches what that did."""
 
 from collections.abc import Mapping
 
 from homeostat.detectors.control_log import Folded
+from homeostat.detectors.guard.effects import EffectWatch
 from homeostat.detectors.guard.evidence_book import EvidenceBook
 from homeostat.detectors.guard.inputs import InputCheck
 from homeostat.detectors.guard.judge import Judgement
@@ -13,6 +14,8 @@ from homeostat.detectors.outbox import Outbox
 from homeostat.detectors.record_stage import RecordStage
 from homeostat.detectors.trust import TrustStore
 from homeostat.schemas.control import ControlType, MissingSource, RolloutDocument
+from homeostat.schemas.decision import Decision
+from homeostat.schemas.effect import Aftermath
 from homeostat.schemas.evidence import Echo, Evidence
 from homeostat.schemas.log import Record
 from homeostat.schemas.summary import Marker
@@ -32,6 +35,7 @@ class GuardStage(RecordStage):
         self._check = InputCheck(partition, partition_count, source_partition_count)
         self._book, self._sources = EvidenceBook(), SourceTable(source_partition_count)
         self._runs = Runs(self._control, self._book, self._sources, source_partition_count)
+        self._effects = EffectWatch(self._control, self._sources, self._runs.states)
 
     @property
     def rollouts(self) -> Mapping[str, RolloutState]:
@@ -44,17 +48,20 @@ class GuardStage(RecordStage):
 
     def _own_records(self) -> dict[bytes, bytes]:
         rollouts = {state_key(rollout): state.to_bytes() for rollout, state in self.rollouts.items()}
-        return {**self._book.state_records(), **self._sources.state_records(), **rollouts}
+        effects = self._effects.book.state_records()
+        return {**self._book.state_records(), **self._sources.state_records(), **effects, **rollouts}
 
     def _drain_own(self) -> list[tuple[bytes, bytes | None]]:
         changed = sorted(self._runs.changed)
         self._runs.changed.clear()
         rollouts = [(state_key(rollout), self.rollouts[rollout].to_bytes()) for rollout in changed]
-        return [*self._book.drain_changes(), *self._sources.drain_changes(), *rollouts]
+        effects = self._effects.book.drain_changes()
+        return [*self._book.drain_changes(), *self._sources.drain_changes(), *effects, *rollouts]
 
     def _restore_own(self, state_records: Mapping[bytes, bytes]) -> None:
         self._book.restore(state_records)
         self._sources.restore(state_records)
+        self._effects.book.restore(state_records)
         for key in sorted(key for key in state_records if key.startswith(PREFIX)):
             state = RolloutState.from_bytes(state_records[key])
             self._runs.states[state.rollout] = state
@@ -69,8 +76,12 @@ class GuardStage(RecordStage):
         if isinstance(message, RolloutDocument) and folded.changed and self._check.owns(message.body.rollout):
             taken = self._runs.note_document(message.body)
             self._count("rollout_documents" if taken else "rollout_documents_too_late")
+        if isinstance(message, Decision) and folded.changed and self._check.owns(message.rollout):
+            self._effects.begin(message)
         if folded.changed:
             self._runs.look_at_all(outbox, renew=folded.type is ControlType.TICK)
+        if folded.type is ControlType.TICK:
+            self._effects.look_at_all(outbox)
 
     def _take(self, record: Record, outbox: Outbox) -> None:
         message = self._check.read(record)
@@ -82,6 +93,8 @@ class GuardStage(RecordStage):
             case Echo():
                 self._count("echoes" if self._runs.note_echo(message) else "echoes_repeated")
                 self._runs.look(message.rollout, outbox, renew=False)
+            case Aftermath():
+                self._count("aftermaths" if self._effects.take(message) else "aftermaths_repeated")
             case Evidence():
                 if self._runs.note_evidence(message):
                     self._count("evidence")

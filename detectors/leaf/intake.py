@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from homeostat.detectors.control_log import ControlLog
+from homeostat.detectors.leaf.aftermath import AftermathBook
 from homeostat.detectors.leaf.arrays import (
     ACCEPTED,
     CODE,
@@ -77,8 +78,10 @@ class Intake:
         window: RefusalWindow,
         reports: ReportReader,
         counts: Counter[str],
+        aftermaths: AftermathBook,
     ) -> None:
         self._gates, self._window, self._reports, self._counts = gates, window, reports, counts
+        self._aftermaths = aftermaths
         self.router = router
         self.refused: dict[int, Refused] = {}
         self._plain, self._block = PlainTraces(), RecordBlock.of(())
@@ -163,6 +166,7 @@ class Intake:
         flags = 0 if trace.consent == _SHARED else KEEPS_PRIVATE
         if lane == WORK:
             flags |= flag_bands(trace)
+            self._aftermaths.note(trace, now_ms)
         work_ms = trace.work_time_ms
         session, part = number_id(trace.session), self._plan.part_at(work_ms)
         batch.fill(row, route.slot, flags, route.pair, route.release, route.remark, name, session, part, work_ms)

@@ -51,6 +51,7 @@ class Router:
     def __init__(self, plan: Plan, cohorts: CohortStore, pairs: PairStore, releases: Collection[str]) -> None:
         self._plan, self._cohorts, self._pairs, self._releases = plan, cohorts, pairs, releases
         self.known: dict[tuple[str | None, ...], Route] = {}
+        self._untaught: Collection[tuple[str, str, str, str]] = ()
         self.arrays = _new_arrays(256)
         self._slugs: set[str] = set()
 
@@ -59,6 +60,12 @@ class Router:
         self._plan, self._releases = plan, releases
         self.known.clear()
         self.arrays = _new_arrays(256)
+
+    def leave_untaught(self, places: Collection[tuple[str, str, str, str]]) -> None:
+        """Keep (tenant, specialty, workflow, release) from the scanner: each such trace is to be read one by one."""
+        if places != self._untaught:
+            self._untaught = places
+            self.reset(self._plan, self._releases)
 
     def find(self, trace: Trace, tenant: int, now_ms: int) -> Route:
         """The route of a trace of good form, from now on found by the scanner too. Raises `PoisonRecord`.
@@ -72,7 +79,8 @@ class Router:
             if len(self.known) >= _LIMIT:
                 self.reset(self._plan, self._releases)
             self.known[tags] = route
-            self._teach(trace, tenant, route)
+            if (*tags[:3], trace.release) not in self._untaught:
+                self._teach(trace, tenant, route)
         return route
 
     def leaf_slot(self, key: LeafKey, now_ms: int) -> int:

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, Final
 
-from homeostat.detectors.control_log import ControlLog
+from homeostat.detectors.control_log import ControlLog, Folded
+from homeostat.detectors.leaf.aftermath import AftermathBook
 from homeostat.detectors.leaf.arrays import BUCKET_END, ROW_NOTHING
 from homeostat.detectors.leaf.batch import ROWS
 from homeostat.detectors.leaf.documents import DocumentReader
@@ -23,12 +24,15 @@ from homeostat.detectors.leaf.tenants import Gates
 from homeostat.detectors.leaf.world import PARTITION_KEY, World, encode_partition_record, read_partition_record
 from homeostat.detectors.record_block import RecordBlock
 from homeostat.detectors.trust import TrustStore
-from homeostat.schemas.control import CONTROL_HEADER, ControlType
+from homeostat.schemas.command import Acknowledgement
+from homeostat.schemas.control import CONTROL_HEADER, ControlType, Tick
+from homeostat.schemas.decision import Decision
 from homeostat.schemas.errors import PoisonRecord, SignatureRefused
 from homeostat.schemas.exposure import MAX_STARTS, ExposureReport
 from homeostat.schemas.headers import CE_TYPE
 from homeostat.schemas.log import Output, Record
-from homeostat.schemas.topics import TRACES
+from homeostat.schemas.rollout import RolloutPhase
+from homeostat.schemas.topics import EVIDENCE, TRACES
 
 _EXPOSURE: Final = ExposureReport.ce_type.encode()
 _MOST_ROWS = ROWS - MAX_STARTS - 1
@@ -40,8 +44,8 @@ class LeafStage:
 
     `partition_count` is that of every topic of the platform; `masters` are the secrets of MACs by id, of which control
     activates some. State records: the control log's, one a cohort, one a segment of its ring, one a chunk of sessions,
-    a segment of the dedupe window, a parent in the open bucket, a tenant's part of a pool, a pairing, a reporter, and
-    the partition's own.
+    a segment of the dedupe window, a parent in the open bucket, a tenant's part of a pool, a pairing, a reporter, a
+    release that was taken back from a cohort, and the partition's own.
     """
 
     name = STAGE
@@ -60,6 +64,7 @@ class LeafStage:
         self._intake: Intake | None = None
         self._documents = DocumentReader(self._log, self._engine, self._outbox, self._counts)
         self._reports = ReportReader(trust, self._counts)
+        self._aftermaths = AftermathBook(self._home)
 
     @property
     def next_offset(self) -> int:
@@ -113,7 +118,7 @@ class LeafStage:
 
     def state_records(self) -> dict[bytes, bytes]:
         """Every state record; what `restore` takes."""
-        found = {**self._log.state_records(), **self._reports.state_records()}
+        found = {**self._log.state_records(), **self._reports.state_records(), **self._aftermaths.state_records()}
         if self._world is None:
             return {**found, PARTITION_KEY: encode_partition_record(self._fields())}
         return {**found, **self._world.state_records(self._fields())}
@@ -130,6 +135,7 @@ class LeafStage:
         self._counts.update(fields.get("counts", {}))
         self._documents.echoed.update(fields.get("echoed", {}))
         self._reports.restore(state_records)
+        self._aftermaths.restore(state_records)
         self._gates.activate(self._log.masters)
         if self._log.policy is None:
             return
@@ -144,6 +150,7 @@ class LeafStage:
     def _changes(self) -> Iterator[tuple[bytes, bytes | None]]:
         yield from self._log.drain_changes()
         yield from self._reports.drain_changes()
+        yield from self._aftermaths.drain_changes()
         if self._world is None:
             yield PARTITION_KEY, encode_partition_record(self._fields())
         else:
@@ -161,7 +168,8 @@ class LeafStage:
         self._world = world = World(plan, self._seeds, ring_rows, self._home, self._log.baselines)
         router = Router(plan, world.cohorts, world.pairs, self._log.releases)
         self._reports.use(router, world.pairs)
-        self._intake = Intake(plan, self._gates, router, world.window, self._reports, self._counts)
+        router.leave_untaught(self._aftermaths.places)
+        self._intake = Intake(plan, self._gates, router, world.window, self._reports, self._counts, self._aftermaths)
 
     def _flush(self) -> None:
         if self._intake is not None and self._intake.batch.size:
@@ -186,11 +194,33 @@ class LeafStage:
             intake.batch.add_time(ROW_NOTHING, self._log.log_time_ms, record.offset)
             self._engine.run(world, intake.batch, {}, holds_evidence=True)
         self._outbox.begin(record.offset, self._log.log_time_ms)
-        if folded.changed and folded.type is not ControlType.TICK:
+        if folded.changed and folded.type not in {ControlType.TICK, ControlType.ACKNOWLEDGEMENT}:
             self._take_over(folded.type, record.offset)
             self._documents.take_over(folded, self._world, record.offset)
         if self._world is not None and self._log.evaluated:
             self._documents.follow(self._world, folded.type is ControlType.TICK)
+        self._follow_aftermath(folded, record.offset)
+
+    def _follow_aftermath(self, folded: Folded, offset: int) -> None:
+        """Watch what a decision takes back, and say at ticks what was seen of it."""
+        log, world, policy, intake = self._log, self._world, self._log.policy, self._intake
+        if world is None or policy is None or intake is None:
+            return
+        now_ms = log.log_time_ms
+        match folded.message:
+            case Decision() as decision if folded.changed and decision.rollout in log.rollouts:
+                rollout = log.rollouts[decision.rollout]
+                if decision.phase is RolloutPhase.EXPOSING:
+                    self._aftermaths.forget(rollout)
+                self._aftermaths.begin(decision, rollout, policy, world, log.acknowledged.values(), now_ms)
+            case Acknowledgement() as ack if folded.changed:
+                self._aftermaths.acknowledge(ack, policy, now_ms)
+            case Tick():
+                for said in self._aftermaths.tell(world, offset, now_ms):
+                    self._outbox.send(EVIDENCE, said.rollout, said)
+            case _:
+                return
+        intake.router.leave_untaught(self._aftermaths.places)
 
     def _take_over(self, kind: ControlType, offset: int) -> None:
         """Take over what the stage itself reads of a document: the plan, keys, and what routes depend on."""
@@ -206,6 +236,7 @@ class LeafStage:
         if policy is not plan.policy:
             plan = Plan(policy)
             self._documents.change_buckets(world, plan)
+            self._aftermaths.use(world.plan, plan)
             world.replan(plan, offset, self._log.log_time_ms)
             if world.cursor[BUCKET_END]:
                 begin_waiting(world, self._log.log_time_ms)

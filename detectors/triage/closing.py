@@ -8,6 +8,7 @@ from homeostat.detectors.triage.open_event import OpenEvent, in_arm
 from homeostat.detectors.triage.timeline import RolloutTimeline
 from homeostat.schemas.cohort import Cohort
 from homeostat.schemas.command import Acknowledgement
+from homeostat.schemas.effect import Effect, Outcome
 from homeostat.schemas.rollout import Rollout
 
 QUIET_WINDOWS = 2
@@ -37,18 +38,44 @@ def why_quiet(event: OpenEvent, now_ms: int, window_ms: int) -> str | None:
 def why_ended(
     event: OpenEvent, timeline: RolloutTimeline, answers: tuple[int, int], now_ms: int, window_ms: int
 ) -> str | None:
-    """The reason to close the event of a rollout that ended, or None; `answers` are targets that confirmed, of all.
+    """The reason to close the event of a promoted rollout, or None; `answers` are targets that confirmed, of all.
 
-    It closes when every target has confirmed and the candidate is no longer in use, or after a window of quiet.
+    It closes when every target has confirmed, or after a window of quiet.
     """
     if timeline.ended_ms is None:
         return None
     acknowledged, targets = answers
     quiet_ms = now_ms - event.last_alarm_ms
-    confirmed = acknowledged == targets and not timeline.outlived_by(event.last_alarm_ms, window_ms)
-    if confirmed or (quiet_ms > window_ms and now_ms - timeline.ended_ms > window_ms):
+    if acknowledged == targets or (quiet_ms > window_ms and now_ms - timeline.ended_ms > window_ms):
         return f"its rollout ended ({timeline.phase.value}), {acknowledged} of {targets} targets confirmed"
     return None
+
+
+def is_contradicted(effect: Effect | None, event: OpenEvent) -> bool:
+    """Whether an alarm came after the last word on a rollback: that word is none on this event."""
+    return effect is not None and effect.final and event.last_alarm_ms > effect.log_time_ms
+
+
+def why_over(effect: Effect | None, timeline: RolloutTimeline, now_ms: int, watch_ms: int) -> str | None:
+    """The reason to close the event of a release that was taken back, or None while its effect is not known.
+
+    It closes when its signals are shown to have returned, or when the time to show it is over: then it says so. An
+    effect that is shown to be missing closes nothing.
+    """
+    if effect is not None and effect.final:
+        return {
+            Outcome.RETURNED: f"signals_returned: {effect.reason}"[:1000],
+            Outcome.NOT_SHOWN: f"not_shown: {effect.reason}"[:1000],
+        }.get(effect.outcome)
+    silent_ms = now_ms - (timeline.ended_ms or 0)
+    if effect is None and silent_ms > 2 * watch_ms:
+        return f"not_shown: nothing was heard of its effect for {silent_ms / 1000:.0f} s > {2 * watch_ms / 1000:.0f} s"
+    return None
+
+
+def is_missing(effect: Effect | None) -> bool:
+    """Whether it is shown that a rollback has not worked: the release is still in use, or signals are still worse."""
+    return effect is not None and effect.outcome in {Outcome.STILL_SERVED, Outcome.NOT_RETURNED}
 
 
 def why_accepted(event: OpenEvent) -> str | None:

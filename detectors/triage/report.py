@@ -8,6 +8,7 @@ from homeostat.detectors.triage.advice import Situation, advise, outlives
 from homeostat.detectors.triage.artifacts import Pair, Suspects, Trial, find_suspects
 from homeostat.detectors.triage.change_of import describe_change
 from homeostat.detectors.triage.classify import Finding, classify
+from homeostat.detectors.triage.closing import is_contradicted, is_missing
 from homeostat.detectors.triage.harm import judge_harm
 from homeostat.detectors.triage.nearness import read_nearness
 from homeostat.detectors.triage.open_event import OpenEvent
@@ -16,6 +17,7 @@ from homeostat.detectors.triage.sentence import Said, say_event
 from homeostat.detectors.triage.timeline import RolloutTimeline
 from homeostat.detectors.triage.weigh_release import is_new_release
 from homeostat.schemas.drift_event import ClassEvidence, DriftClass, DriftEvent, EventStatus
+from homeostat.schemas.effect import Effect
 from homeostat.schemas.policy import Policy
 from homeostat.schemas.release import ReleaseManifest
 
@@ -24,13 +26,14 @@ _REASON_CHARS = 2000
 
 
 class Circumstances(NamedTuple):
-    """What is known beside the alarms: the rollout's timeline, acknowledgements of its end, releases and trials."""
+    """What is known beside the alarms: the rollout's timeline, how its end is going, releases and trials."""
 
     timeline: RolloutTimeline | None
     acknowledged: int
     targets: int
     releases: Mapping[str, ReleaseManifest]
     trials: Sequence[Trial]
+    effect: Effect | None = None
 
 
 def report_event(event: OpenEvent, known: Circumstances, policy: Policy, outbox: Outbox) -> DriftEvent:
@@ -41,7 +44,7 @@ def report_event(event: OpenEvent, known: Circumstances, policy: Policy, outbox:
     suspects = find_suspects(pair, known.releases, known.trials)
     advice = advise(finding, harm.harm, _describe_situation(event, known, pair, policy), suspects, policy)
     changes, scope = tuple(describe_change(alarm) for alarm in event.gravest_first()), find_scope(event)
-    said = Said(event, changes, scope, finding, harm.harm, advice, suspects, known.timeline)
+    said = Said(event, changes, scope, finding, harm.harm, advice, suspects, known.timeline, known.effect)
     first = EventStatus.OPEN if event.revision == 0 else EventStatus.UPDATED
     return DriftEvent(
         event=event.event,
@@ -87,7 +90,9 @@ def find_pair(event: OpenEvent, finding: Finding, timeline: RolloutTimeline | No
 
 def _describe_situation(event: OpenEvent, known: Circumstances, pair: Pair | None, policy: Policy) -> Situation:
     window_ms = round(policy.correlation_window_s * 1000)
-    persists = outlives(event.changes.values(), known.timeline, window_ms)
+    persists = outlives(event.changes.values(), known.timeline, window_ms) or (
+        is_missing(known.effect) and not is_contradicted(known.effect, event)
+    )
     declared = next((alarm.releases[0] for alarm in event.gravest_first() if alarm.releases), None)
     return Situation(known.timeline, persists, pair, declared)
 

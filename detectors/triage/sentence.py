@@ -11,6 +11,7 @@ from homeostat.detectors.triage.timeline import RolloutTimeline
 from homeostat.detectors.triage.wording import say_change, say_place, say_signal, say_time
 from homeostat.schemas.cohort import Cohort
 from homeostat.schemas.drift_event import DriftClass, Harm, NextStep, SignalChange
+from homeostat.schemas.effect import Effect, Outcome
 from homeostat.schemas.rollout import RolloutPhase
 
 _SENTENCE_CHARS = 2000
@@ -65,6 +66,7 @@ class Said(NamedTuple):
     advice: Advice
     suspects: Suspects
     timeline: RolloutTimeline | None
+    effect: Effect | None = None
 
 
 def say_event(said: Said, acknowledged: int, targets: int) -> str:
@@ -79,12 +81,18 @@ def say_event(said: Said, acknowledged: int, targets: int) -> str:
         _say_artifacts(said.suspects),
         _HARMS[said.harm],
         _say_rollout(said.timeline, acknowledged, targets),
-        "The release is still in use nevertheless." if persists else "",
+        _say_effect(said.effect, persists),
         f"Closed: {event.closed_because}."
         if event.closed_because
         else f"Next: {_STEPS[advice.next_step]} ({advice.owner}).",
     )
     return " ".join(part for part in parts if part)[:_SENTENCE_CHARS]
+
+
+def _say_effect(effect: Effect | None, persists: bool) -> str:
+    if effect is not None and effect.outcome is Outcome.NOT_RETURNED:
+        return "What was affected has not returned to what it was."
+    return "The release is still in use nevertheless." if persists else ""
 
 
 def _say_changes(said: Said) -> str:

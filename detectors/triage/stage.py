@@ -7,7 +7,16 @@ from homeostat.detectors.control_log import Folded
 from homeostat.detectors.outbox import Outbox
 from homeostat.detectors.record_stage import RecordStage
 from homeostat.detectors.triage.artifacts import list_trials
-from homeostat.detectors.triage.closing import accept_baseline, count_acknowledged, why_accepted, why_ended, why_quiet
+from homeostat.detectors.triage.closing import (
+    accept_baseline,
+    count_acknowledged,
+    is_contradicted,
+    is_missing,
+    why_accepted,
+    why_ended,
+    why_over,
+    why_quiet,
+)
 from homeostat.detectors.triage.event_book import EventBook
 from homeostat.detectors.triage.grouping import find_event, has_room
 from homeostat.detectors.triage.kinship import find_elsewhere
@@ -22,6 +31,7 @@ from homeostat.schemas.command import Acknowledgement
 from homeostat.schemas.control import ControlType, Review, ReviewDocument, SealBaselineDocument
 from homeostat.schemas.decision import Decision
 from homeostat.schemas.drift_event import Disposition
+from homeostat.schemas.effect import Effect
 from homeostat.schemas.errors import PoisonRecord
 from homeostat.schemas.headers import CE_TYPE, INDEX, find_header
 from homeostat.schemas.log import Record
@@ -29,6 +39,7 @@ from homeostat.schemas.parsing import parse_message
 from homeostat.schemas.partition import partition_of
 from homeostat.schemas.policy import Policy
 from homeostat.schemas.reasons import Refusal
+from homeostat.schemas.rollout import RolloutPhase
 from homeostat.schemas.topics import DRIFT_EVENTS, REVIEW_REQUESTS
 from homeostat.schemas.trace import Arm
 
@@ -87,6 +98,8 @@ class TriageStage(RecordStage):
                 self._take_step(folded.message, outbox, policy)
             case Acknowledgement():
                 self._touch_where(self._has_ended)
+            case Effect() as effect:
+                self._touch_where(lambda event: event.rollout == effect.rollout)
             case SealBaselineDocument():
                 sealed = folded.message.body.cohort
                 self._touch_where(lambda event: accept_baseline(event, sealed))
@@ -203,7 +216,11 @@ class TriageStage(RecordStage):
         now_ms, window_ms = self._control.log_time_ms, round(policy.correlation_window_s * 1000)
         timeline = self._book.rollouts.get(event.rollout or "")
         if timeline is not None and timeline.ended_ms is not None and event.is_of_candidate():
-            return why_ended(event, timeline, self._count_acknowledged(timeline), now_ms, window_ms)
+            if timeline.phase is RolloutPhase.PROMOTED:
+                return why_ended(event, timeline, self._count_acknowledged(timeline), now_ms, window_ms)
+            effect = self._control.effects.get(timeline.rollout)
+            if not (is_missing(effect) or is_contradicted(effect, event)):
+                return why_over(effect, timeline, now_ms, round(policy.effects.watch_s * 1000))
         return why_accepted(event) or why_quiet(event, now_ms, window_ms)
 
     def _state(self, event: OpenEvent, outbox: Outbox, policy: Policy) -> None:
@@ -211,7 +228,8 @@ class TriageStage(RecordStage):
         timeline = self._book.rollouts.get(event.rollout or "")
         acknowledged, targets = (0, 0) if timeline is None else self._count_acknowledged(timeline)
         trials = list_trials(self._book.rollouts.values())
-        known = Circumstances(timeline, acknowledged, targets, self._control.releases, trials)
+        effect = self._control.effects.get(event.rollout or "")
+        known = Circumstances(timeline, acknowledged, targets, self._control.releases, trials, effect)
         message = report_event(event, known, policy, outbox)
         event.revision = message.revision
         asks = message.disposition is Disposition.REVIEW_QUEUE and not event.closed_because

@@ -92,11 +92,14 @@ def show(
 ) -> None:
     """Show where a rollout stands: every guardrail of every cohort, what it waits for, how long at today's volume."""
     from homeostat.streams.cli.table import print_table
-    from homeostat.streams.rollouts.standing import CELL_TITLES, cell_rows, to_json
+    from homeostat.streams.rollouts import follow_up
+    from homeostat.streams.rollouts.standing import CELL_TITLES, cell_rows, find_standing, to_json
 
-    standing = _find(ctx, rollout_id, archive, bootstrap, trust)
+    book = _open(ctx, archive, bootstrap, trust)
+    standing = find_standing(book, book.find(rollout_id))
+    followed = book.follow_up(standing.plan.rollout, standing.policy.effects, standing.now_ms)
     if as_json:
-        print_json(to_json(standing))
+        print_json({**to_json(standing), **follow_up.to_json(followed)})
         return
     body = standing.plan.rollout
     _say(f"{body.title or body.rollout}: {body.strategy}, {standing.phase}")
@@ -104,6 +107,10 @@ def show(
     if standing.last is not None:
         _say(f"last decision: {standing.last.verdict}: {standing.last.reason}")
     print_table("guardrails", CELL_TITLES, cell_rows(standing), frozenset({"pairs", "tolerance"}))
+    rows = follow_up.target_rows(followed)
+    print_table("targets", follow_up.TARGET_TITLES, rows, frozenset({"generation", "after", "last"}))
+    if followed.effect is not None:
+        _say(f"effect: {followed.effect.reason}")
     _say(*(f"waits for: {each}" for each in standing.waits_for), *standing.notes)
 
 

@@ -19,6 +19,7 @@ from homeostat.schemas.topics import (
     BASELINES,
     CONTROLS,
     DECISIONS,
+    EFFECTS,
     OVERRIDES,
     POLICIES,
     RELEASES,
@@ -169,7 +170,8 @@ class _Session:
             owner.producer.poll(0)
 
     def _assign(self) -> None:
-        places = [(topic, part) for topic in (*DOCUMENT_TOPICS, DECISIONS, ACKS) for part in self._partitions_of(topic)]
+        topics = (*DOCUMENT_TOPICS, DECISIONS, EFFECTS, ACKS)
+        places = [(topic, part) for topic in topics for part in self._partitions_of(topic)]
         self._behind = set(places)
         assigned = [TopicPartition(topic, part, 0) for topic, part in places]
         marks = self._reader.get_watermark_offsets(TopicPartition(SUMMARIES, _MARKER_PARTITION), timeout=10)

@@ -18,11 +18,12 @@ from homeostat.schemas.evidence import Echo, Evidence
 from homeostat.schemas.headers import CE_TYPE, find_header
 from homeostat.schemas.log import LogRecord
 from homeostat.schemas.parsing import parse_message
-from homeostat.schemas.policy import Policy
+from homeostat.schemas.policy import Effects, Policy
 from homeostat.schemas.release import ReleaseManifest
 from homeostat.schemas.rollout import Rollout
 from homeostat.schemas.topics import CONTROLS, DECISIONS, EVIDENCE, POLICIES, RELEASES, ROLLOUTS
 from homeostat.streams.decisions.topics import Topics
+from homeostat.streams.rollouts.follow_up import FollowUp, follow_up
 
 log = structlog.get_logger("homeostat.rollouts")
 M = TypeVar("M", bound=Message)
@@ -91,6 +92,10 @@ class RolloutBook:
             if kind == Echo.ce_type.encode():
                 echoed |= {echo.source_partition for echo in _read(Echo, record)}
         return book, echoed, newest_ms
+
+    def follow_up(self, rollout: Rollout, limits: Effects, now_ms: int) -> FollowUp:
+        """What became of what a rollout's targets were told."""
+        return follow_up(self._topics, self._trust, rollout, limits, now_ms)
 
     def _believe(self, topic: str, offset: int, record: LogRecord) -> Message | None:
         kind = find_header(record.headers, CE_TYPE)

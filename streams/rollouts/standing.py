@@ -51,6 +51,7 @@ class Standing(NamedTuple):
     evidence: EvidenceBook
     waits_for: list[str]
     notes: list[str]
+    now_ms: int = 0
 
     @property
     def phase(self) -> RolloutPhase:
@@ -83,7 +84,8 @@ def find_standing(book: RolloutBook, rollout_id: str) -> Standing:
         for at, cell in enumerate(each.cells)
     ]
     waits = [] if ended else _waits_for(book, plan, state, last, len(echoed), now_ms)
-    return Standing(rollout_id, plan, policy, last, decisions, cohorts, seen, evidence, waits, _notes(plan, last))
+    notes = _notes(plan, last)
+    return Standing(rollout_id, plan, policy, last, decisions, cohorts, seen, evidence, waits, notes, now_ms)
 
 
 def _assess(plan: Plan, state: RolloutState, evidence: EvidenceBook, cohort: tuple[str, str, str]) -> Assessed:

@@ -3,6 +3,7 @@
 from homeostat.schemas.base import Message
 from tests.golden.control_examples import control_examples, document_examples
 from tests.golden.data_examples import data_examples, record_examples
+from tests.golden.effect_examples import effect_examples
 from tests.golden.judgement_examples import judgement_examples
 from tests.golden.registry_examples import registry_examples
 from tests.golden.release_examples import release_examples
@@ -15,6 +16,7 @@ def all_examples() -> dict[str, Message]:
         record_examples,
         judgement_examples,
         release_examples,
+        effect_examples,
         registry_examples,
         control_examples,
         document_examples,

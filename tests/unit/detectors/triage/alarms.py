@@ -9,6 +9,7 @@ from homeostat.schemas.cohort import Cohort, Layer
 from homeostat.schemas.control import Review, ReviewDocument, ReviewVerdict, SealBaseline, SealBaselineDocument
 from homeostat.schemas.decision import GuardrailVerdict, Health, Verdict
 from homeostat.schemas.drift_event import DriftEvent
+from homeostat.schemas.effect import Effect, Outcome
 from homeostat.schemas.headers import output_headers
 from homeostat.schemas.log import Output
 from homeostat.schemas.parsing import parse_message
@@ -157,6 +158,14 @@ class Triage:
         )
         found = {"verdict": Verdict.HARMFUL, "deciding": ("omission",), "guardrails": (cell,)}
         return self.step(step, RolloutPhase.ROLLED_BACK, reason="omission is worse", **found)
+
+    def effect(self, outcome: Outcome, final: bool = True, revision: int = 1, **fields: Any) -> list[DriftEvent]:
+        """The guard says what became of the rollback."""
+        reason = f"1 of 1 targets {outcome}"
+        places = {"source_partition": 0, "mark": 0, "log_time_ms": self.log.now_ms}
+        said = {"rollout": ROLLOUT_ID, "step": 2, "release": ROLLOUT.candidate, "targets": (), "reason": reason}
+        self.log.control(Effect(outcome=outcome, final=final, revision=revision, **{**said, **places, **fields}))
+        return self.read()
 
     def expose(self) -> None:
         self.step(1, RolloutPhase.EXPOSING)

@@ -8,6 +8,8 @@ from homeostat.schemas.canonical import digest_bytes
 from homeostat.schemas.command import Acknowledgement, AckOutcome
 from homeostat.schemas.decision import Verdict
 from homeostat.schemas.drift_event import Disposition, DriftClass, DriftEvent, EventStatus, Harm, NextStep
+from homeostat.schemas.effect import Outcome
+from homeostat.schemas.policy import Effects
 from homeostat.schemas.rollout import RolloutPhase
 from homeostat.schemas.signal import Direction, Family, Role
 from homeostat.schemas.trace import Arm
@@ -117,7 +119,7 @@ def test_a_change_before_the_exposure_is_not_the_releases() -> None:
     assert "before the exposure began" in reasons(event, DriftClass.RELEASE_REGRESSION, supports=False)
 
 
-def test_what_the_guard_did_is_said_and_the_event_closes_when_all_targets_confirm() -> None:
+def test_what_the_guard_did_is_said_and_the_event_closes_when_the_signals_have_returned() -> None:
     triage = Triage()
     triage.expose()
     triage.alarm(alarm(1, CANDIDATE))
@@ -131,10 +133,46 @@ def test_what_the_guard_did_is_said_and_the_event_closes_when_all_targets_confir
     triage.log.wait(1)
     acknowledge(triage)
     (event,) = triage.tick()
-    assert event.status is EventStatus.CLOSED
-    assert "1 of 1 targets confirmed" in event.sentence
-    assert triage.alarm(alarm(2, CANDIDATE, triage.log.now_ms)) == [], "the tail of an ended rollout opens nothing"
+    assert event.status is EventStatus.UPDATED, "that it was confirmed is not yet its effect"
+    assert "1 of 1 targets have confirmed" in event.sentence
+    triage.effect(Outcome.WATCHING, final=False)
+    assert triage.tick(WINDOW_S * 3)[0].status is EventStatus.UPDATED, "silence is not its effect either"
+    triage.effect(Outcome.RETURNED, revision=2)
+    (event,) = triage.tick()
+    assert (event.status, event.closed_because) == (EventStatus.CLOSED, "signals_returned: 1 of 1 targets returned")
     assert not triage.stage.open_events
+
+
+def test_an_effect_that_is_not_shown_in_time_closes_as_what_it_is() -> None:
+    triage = Triage()
+    triage.expose()
+    triage.alarm(alarm(1, CANDIDATE))
+    triage.judge_harmful(2)
+    triage.effect(Outcome.NOT_SHOWN)
+    (event,) = triage.tick()
+    assert (event.status, event.closed_because) == (EventStatus.CLOSED, "not_shown: 1 of 1 targets not_shown")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "words"),
+    [
+        (Outcome.STILL_SERVED, "The release is still in use nevertheless."),
+        (Outcome.NOT_RETURNED, "What was affected has not returned to what it was."),
+    ],
+)
+def test_an_effect_that_is_missing_is_an_incident(outcome: Outcome, words: str) -> None:
+    triage = Triage()
+    triage.expose()
+    triage.alarm(alarm(1, CANDIDATE))
+    triage.judge_harmful(2)
+    assert triage.tick()[0].next_step is NextStep.WATCH
+    triage.effect(outcome, final=False)
+    (event,) = triage.tick()
+    assert (event.status, event.next_step) == (EventStatus.UPDATED, NextStep.OPEN_INCIDENT)
+    assert event.disposition is Disposition.INCIDENT
+    assert words in event.sentence
+    triage.effect(Outcome.RETURNED, revision=2)
+    assert triage.tick()[0].closed_because.startswith("signals_returned: ")
 
 
 def acknowledge(triage: Triage) -> None:
@@ -156,13 +194,15 @@ def test_a_candidate_that_is_still_in_use_long_after_its_end_is_an_incident() ->
     triage.expose()
     triage.alarm(alarm(1, CANDIDATE))
     triage.step(2, RolloutPhase.ROLLED_BACK, verdict=Verdict.HARMFUL, deciding=("omission",))
-    triage.tick(WINDOW_S + 1)
+    triage.effect(Outcome.RETURNED)
+    assert triage.tick()[0].status is EventStatus.CLOSED
+    triage.log.wait(WINDOW_S + 1)
     (event,) = triage.alarm(alarm(2, CANDIDATE, triage.log.now_ms, rollout=None))
     assert (event.rollout, event.next_step, event.owner) == (ROLLOUT_ID, NextStep.OPEN_INCIDENT, "release")
     assert "The release is still in use nevertheless." in event.sentence
-    assert triage.tick() == []
-    (closed,) = triage.tick(WINDOW_S + 1)
-    assert closed.status is EventStatus.CLOSED
+    assert triage.tick() == [], "an effect of before it is none of its"
+    (closed,) = triage.tick(2 * WINDOW_S + 1)
+    assert closed.closed_because.startswith("quiet: ")
 
 
 def test_the_tail_of_an_ended_rollout_without_its_id_is_the_rollouts() -> None:
@@ -177,13 +217,16 @@ def test_the_tail_of_an_ended_rollout_without_its_id_is_the_rollouts() -> None:
     assert elsewhere.rollout is None
 
 
-def test_an_ended_rollout_closes_its_event_without_acknowledgements_after_a_window() -> None:
-    triage = Triage()
+def test_a_rollback_of_whose_effect_nothing_is_heard_closes_as_not_shown() -> None:
+    triage = Triage(effects=Effects(watch_s=600.0))
     triage.expose()
     triage.alarm(alarm(1, CANDIDATE))
     triage.step(2, RolloutPhase.LAPSED, verdict=Verdict.LAPSE)
-    (event,) = triage.tick(WINDOW_S + 1)
+    triage.tick(1190)
+    assert triage.stage.open_events
+    (event,) = triage.tick(20)
     assert event.status is EventStatus.CLOSED
+    assert event.closed_because == "not_shown: nothing was heard of its effect for 1210 s > 1200 s"
     assert "The exposure lapsed" in event.sentence
 
 
