@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from homeostat.infra.broker.local import LocalBroker
+from tests.builders.decided import Shelf
 
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
 settings.load_profile("house")
@@ -58,3 +59,17 @@ def kafka_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalBrok
     """A real Apache Kafka for the whole session; tests use topics and groups of their own on it."""
     with LocalBroker(tmp_path_factory.mktemp("kafka")) as broker:
         yield broker
+
+
+@pytest.fixture(scope="session")
+def decided(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
+    """The bundles of whatever guards decided in tests, replayed in a process of their own in the end."""
+    shelf = Shelf(tmp_path_factory.mktemp("decided"))
+    yield shelf
+    shelf.replay()
+
+
+@pytest.fixture(autouse=True)
+def _every_decision_is_exported(decided: Shelf, request: pytest.FixtureRequest) -> Iterator[None]:
+    yield
+    decided.export_noted(request.node.name)

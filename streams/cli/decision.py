@@ -1,7 +1,7 @@
 """`homeostat decision`: explain, export and replay one decision; list the work that a release did."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -79,11 +79,11 @@ def export(
 
 @app.command()
 def replay(
-    bundle: Annotated[Path, typer.Argument(help="A folder that `decision export` wrote.")],
+    bundles: Annotated[list[Path], typer.Argument(metavar="BUNDLE...", help="Folders that `decision export` wrote.")],
     trust: Annotated[Path | None, typer.Option("--trust", help="Your own trust folder, not the bundle's.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run the guard over a bundle's records, without a broker or settings, and compare the decision's bytes.
+    """Run the guard over each bundle's records, without a broker or settings, and compare the decision's bytes.
 
     A bundle of which anything was changed is refused, and what was changed is named (exit code 4).
     """
@@ -92,15 +92,19 @@ def replay(
     from homeostat.streams.decisions.replay import tell_difference
     from homeostat.streams.keys import load_trust
 
-    dossier, store = read_bundle(bundle, None if trust is None else load_trust(trust))
-    differences = tell_difference(dossier.payload, run_again(dossier.records, dossier.course, store))
+    own = None if trust is None else load_trust(trust)
+    told: list[dict[str, Any]] = []
+    for bundle in bundles:
+        dossier, store = read_bundle(bundle, own)
+        differences = tell_difference(dossier.payload, run_again(dossier.records, dossier.course, store))
+        same = {"same": not differences, "differences": differences}
+        told.append({"bundle": str(bundle), "decision": dossier.decision.decision, **same})
+        lines = differences or [f"same bytes: {len(dossier.payload)}, from {len(dossier.records)} records"]
+        if not as_json:
+            out.print("\n".join(f"{bundle}: {line}" for line in lines), highlight=False, markup=False)
     if as_json:
-        print_json({"decision": dossier.decision.decision, "same": not differences, "differences": differences})
-    elif differences:
-        out.print("\n".join(differences), highlight=False, markup=False)
-    else:
-        out.print(f"same bytes: {len(dossier.payload)}, from {len(dossier.records)} records", highlight=False)
-    if differences:
+        print_json(told)
+    if not all(each["same"] for each in told):
         raise typer.Exit(ExitCode.FOUND_WRONG)
 
 

@@ -1,6 +1,6 @@
 """The evidence bundle: a dossier in a folder, from which the decision comes out again without a broker.
 
-bundle.json        what decided, with which code, and the SHA-256 of every other file
+bundle.json        what decided, with which code, the SHA-256 of every other file, and its own
 decision.json      the decision's bytes; decision.dsse.json as it was signed
 log.parquet        every record that the guard read, from a snapshot up to the mark
 digests.parquet    by offset the digest of each of them
@@ -24,11 +24,13 @@ from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import rfc8785
 
 from homeostat.detectors.trust import TrustStore
 from homeostat.schemas.canonical import digest_bytes, digest_document
 from homeostat.schemas.control import Document
 from homeostat.schemas.dead_letter import Original, pack_original
+from homeostat.schemas.decision import Decision
 from homeostat.schemas.errors import DocumentInvalid
 from homeostat.schemas.log import LogRecord
 from homeostat.schemas.topics import EVIDENCE
@@ -87,9 +89,12 @@ def read_bundle(folder: Path, trust: TrustStore | None = None) -> tuple[Dossier,
     head = read_head(folder / LOG)
     if head is None or payload != (folder / "decision.json").read_bytes():
         raise BundleChanged(f"{folder}: decision.json is not what was signed, or {LOG} is no log")
-    records = [row.record for row in read_dump(folder / LOG)]
-    actions = list(read_records_file(folder / "actions.parquet"))
     course = Course(decision.source_partition, head.partitions, decision.mark)
+    records = [row.record for row in read_dump(folder / LOG)]
+    others = [*_find_other_facts(about, _tell_facts(decision, course)), *_find_other_inputs(folder, records)]
+    if others:
+        raise BundleChanged(f"{folder} contradicts itself: {'; '.join(others)}")
+    actions = list(read_records_file(folder / "actions.parquet"))
     notes = [str(note) for note in about["notes"]]
     replays = bool(about["stage"]["replays"])
     return Dossier(envelope, payload, decision, signed_by, course, records, replays, actions, notes), store
@@ -98,31 +103,46 @@ def read_bundle(folder: Path, trust: TrustStore | None = None) -> tuple[Dossier,
 def check_files(folder: Path) -> dict[str, Any]:
     """Hold every file against the manifest, and give it. Raises `BundleChanged`, naming each file and each input."""
     try:
-        about: dict[str, Any] = json.loads((folder / MANIFEST).read_bytes())
+        written = (folder / MANIFEST).read_bytes()
+        about: dict[str, Any] = json.loads(written)
         expected = {str(each["name"]): str(each["sha256"]) for each in about["files"]}
+        is_whole = about["digest"] == _digest_manifest(about) and written == _to_bytes(about)
         if about["bundle"] != FORMAT:
             expected = {}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DocumentInvalid(f"{folder} is no bundle that `homeostat decision export` wrote ({error})") from None
     found = {name: _digest_file(folder / name) for name in _list_files(folder)}
     wrong = sorted(name for name in {*expected, *found} if expected.get(name) != found.get(name))
-    if wrong:
-        told = [f"{name} {_say(name in expected, name in found)}" for name in wrong]
-        raise BundleChanged(f"{folder} is not as it was exported: {'; '.join([*told, *_name_inputs(folder, wrong)])}")
+    told = [f"{name} {_say(name in expected, name in found)}" for name in wrong]
+    if not is_whole:
+        told.append(f"{MANIFEST} has changed")
+    if LOG in wrong and DIGESTS not in wrong:
+        told += _name_inputs(folder)
+    if told:
+        raise BundleChanged(f"{folder} is not as it was exported: {'; '.join(told)}")
     return about
 
 
-def _name_inputs(folder: Path, wrong: list[str]) -> list[str]:
-    """The inputs of a changed log that are others now, by the digests that were kept beside it."""
-    if LOG not in wrong or DIGESTS in wrong:
-        return []
+def _name_inputs(folder: Path) -> list[str]:
+    """The inputs of a changed log that are others now; nothing where it cannot be read any more."""
     try:
-        kept = {row["offset"]: row["digest"] for row in pq.read_table(folder / DIGESTS).to_pylist()}
-        now = {row["offset"]: row["digest"] for row in _digest_rows([row.record for row in read_dump(folder / LOG)])}
+        return _find_other_inputs(folder, [row.record for row in read_dump(folder / LOG)])
     except (OSError, ValueError, KeyError, TypeError, pa.ArrowException):
         return []
+
+
+def _find_other_inputs(folder: Path, records: Sequence[LogRecord]) -> list[str]:
+    """The inputs that are not those whose digests were kept beside them."""
+    kept = {row["offset"]: row["digest"] for row in pq.read_table(folder / DIGESTS).to_pylist()}
+    now = {row["offset"]: row["digest"] for row in _digest_rows(records)}
     changed = sorted(offset for offset in {*kept, *now} if kept.get(offset) != now.get(offset))
     return [f"input {EVIDENCE} offset {offset}" for offset in changed[:_MOST_NAMED]]
+
+
+def _find_other_facts(about: dict[str, Any], facts: dict[str, Any]) -> list[str]:
+    """What the manifest says otherwise than the signed decision and the log."""
+    said = {**about, **about["stage"]}
+    return [f"{name} {said.get(name)} instead of {fact}" for name, fact in facts.items() if said.get(name) != fact]
 
 
 def _digest_rows(records: Sequence[LogRecord]) -> Iterator[dict[str, Any]]:
@@ -138,19 +158,34 @@ def _tell_bundle(dossier: Dossier, folder: Path) -> dict[str, Any]:
         {"name": name, "sha256": _digest_file(folder / name), "bytes": (folder / name).stat().st_size}
         for name in _list_files(folder)
     ]
-    stage = {"name": "guard", **course._asdict(), "first": dossier.records[0].offset, "replays": dossier.replays}
-    return {
+    facts = _tell_facts(decision, course)
+    stage = {name: facts.pop(name) for name in Course._fields}
+    about = {
         "bundle": FORMAT,
-        "decision": decision.decision,
-        "rollout": decision.rollout,
-        "stage": stage,
-        "sources": [source.model_dump() for source in decision.sources],
-        "policy_digest": decision.policy_digest,
-        "rollout_digest": decision.rollout_digest,
+        **facts,
+        "stage": {"name": "guard", **stage, "first": dossier.records[0].offset, "replays": dossier.replays},
         "code": {"homeostat": version("homeostat"), "python": platform.python_version(), "numpy": version("numpy")},
         "notes": dossier.notes,
         "files": files,
     }
+    return {**about, "digest": _digest_manifest(about)}
+
+
+def _tell_facts(decision: Decision, course: Course) -> dict[str, Any]:
+    """What the manifest repeats of the decision and of where it was taken."""
+    return {
+        "decision": decision.decision,
+        "rollout": decision.rollout,
+        "sources": [source.model_dump() for source in decision.sources],
+        "policy_digest": decision.policy_digest,
+        "rollout_digest": decision.rollout_digest,
+        **course._asdict(),
+    }
+
+
+def _digest_manifest(about: dict[str, Any]) -> str:
+    """The digest of the manifest's other fields, as canonical JSON."""
+    return digest_bytes(rfc8785.dumps({name: value for name, value in about.items() if name != "digest"}))
 
 
 def _tell_difference(dossier: Dossier) -> dict[str, Any]:
@@ -206,4 +241,8 @@ def _say(was: bool, is_there: bool) -> str:
 
 
 def _write_json(path: Path, document: Any) -> None:
-    path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    path.write_bytes(_to_bytes(document))
+
+
+def _to_bytes(document: Any) -> bytes:
+    return json.dumps(document, indent=2).encode() + b"\n"

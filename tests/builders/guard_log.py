@@ -11,10 +11,12 @@ from homeostat.schemas.evidence import Evidence
 from homeostat.schemas.intent import Intent
 from homeostat.schemas.lease import Lease
 from homeostat.schemas.log import Output
+from homeostat.schemas.partition import partition_of
 from homeostat.schemas.policy import Policy
 from homeostat.schemas.rollout import Rollout
 from homeostat.schemas.topics import DECISIONS, EVIDENCE, INTENTS, LEASES, TRACES
 from tests.builders import documents
+from tests.builders.decided import note_guard
 from tests.builders.evidence import echo, evidence, from_leaf, marker
 from tests.builders.keys import trust
 from tests.builders.scenario import Scenario
@@ -29,8 +31,9 @@ class GuardLog:
     def __init__(self, sources: int = 1, rollout: Rollout | None = None, policy: Policy | None = None) -> None:
         self.rollout = rollout or documents.rollout()
         self.sources = sources
-        self.stage = GuardStage(0, 1, sources, trust())
-        self.scenario = Scenario(EVIDENCE)
+        self.partition = partition_of(self.rollout.rollout.encode(), sources)
+        self.stage = self.build_stage()
+        self.scenario = Scenario(EVIDENCE, self.partition)
         self.outputs: list[Output] = []
         self.decisions: list[Decision] = []
         self.intents: list[Intent] = []
@@ -38,6 +41,11 @@ class GuardLog:
         self.mark = 0
         self.scenario.begin(policy, [documents.document(self.rollout)])
         self.catch_up()
+        note_guard(self)
+
+    def build_stage(self) -> GuardStage:
+        """The guard of the rollout's partition that has seen nothing."""
+        return GuardStage(self.partition, self.sources, self.sources, trust())
 
     def catch_up(self) -> list[Output]:
         """Apply what the log has gained; gives the outputs of that."""
@@ -68,7 +76,7 @@ class GuardLog:
         """Control declares a source missing that stood still at that mark."""
         missing = MissingSource(
             topic=EVIDENCE,
-            partition=0,
+            partition=self.partition,
             at_ms=self.scenario.now_ms,
             source_topic=TRACES,
             source_partition=source,

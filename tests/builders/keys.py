@@ -28,9 +28,7 @@ def signer(role: SignerRole, name: str | None = None) -> Signer:
 def trust() -> TrustStore:
     """A store in which one root vouches for a key of every role and of a second reviewer; see `name_of`."""
     root = signer(SignerRole.ROOT)
-    roles = [role for role in SignerRole if role is not SignerRole.ROOT]
-    held = [*((role, name_of(role)) for role in roles), (SignerRole.REVIEWER, SECOND_REVIEWER)]
-    return TrustStore.build(root.public_key, [_vouch(root, role, name) for role, name in held])
+    return TrustStore.build(root.public_key, [_vouch(root, role, name) for role, name in _find_holders()])
 
 
 def name_of(role: SignerRole) -> str | None:
@@ -56,11 +54,15 @@ def _vouch(root: Signer, role: SignerRole, name: str | None) -> bytes:
 
 
 def write_trust(folder: Path) -> Path:
-    """The trust folder of `trust()` on disk, with a key document of every role; gives the folder."""
+    """The trust folder of `trust()` on disk; gives the folder."""
     folder.mkdir(parents=True)
     root = signer(SignerRole.ROOT)
     (folder / "root.pub").write_text(root.public_key.hex())
-    for role in SignerRole:
-        if role is not SignerRole.ROOT:
-            (folder / f"{role}.json").write_bytes(_vouch(root, role, name_of(role)))
+    for role, name in _find_holders():
+        (folder / f"{signer(role, name).key_id}.json").write_bytes(_vouch(root, role, name))
     return folder
+
+
+def _find_holders() -> list[tuple[SignerRole, str | None]]:
+    roles = [role for role in SignerRole if role is not SignerRole.ROOT]
+    return [*((role, name_of(role)) for role in roles), (SignerRole.REVIEWER, SECOND_REVIEWER)]

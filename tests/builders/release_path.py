@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from homeostat.detectors.guard.stage import GuardStage
 from homeostat.detectors.sequencer.stage import SequencerStage
 from homeostat.schemas.canonical import digest_document, to_json
 from homeostat.schemas.command import DesiredState
@@ -92,7 +91,7 @@ class ReleasePath:
 
     def restart_guard(self) -> None:
         """The guard's worker is replaced: what it drained is all that it knows."""
-        fresh = GuardStage(0, 1, self.guard.sources, trust())
+        fresh = self.guard.build_stage()
         fresh.restore(self.guard.stage.state_records())
         self.guard.stage = fresh
 

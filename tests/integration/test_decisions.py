@@ -71,7 +71,7 @@ def test_a_decision_is_exported_from_the_broker_and_from_an_archive(
         for bundle in (one, other):
             capsys.readouterr()
             assert run_with(["decision", "replay", str(bundle), "--json"]) == 0
-            assert json.loads(capsys.readouterr().out)["same"] is True
+            assert [each["same"] for each in json.loads(capsys.readouterr().out)] == [True]
     page = tmp_path / "page.html"
     where = ["--trust", trust, "--bootstrap", kafka.address, "--out", str(page)]
     assert run_with(["decision", "explain", decisions[-1].decision, *where]) == 0

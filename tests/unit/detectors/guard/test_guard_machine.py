@@ -6,7 +6,6 @@ import hypothesis.strategies as st
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from homeostat.detectors.guard.stage import GuardStage
 from homeostat.schemas.decision import Verdict
 from homeostat.schemas.intent import IntentAction
 from homeostat.schemas.log import Output
@@ -16,7 +15,6 @@ from tests.builders import documents
 from tests.builders.documents import ROLLOUT_ID
 from tests.builders.evidence import TOLERANCES, ratio
 from tests.builders.guard_log import GuardLog
-from tests.builders.keys import trust
 from tests.builders.replays import check_replay
 
 SOURCES = 2
@@ -136,7 +134,7 @@ class GuardMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         log = self.log.scenario.log
         cuts = [len(log) // 3, len(log) // 2, len(log) - 1, 5]
-        assert check_replay(lambda: GuardStage(0, 1, SOURCES, trust()), log, cuts) == self.log.outputs
+        assert check_replay(self.log.build_stage, log, cuts) == self.log.outputs
 
 
 def _field(output: Output, name: str) -> str:

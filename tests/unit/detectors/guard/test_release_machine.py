@@ -15,7 +15,6 @@ from hypothesis.stateful import (
 )
 
 from homeostat.detectors.guard.plans import make_plan
-from homeostat.detectors.guard.stage import GuardStage
 from homeostat.detectors.sequencer.stage import SequencerStage
 from homeostat.schemas.control import OrderKind, StopScope
 from homeostat.schemas.decision import Decision
@@ -243,7 +242,7 @@ class ReleaseMachine(RuleBasedStateMachine):
             assert self._served(cohort) == {self._kept(cohort)}
         guard, sequencer = self.path.guard, self.path.sequencer
         for log, build, outputs in (
-            (guard.scenario.log, lambda: GuardStage(0, 1, SOURCES, trust()), guard.outputs),
+            (guard.scenario.log, guard.build_stage, guard.outputs),
             (sequencer.scenario.log, lambda: SequencerStage(0, 1, trust()), sequencer.outputs),
         ):
             assert check_replay(build, log, [len(log) // 3, len(log) - 1]) == outputs

@@ -1,4 +1,4 @@
-"""Whatever the guard decides comes out again from its bundle: one rollout for each way in which one can end."""
+"""Whatever the guard decides comes out again from its bundle: every verdict, in every way in which it can move."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,36 +8,18 @@ import pytest
 from homeostat.schemas.base import Message
 from homeostat.schemas.control import Order, OrderDocument, OrderKind, Stop, StopDocument, StopScope
 from homeostat.schemas.decision import Decision, Verdict
-from homeostat.schemas.log import LogRecord
-from homeostat.schemas.roles import SignerRole
-from homeostat.schemas.topics import ACKS, COMMANDS, DECISIONS, EVIDENCE, INTENTS
-from homeostat.streams.audit.entries import Place
+from homeostat.schemas.rollout import OnHarm, RolloutPhase, Wave
 from homeostat.streams.cli.main import run_with
 from homeostat.streams.decisions.bundle import write_bundle
 from homeostat.streams.decisions.dossier import gather_dossier
-from homeostat.streams.key_set import vouch
 from tests.builders import documents
+from tests.builders.decided import replay_afresh
 from tests.builders.evidence import ratio
 from tests.builders.guard_log import GuardLog
-from tests.builders.keys import name_of, sign, signer, trust
+from tests.builders.guard_topics import GuardTopics
+from tests.builders.keys import trust, write_trust
 
-
-class GuardTopics:
-    """A guard's log, and what it put out, signed as it would leave."""
-
-    def __init__(self, log: GuardLog) -> None:
-        self._records: dict[str, list[LogRecord]] = {EVIDENCE: log.scenario.log, COMMANDS: [], ACKS: []}
-        for topic, ce_type in ((DECISIONS, Decision.ce_type), (INTENTS, "homeostat.intent")):
-            values = [output.value or b"" for output in log.outputs if output.topic == topic]
-            signed = [sign(SignerRole.GUARD, value, ce_type) for value in values]
-            self._records[topic] = [LogRecord(at, 0, b"key", value) for at, value in enumerate(signed)]
-
-    def partitions(self, _: str) -> int:
-        return 1
-
-    def read(self, topic: str) -> Iterator[tuple[Place, LogRecord]]:
-        for record in self._records[topic]:
-            yield Place(topic, 0, record.offset), record
+SPECIALTIES = ("cardiology", "oncology")
 
 
 def lapse(log: GuardLog) -> None:
@@ -54,53 +36,90 @@ def stop(log: GuardLog) -> None:
     log.control(_document(StopDocument, body.subject, body))
 
 
-def abort(log: GuardLog) -> None:
-    body = Order(rollout=log.rollout.rollout, order=OrderKind.ABORT, author="operator")
-    log.control(_document(OrderDocument, f"order/{log.rollout.rollout}", body))
+def order(log: GuardLog, *kinds: OrderKind) -> None:
+    for version, kind in enumerate(kinds, start=1):
+        body = Order(rollout=log.rollout.rollout, order=kind, author="operator")
+        log.control(_document(OrderDocument, f"order/{log.rollout.rollout}", body, version))
 
 
-def _document(model: type[Message], subject: str, body: object) -> Message:
-    return model.model_validate({"subject": subject, "subject_version": 1, "at_ms": documents.START_MS, "body": body})
+def advance(log: GuardLog) -> None:
+    for specialty in SPECIALTIES:
+        log.say(0.0, pairs=25, specialty=specialty, ratio_log_e=ratio(3, 27, 0.1))
 
 
-ENDS: dict[Verdict, Callable[[GuardLog], object]] = {
-    Verdict.HARMFUL: lambda log: log.say(0.9, pairs=200),
-    Verdict.HEALTHY: lambda log: log.say(-0.3, pairs=400),
-    Verdict.SAMPLE_RATIO: lambda log: log.say(
+def _document(model: type[Message], subject: str, body: object, version: int = 1) -> Message:
+    said = {"subject": subject, "subject_version": version, "at_ms": documents.START_MS, "body": body}
+    return model.model_validate(said)
+
+
+WAYS: dict[tuple[Verdict, RolloutPhase], Callable[[GuardLog], object]] = {
+    (Verdict.BEGIN, RolloutPhase.EXPOSING): lambda _: None,
+    (Verdict.ADVANCE, RolloutPhase.EXPOSING): advance,
+    (Verdict.HEALTHY, RolloutPhase.PROMOTED): lambda log: [
+        log.say(-0.3, pairs=400, specialty=specialty) for specialty in SPECIALTIES
+    ],
+    (Verdict.HARMFUL, RolloutPhase.ROLLED_BACK): lambda log: [
+        log.say(0.9, pairs=200, specialty=specialty) for specialty in SPECIALTIES
+    ],
+    (Verdict.HARMFUL, RolloutPhase.EXPOSING): lambda log: log.say(0.9, pairs=200),
+    (Verdict.SAMPLE_RATIO, RolloutPhase.HELD): lambda log: log.say(
         0.0, pairs=10, candidate_starts=90, control_starts=10, ratio_log_e=ratio(90, 10)
     ),
-    Verdict.LOW_YIELD: lambda log: log.say(
+    (Verdict.LOW_YIELD, RolloutPhase.HELD): lambda log: log.say(
         {}, candidate_starts=40, control_starts=40, candidate_missing=30, control_missing=1
     ),
-    Verdict.NEVER: lambda log: log.say(0.0, pairs=1, never=("omission",)),
-    Verdict.LAPSE: lapse,
-    Verdict.TIMEOUT: use_up,
-    Verdict.STOPPED: stop,
-    Verdict.OPERATOR: abort,
+    (Verdict.NEVER, RolloutPhase.ROLLED_BACK): lambda log: log.say(0.0, pairs=1, never=("omission",)),
+    (Verdict.LAPSE, RolloutPhase.LAPSED): lapse,
+    (Verdict.TIMEOUT, RolloutPhase.ROLLED_BACK): use_up,
+    (Verdict.STOPPED, RolloutPhase.ABORTED): stop,
+    (Verdict.OPERATOR, RolloutPhase.PAUSED): lambda log: order(log, OrderKind.PAUSE),
+    (Verdict.OPERATOR, RolloutPhase.EXPOSING): lambda log: order(log, OrderKind.PAUSE, OrderKind.RESUME),
+    (Verdict.OPERATOR, RolloutPhase.ABORTED): lambda log: order(log, OrderKind.ABORT),
 }
+
+
+def decide(verdict: Verdict, phase: RolloutPhase) -> GuardLog:
+    """A guard that has come to this verdict and phase with its last decision."""
+    waves = (Wave(share=0.1, min_pairs=20), Wave()) if verdict is Verdict.ADVANCE else ()
+    rollout = documents.rollout(specialties=SPECIALTIES, max_duration_s=20.0, on_harm=OnHarm.COHORT, waves=waves)
+    log = GuardLog(rollout=rollout)
+    log.begin()
+    WAYS[verdict, phase](log)
+    assert (log.decisions[-1].verdict, log.decisions[-1].phase) == (verdict, phase)
+    return log
 
 
 @pytest.fixture(scope="module")
 def trust_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("trust")
-    root = signer(SignerRole.ROOT)
-    (folder / "root.pub").write_text(root.public_key.hex())
-    for role in set(SignerRole) - {SignerRole.ROOT}:
-        key = signer(role, name_of(role))
-        (folder / f"{key.key_id}.json").write_bytes(vouch(root, key, name_of(role), 0))
-    return folder
+    return write_trust(tmp_path_factory.mktemp("keys") / "trust")
 
 
-@pytest.mark.parametrize("verdict", ENDS, ids=str)
-def test_it_comes_out_again(verdict: Verdict, trust_folder: Path, tmp_path: Path) -> None:
-    log = GuardLog(rollout=documents.rollout(max_duration_s=20.0))
-    log.begin()
-    ENDS[verdict](log)
-    assert log.decisions[-1].verdict is verdict
+def export(log: GuardLog, folder: Path, trust_folder: Path) -> Iterator[tuple[Decision, Path]]:
     for decision in log.decisions:
         dossier = gather_dossier(GuardTopics(log), decision.decision, trust())
         assert dossier.replays
-        folder = tmp_path / str(decision.step)
-        write_bundle(dossier, folder, trust_folder)
-        assert run_with(["decision", "replay", str(folder)]) == 0
-        assert run_with(["decision", "explain", "--bundle", str(folder), "--out", str(tmp_path / "page.html")]) == 0
+        bundle = folder / f"{decision.verdict}-{decision.phase}-{decision.step}"
+        write_bundle(dossier, bundle, trust_folder)
+        yield decision, bundle
+
+
+@pytest.mark.parametrize(("verdict", "phase"), WAYS, ids=str)
+def test_it_comes_out_again_and_is_told(
+    verdict: Verdict, phase: RolloutPhase, trust_folder: Path, tmp_path: Path
+) -> None:
+    for _, bundle in export(decide(verdict, phase), tmp_path, trust_folder):
+        assert run_with(["decision", "replay", str(bundle)]) == 0
+        assert run_with(["decision", "explain", "--bundle", str(bundle), "--out", str(tmp_path / "page.html")]) == 0
+
+
+def test_every_kind_comes_out_again_in_a_fresh_place(trust_folder: Path, tmp_path: Path) -> None:
+    """Another process, working directory and home; no settings, no broker, no keys but those of the bundles."""
+    found: dict[tuple[Verdict, RolloutPhase], list[Path]] = {}
+    for way in WAYS:
+        for decision, bundle in export(decide(*way), tmp_path / "-".join(way), trust_folder):
+            found.setdefault((decision.verdict, decision.phase), []).append(bundle)
+    assert found.keys() == WAYS.keys()
+    assert {verdict for verdict, _ in found} == set(Verdict) - {Verdict.NO_DATA}  # silence ends in a lapse
+    assert {phase for _, phase in found} == set(RolloutPhase) - {RolloutPhase.PENDING}
+    (tmp_path / "home").mkdir()
+    replay_afresh([bundle for bundles in found.values() for bundle in bundles], tmp_path / "home")
