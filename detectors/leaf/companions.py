@@ -10,9 +10,9 @@ from homeostat.detectors.fixed_point import Floats
 from homeostat.detectors.leaf.arrays import Ints
 from homeostat.detectors.leaf.cohorts import CohortStore
 from homeostat.detectors.leaf.lending import expect
-from homeostat.detectors.leaf.mean_bounds import bound_mean, bound_share
 from homeostat.detectors.leaf.plan import Plan
 from homeostat.detectors.leaf.recent import Recent
+from homeostat.detectors.statistics.mean_bounds import bound_mean, bound_share
 from homeostat.schemas.alarm import Companion
 from homeostat.schemas.signal import Kind, SignalSpec
 

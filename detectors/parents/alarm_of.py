@@ -2,25 +2,29 @@
 
 from homeostat.detectors.fixed_point import VALUE_SCALE
 from homeostat.detectors.outbox import Outbox
+from homeostat.detectors.parents.cohort_state import CohortState
+from homeostat.detectors.parents.companions import find_companions
 from homeostat.detectors.parents.judge import Judged
+from homeostat.detectors.parents.recent import Recent
 from homeostat.schemas.alarm import Alarm
-from homeostat.schemas.cohort import Cohort
 from homeostat.schemas.policy import Policy
 
 
-def state_alarm(judged: Judged, cohort: Cohort, policy: Policy, outbox: Outbox) -> Alarm:
+def state_alarm(judged: Judged, state: CohortState, recent: Recent, policy: Policy, outbox: Outbox) -> Alarm:
     """Give the alarm of one crossing.
 
     The baseline is the mean of what the leaves expected of the same sessions (`expected` / `bet_sessions`); a parent
     has no sealed reference of its own, so its bound is that mean and its `baseline_sessions` are those it was bet on.
-    The onset reaches from the beginning of the first likely bucket to the end of the last.
+    The onset reaches from the beginning of the first likely bucket to the end of the last; companions are of the
+    buckets from that last one on.
     """
     spec, crossing = judged
     since, bucket_ms = crossing.since, round(policy.times.bucket_s * 1000)
     baseline = _mean(since.expected, since.bet_sessions)
+    beside = recent.since(crossing.onset_to)
     return Alarm(
         alarm=outbox.derive_id(),
-        cohort=cohort,
+        cohort=state.cohort,
         signal=spec.name,
         family=spec.family,
         role=spec.role,
@@ -41,6 +45,7 @@ def state_alarm(judged: Judged, cohort: Cohort, policy: Policy, outbox: Outbox) 
         mark=outbox.mark,
         log_time_ms=outbox.log_time_ms,
         carrier=spec.carrier,
+        companions=tuple(find_companions(list(state.signals), beside, policy, spec.name)),
     )
 
 

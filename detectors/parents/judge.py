@@ -6,6 +6,7 @@ from typing import NamedTuple
 from homeostat.detectors.budget import weight_per_ms
 from homeostat.detectors.parents.cohort_state import CohortState, SignalState, add_up
 from homeostat.detectors.parents.monitors import Crossing
+from homeostat.detectors.parents.recent import Recent, stack_sums
 from homeostat.schemas.cohort import Layer
 from homeostat.schemas.policy import Policy
 from homeostat.schemas.signal import SignalSpec
@@ -20,7 +21,7 @@ class Judged(NamedTuple):
 
 
 def judge_bucket(
-    state: CohortState, bucket: int, summaries: Sequence[Summary], policy: Policy, no_data: bool
+    state: CohortState, recent: Recent, bucket: int, summaries: Sequence[Summary], policy: Policy, no_data: bool
 ) -> Iterator[Judged]:
     """Fold the summaries of one bucket (one a source, in any order) into the cohort; gives its crossings by signal."""
     state.buckets += 1
@@ -28,12 +29,12 @@ def judge_bucket(
     state.records += sum(summary.records for summary in summaries)
     state.last_bucket = bucket
     specs: Mapping[str, SignalSpec] = {spec.name: spec for spec in policy.columns}
-    watched: dict[str, SignalSummary] = {}
+    found: dict[str, SignalSummary] = {}
     for name in sorted({name for summary in summaries for name in summary.signals}):
-        sums = add_up(summary.signals[name] for summary in summaries if name in summary.signals)
-        state.signals.setdefault(name, SignalState()).add(sums)
-        if name in specs:
-            watched[name] = sums
+        found[name] = add_up(summary.signals[name] for summary in summaries if name in summary.signals)
+        state.signals.setdefault(name, SignalState()).add(found[name])
+    recent.add(bucket, stack_sums(list(state.signals), found))
+    watched = {name: sums for name, sums in found.items() if name in specs}
     threshold = policy.budget.alarm_threshold
     for crossing in state.monitors.step(watched, bucket, weight_per_bucket(policy, state.cohort.layer), threshold):
         yield Judged(specs[crossing.signal], crossing)

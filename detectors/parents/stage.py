@@ -10,6 +10,7 @@ from homeostat.detectors.parents.buckets import OpenBuckets, SealedBucket, Taken
 from homeostat.detectors.parents.cohort_state import CohortState
 from homeostat.detectors.parents.judge import judge_bucket
 from homeostat.detectors.parents.pools import Pools
+from homeostat.detectors.parents.recent import Recent, restore_recent
 from homeostat.detectors.record_stage import RecordStage
 from homeostat.detectors.trust import TrustStore
 from homeostat.schemas.base import Message
@@ -35,8 +36,8 @@ class ParentsStage(RecordStage):
     """The parents of one partition of `summaries.v1`.
 
     `source_partition_count` is the number of partitions of `traces.v1`: a bucket is sealed when each has sent its
-    marker or is declared missing. The state is one record a parent cohort, one an open summary, one a source's pool
-    of references, one a baseline across tenants, and one of counters.
+    marker or is declared missing. The state is one record a parent cohort, up to 40 of its recent buckets, one an open
+    summary, one a source's pool of references, one a baseline across tenants, and one of counters.
     """
 
     name = "parents"
@@ -47,6 +48,7 @@ class ParentsStage(RecordStage):
         self._buckets = OpenBuckets(source_partition_count)
         self._pools = Pools()
         self._cohorts: dict[str, CohortState] = {}
+        self._recent: dict[str, Recent] = {}
         self._changed: set[str] = set()
         self.no_data: dict[int, int] = {}
 
@@ -57,18 +59,22 @@ class ParentsStage(RecordStage):
 
     def _own_records(self) -> dict[bytes, bytes]:
         cohorts = {_COHORT + key.encode(): state.to_bytes() for key, state in self._cohorts.items()}
-        return {**self._buckets.state_records(), **self._pools.state_records(), **cohorts}
+        recent = [self._recent[key].state_records(key.encode()) for key in self._recent]
+        blocks = {key: value for records in recent for key, value in records.items()}
+        return {**self._buckets.state_records(), **self._pools.state_records(), **cohorts, **blocks}
 
     def _drain_own(self) -> list[tuple[bytes, bytes | None]]:
         changed, self._changed = self._changed, set()
         cohorts = [(_COHORT + key.encode(), self._cohorts[key].to_bytes()) for key in changed]
-        return [*self._buckets.drain_changes(), *self._pools.drain_changes(), *cohorts]
+        blocks = [record for key in sorted(changed) for record in self._recent[key].drain_changes(key.encode())]
+        return [*self._buckets.drain_changes(), *self._pools.drain_changes(), *cohorts, *blocks]
 
     def _restore_own(self, state_records: Mapping[bytes, bytes]) -> None:
         self._buckets.restore(state_records)
         self._pools.restore(state_records)
         for key in sorted(key for key in state_records if key.startswith(_COHORT)):
             self._cohorts[key.removeprefix(_COHORT).decode()] = CohortState.from_bytes(state_records[key])
+        self._recent = restore_recent(state_records)
 
     def _take_control(self, folded: Folded, outbox: Outbox) -> None:
         message = folded.message
@@ -134,9 +140,10 @@ class ParentsStage(RecordStage):
             self._count("cohort_limit")
             return
         state = self._cohorts.setdefault(key, CohortState(summaries[0].cohort))
+        recent = self._recent.setdefault(key, Recent())
         self._changed.add(key)
-        for judged in judge_bucket(state, sealed.bucket, summaries, policy, bool(sealed.no_data)):
-            outbox.put(ALARMS, CORRELATION_DOMAIN, state_alarm(judged, state.cohort, policy, outbox))
+        for judged in judge_bucket(state, recent, sealed.bucket, summaries, policy, bool(sealed.no_data)):
+            outbox.put(ALARMS, CORRELATION_DOMAIN, state_alarm(judged, state, recent, policy, outbox))
 
     def _pool(self, pool: ReferencePool, outbox: Outbox) -> None:
         """Add a source's pool, and say the workflow's baseline across tenants where that changes it enough."""

@@ -10,6 +10,7 @@ from homeostat.detectors.triage.moves import Arms, Move, list_moves, split_arms
 from homeostat.detectors.triage.nearness import read_nearness
 from homeostat.detectors.triage.open_event import OpenEvent
 from homeostat.detectors.triage.remainder import split_remainders
+from homeostat.detectors.triage.scope import choose_besides
 from homeostat.detectors.triage.strands import CLASS_OF
 from homeostat.detectors.triage.timeline import RolloutTimeline
 from homeostat.detectors.triage.weigh_release import Exposure, weigh_changed, weigh_exposed
@@ -41,11 +42,12 @@ def classify(event: OpenEvent, timeline: RolloutTimeline | None, policy: Policy)
     """
     moves = list_moves(event, policy)
     arms = split_arms(moves)
-    tallies = add_tallies(event.besides.values())
+    besides = choose_besides(event).values()
+    tallies = add_tallies(besides)
     exposure = None if event.rollout is None or timeline is None else Exposure(timeline, event.onset_to_ms)
     exposed = weigh_exposed(exposure, arms, tallies)
     changed = weigh_changed(_as_noticed([*arms.both, *arms.others], event), tallies, read_nearness(policy))
-    seen = Seen(arms, tallies, frozenset(row.cohort.key for row in event.besides.values()), changed)
+    seen = Seen(arms, tallies, frozenset(row.cohort.key for row in besides), changed)
     rest = [_weigh_inputs(seen, moves), *(weigh_strand(strand, seen) for strand in LED)]
     ordered = [exposed, changed, *rest] if exposure else [changed, *rest]
     unexplained = weigh_rest(seen, ordered)

@@ -7,6 +7,7 @@ from homeostat.detectors.triage.beside import Standing, judge_companion, moved_h
 from homeostat.detectors.triage.change_of import is_beneficial, is_dangerous
 from homeostat.detectors.triage.held import list_guarded
 from homeostat.detectors.triage.open_event import OpenEvent
+from homeostat.detectors.triage.scope import choose_besides
 from homeostat.detectors.triage.timeline import RolloutTimeline
 from homeostat.detectors.triage.wording import say_alarm, say_companion
 from homeostat.schemas.drift_event import Harm
@@ -51,15 +52,16 @@ def _judge_numbers(event: OpenEvent, timeline: RolloutTimeline | None, policy: P
 
 def _judge_held(event: OpenEvent, policy: Policy) -> HarmFound:
     """Benign where every guardrail is shown to be held; what is not shown is named."""
-    if event.rest_tags is not None or event.besides_left_out or not event.leaves:
-        single = "the guardrails of the single cohorts (no leaf among the alarms, or more of them than are kept)"
+    if event.rest_tags is not None or event.besides_left_out:
+        single = "the guardrails of the single cohorts (more of them moved than are kept)"
         return HarmFound(Harm.UNDETERMINED, (f"not shown within tolerance: {single}",))
     guarded = list(list_guarded(event, policy))
     missing = [each.reason for each in guarded if not each.held]
     if missing:
         more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
         return HarmFound(Harm.UNDETERMINED, (f"not shown within tolerance: {'; '.join(missing[:_NAMED])}{more}",))
-    numbers = [say_companion(each, row.cohort) for row in event.besides.values() for each in row.guardrails]
+    rows = choose_besides(event).values()
+    numbers = [say_companion(each, row.cohort) for row in rows for each in row.guardrails]
     shown = "; ".join([*(each.reason for each in guarded), *numbers[:_QUOTED]])
     return HarmFound(Harm.BENIGN, (f"every guardrail is within tolerance: {shown}",))
 
@@ -70,7 +72,7 @@ def _list_harmful(event: OpenEvent, timeline: RolloutTimeline | None) -> Iterato
     for alarm in event.gravest_first():
         if is_dangerous(alarm):
             yield say_alarm(alarm)
-    for row in event.besides.values():
+    for row in choose_besides(event).values():
         for each in row.guardrails:
             if judge_companion(each) is Standing.BEYOND and moved_harmfully(each):
                 yield say_companion(each, row.cohort)
@@ -80,7 +82,7 @@ def _list_beneficial(event: OpenEvent) -> Iterator[str]:
     for alarm in event.gravest_first():
         if is_beneficial(alarm):
             yield say_alarm(alarm)
-    for row in event.besides.values():
+    for row in choose_besides(event).values():
         for each in row.guardrails:
             if judge_companion(each) is Standing.BEYOND and not moved_harmfully(each):
                 yield say_companion(each, row.cohort)
@@ -90,5 +92,5 @@ def _has_doubt(event: OpenEvent) -> bool:
     """Whether a guardrail has moved in the harmful direction, though not surely beyond its tolerance."""
     if any(alarm.role is Role.GUARDRAIL and alarm.harmful for alarm in event.changes.values()):
         return True
-    held = (each for row in event.besides.values() for each in row.guardrails)
+    held = (each for row in choose_besides(event).values() for each in row.guardrails)
     return any(judge_companion(each) is Standing.MOVED and moved_harmfully(each) for each in held)

@@ -5,8 +5,9 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from homeostat.detectors.triage.beside import MOVED, Window, judge_companion, moved_harmfully, open_window
+from homeostat.detectors.triage.beside import MOVED, Beside, Window, judge_companion, moved_harmfully, open_window
 from homeostat.detectors.triage.open_event import OpenEvent
+from homeostat.detectors.triage.scope import choose_besides, list_wide
 from homeostat.schemas.alarm import Companion
 from homeostat.schemas.policy import Policy
 from homeostat.schemas.signal import Carrier, Role
@@ -25,20 +26,22 @@ class Guarded(NamedTuple):
 
 def list_guarded(event: OpenEvent, policy: Policy) -> Iterator[Guarded]:
     """Judge every guardrail of the policy that work or feedback carries; gateways' reports are the guard's alone."""
+    rows = choose_besides(event)
+    moved = list(event.leaves) or [cohort.key for cohort in list_wide(event)]
     names = [
         spec.name for spec in policy.columns if spec.role is Role.GUARDRAIL and spec.carrier is not Carrier.EXPOSURE
     ]
     for name in names:
-        yield _judge(name, event, policy.baseline.first_sessions)
+        yield _judge(name, event, rows, moved, policy.baseline.first_sessions)
 
 
-def _judge(name: str, event: OpenEvent, learned: int) -> Guarded:
+def _judge(name: str, event: OpenEvent, rows: Mapping[str, Beside], cohorts: Sequence[str], learned: int) -> Guarded:
     alarmed = {alarm.cohort.key: alarm.harmful for alarm in event.changes.values() if alarm.signal == name}
     if any(alarmed.values()):
         return Guarded(name, False, f"{name} alarmed")
-    seen = {row.cohort.key: each for row in event.besides.values() for each in row.guardrails if each.signal == name}
-    elsewhere = {row.cohort.key for row in event.besides.values() if name in row.elsewhere}
-    missing = [key for key in event.leaves if key not in seen and key not in alarmed and key not in elsewhere]
+    seen = {key: each for key, row in rows.items() for each in row.guardrails if each.signal == name}
+    elsewhere = {key for key, row in rows.items() if name in row.elsewhere}
+    missing = [key for key in cohorts if key not in seen and key not in alarmed and key not in elsewhere]
     if missing:
         return Guarded(name, False, f"{name} in {missing[0]}{_count_more(missing)}")
     if any(judge_companion(each) in MOVED and moved_harmfully(each) for each in seen.values()):
@@ -46,7 +49,7 @@ def _judge(name: str, event: OpenEvent, learned: int) -> Guarded:
     tolerance = max((each.tolerance for each in seen.values()), default=0.0)
     windows = {}
     for key, each in seen.items():
-        window = _surest(event.besides[key].windows.get(name), open_window(each))
+        window = _surest(rows[key].windows.get(name), open_window(each))
         windows[key] = _add_baseline(window, each, learned)
     return _judge_windows(name, windows, tolerance)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from enum import IntEnum
 from typing import NamedTuple
 
-from homeostat.detectors.triage.beside import MOVED, Standing, direction_of, judge_companion, name_inputs
+from homeostat.detectors.triage.beside import MOVED, Beside, Standing, direction_of, judge_companion, name_inputs
 from homeostat.detectors.triage.explained import explains
 from homeostat.detectors.triage.lattice import covers, overlap
 from homeostat.detectors.triage.move_names import name_change, name_move
@@ -46,8 +46,9 @@ class Profile(NamedTuple):
 
 
 def describe_alarm(alarm: Alarm, near: Nearness) -> Profile:
-    """Read an alarm's profile."""
-    moved = [each for each in alarm.companions if judge_companion(each) in MOVED]
+    """Read an alarm's profile; what stands beside an alarm across tenants may be of any of them, and is not in it."""
+    companions = () if alarm.cohort.layer in ACROSS_TENANTS else alarm.companions
+    moved = [each for each in companions if judge_companion(each) in MOVED]
     strand = strand_of(alarm.family, alarm.carrier)
     own = {alarm.signal} if strand is Strand.INPUT else set[str]()
     return Profile(
@@ -56,9 +57,9 @@ def describe_alarm(alarm: Alarm, near: Nearness) -> Profile:
         move=name_move(alarm.signal, alarm.direction),
         strand=ORDER.index(strand),
         beside=frozenset(name_move(each.signal, direction_of(each)) for each in moved),
-        known=frozenset(signal_of(each.signal) for each in alarm.companions),
-        moved_inputs=frozenset(name_inputs(alarm.companions, MOVED) | own),
-        steady_inputs=frozenset(name_inputs(alarm.companions, {Standing.STEADY})),
+        known=frozenset(signal_of(each.signal) for each in companions),
+        moved_inputs=frozenset(name_inputs(companions, MOVED) | own),
+        steady_inputs=frozenset(name_inputs(companions, {Standing.STEADY})),
         slack_ms=slack_ms(alarm, near),
         lag_ms=near.lag_ms(alarm),
         near=near,
@@ -141,8 +142,13 @@ def _add_slack(profile: Profile, event: OpenEvent) -> int:
 
 def _stood_beside(move: str, event: OpenEvent) -> bool:
     """Whether this move was seen beside the event's alarms."""
-    beside = (each for row in event.besides.values() for each in row.moved)
+    beside = (each for row in _list_single(event) for each in row.moved)
     return any(name_move(each.signal, direction_of(each)) == move for each in beside)
+
+
+def _list_single(event: OpenEvent) -> list[Beside]:
+    """What stood beside its alarms inside one tenant."""
+    return [row for row in event.besides.values() if row.cohort.layer not in ACROSS_TENANTS]
 
 
 def _is_same_place(alarm: Alarm, event: OpenEvent) -> bool:
@@ -160,7 +166,7 @@ def _is_contradicted(profile: Profile, event: OpenEvent) -> bool:
     if not profile.moved_inputs and not profile.steady_inputs:
         return False
     moved = {a.signal for a in event.changes.values() if strand_of(a.family, a.carrier) is Strand.INPUT}
-    rows = event.besides.values()
+    rows = _list_single(event)
     moved |= {name for row in rows for name in name_inputs(row.moved, MOVED)}
     if not profile.moved_inputs.isdisjoint(moved):
         return False

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from homeostat.detectors.triage.beside import direction_of
 from homeostat.detectors.triage.grouping import find_twins
 from homeostat.detectors.triage.open_event import OpenEvent
+from homeostat.detectors.triage.scope import choose_besides
 from homeostat.detectors.triage.strands import Strand, find_spec, is_fetched, strand_of
 from homeostat.schemas.alarm import Alarm, Companion
 from homeostat.schemas.cohort import Cohort
@@ -55,7 +56,7 @@ def list_moves(event: OpenEvent, policy: Policy) -> list[Move]:
     seen = {(move.cohort.key, move.signal) for move in alarms}
     beside = [
         _of_companion(row.cohort, companion, policy)
-        for row in event.besides.values()
+        for row in choose_besides(event).values()
         for companion in row.moved
         if (row.cohort.key, companion.signal) not in seen
     ]

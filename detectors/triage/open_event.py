@@ -170,6 +170,9 @@ class OpenEvent:
         beside = look_beside(alarm, self.besides.get(key))
         if beside is None:
             return
+        if key not in self.besides and len(self.besides) >= MAX_BESIDES and alarm.cohort.layer is Layer.LEAF:
+            wide = next((held for held, row in self.besides.items() if row.cohort.layer is not Layer.LEAF), None)
+            self.besides.pop(wide or "", None)
         if key in self.besides or len(self.besides) < MAX_BESIDES:
             self.besides[key] = beside
         else:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable
 
-from homeostat.detectors.triage.beside import direction_of
+from homeostat.detectors.triage.beside import Beside, direction_of
 from homeostat.detectors.triage.lattice import NARROWEST_FIRST, cover, join_tags, overlap, read_tags
 from homeostat.detectors.triage.move_names import name_move
 from homeostat.detectors.triage.open_event import OpenEvent
@@ -28,12 +28,24 @@ def find_scope(event: OpenEvent) -> Cohort:
     change is wider than them. Of parents that only overlap and do not explain each other the larger excess counts,
     the other one has its share of it. An event without alarms has the cohorts that the guard judged.
     """
-    rows = [read_tags(leaf) for leaf in event.leaves.values()]
     if event.rest_tags is not None:
         return event.scope
+    return cover(join_tags(read_tags(each) for each in (*event.leaves.values(), *list_wide(event))))
+
+
+def list_wide(event: OpenEvent) -> list[Cohort]:
+    """The parents that moved and that nothing narrower explains."""
     kept = [parent for parent in event.parents.values() if not _is_explained(parent, event)]
-    rows += [read_tags(parent) for parent in kept if not _is_share(parent, kept, event)]
-    return cover(join_tags(rows))
+    return [parent for parent in kept if not _is_share(parent, kept, event)]
+
+
+def choose_besides(event: OpenEvent) -> dict[str, Beside]:
+    """What stood beside its alarms, by cohort: of the leaves; where none moved, of the parents that nothing explains.
+
+    Beside the alarm of a wide cohort stands whatever moves in any part of it: it speaks only where no leaf does.
+    """
+    chosen = event.leaves or {cohort.key for cohort in list_wide(event)}
+    return {key: row for key, row in event.besides.items() if key in chosen}
 
 
 def _is_share(parent: Cohort, kept: Iterable[Cohort], event: OpenEvent) -> bool:

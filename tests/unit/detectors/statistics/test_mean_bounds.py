@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from homeostat.detectors.leaf.mean_bounds import bound_mean
+from homeostat.detectors.statistics.mean_bounds import bound_mean
 
 REPEATS = 4000
 

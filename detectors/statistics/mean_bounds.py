@@ -29,24 +29,35 @@ def bound_mean(values: Floats, is_binary: bool) -> tuple[float, float]:
     mean = math.fsum(values.tolist()) / n
     if is_binary:
         return bound_share(mean, n)
-    variance = math.fsum(((values - mean) ** 2).tolist()) / (n - 1)
-    half = _student(n - 1) * math.sqrt(variance / n + 1 / (4 * n**3))
+    return bound_moments(mean, math.fsum(((values - mean) ** 2).tolist()) / (n - 1), n)
+
+
+def bound_moments(mean: float, variance: float, n: int, z: float = _Z) -> tuple[float, float]:
+    """Give Student's interval of a mean of n values in [0, 1] with this sample variance; (0, 1) for n < 5.
+
+    `z` is the standard normal's quantile of the level: 99 % unless it is given.
+
+    >>> [round(end, 3) for end in bound_moments(0.5, 0.01, 100)]
+    [0.474, 0.526]
+    """
+    if n < _FEW:
+        return 0.0, 1.0
+    half = _student(n - 1, z) * math.sqrt(variance / n + 1 / (4 * n**3))
     return max(0.0, mean - half), min(1.0, mean + half)
 
 
-def bound_share(mean: float, n: int) -> tuple[float, float]:
-    """Give Wilson's interval of a share of n; (0, 1) for n < 5.
+def bound_share(mean: float, n: int, z: float = _Z) -> tuple[float, float]:
+    """Give Wilson's interval of a share of n; (0, 1) for n < 5. `z` as for `bound_moments`.
 
     >>> [round(end, 3) for end in bound_share(0.1, 100)], bound_share(0.0, 4)
     ([0.046, 0.204], (0.0, 1.0))
     """
     if n < _FEW:
         return 0.0, 1.0
-    middle, spread = mean + _Z**2 / (2 * n), _Z * math.sqrt(mean * (1 - mean) / n + _Z**2 / (4 * n**2))
-    return max(0.0, (middle - spread) / (1 + _Z**2 / n)), min(1.0, (middle + spread) / (1 + _Z**2 / n))
+    middle, spread = mean + z**2 / (2 * n), z * math.sqrt(mean * (1 - mean) / n + z**2 / (4 * n**2))
+    return max(0.0, (middle - spread) / (1 + z**2 / n)), min(1.0, (middle + spread) / (1 + z**2 / n))
 
 
-def _student(degrees: int) -> float:
-    """Student's quantile at .995: z + (z³ + z)/4ν + (5z⁵ + 16z³ + 3z)/96ν² (Abramowitz and Stegun, 26.7.5)."""
-    z = _Z
+def _student(degrees: int, z: float) -> float:
+    """Student's quantile: z + (z³ + z)/4ν + (5z⁵ + 16z³ + 3z)/96ν² (Abramowitz and Stegun, 26.7.5)."""
     return z + (z**3 + z) / (4 * degrees) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * degrees**2)
