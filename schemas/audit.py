@@ -27,6 +27,7 @@ class AuditKind(StrEnum):
     APPROVAL = "approval"
     REFUSAL = "refusal"
     EFFECT = "effect"
+    ESCALATION = "escalation"
 
 
 class AuditEntry(Message):

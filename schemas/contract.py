@@ -30,6 +30,7 @@ from homeostat.schemas.dead_letter import DeadLetter
 from homeostat.schemas.decision import Decision
 from homeostat.schemas.drift_event import DriftEvent
 from homeostat.schemas.effect import Aftermath, Effect
+from homeostat.schemas.escalation import Escalation
 from homeostat.schemas.evidence import Echo, Evidence
 from homeostat.schemas.exposure import ExposureReport, PublisherReport
 from homeostat.schemas.intent import Intent
@@ -63,6 +64,7 @@ _SIGNED: tuple[type[Message], ...] = (
     Decision,
     DesiredState,
     Effect,
+    Escalation,
     ExposureReport,
     Intent,
     KeyDocument,

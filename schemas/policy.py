@@ -156,7 +156,7 @@ class Effects(Part):
     escalate_s: Annotated[float, Field(gt=0)] = 120.0
     linger_s: Annotated[float, Field(ge=0)] = 3_600.0
     quiet_s: Annotated[float, Field(ge=0)] = 600.0
-    watch_s: Annotated[float, Field(gt=0)] = 86_400.0
+    watch_s: Annotated[float, Field(gt=0)] = 604_800.0
     delta: Annotated[float, Field(gt=0, lt=1)] = 0.05
 
 

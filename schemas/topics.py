@@ -26,6 +26,7 @@ from homeostat.schemas.dead_letter import DeadLetter
 from homeostat.schemas.decision import Decision
 from homeostat.schemas.drift_event import DriftEvent
 from homeostat.schemas.effect import Aftermath, Effect
+from homeostat.schemas.escalation import Escalation
 from homeostat.schemas.evidence import Echo, Evidence
 from homeostat.schemas.exposure import ExposureReport, PublisherReport
 from homeostat.schemas.intent import Intent
@@ -76,7 +77,7 @@ class TopicSpec(NamedTuple):
 TRACES, SUMMARIES, EVIDENCE, ALARMS = "traces.v1", "summaries.v1", "evidence.v1", "alarms.v1"
 DEAD_LETTERS, BASELINES, DECISIONS = "traces.dlq.v1", "baselines.v1", "decisions.v1"
 INTENTS, LEASES, COMMANDS, ACKS = "release.intents.v1", "release.leases.v1", "release.commands.v1", "release.acks.v1"
-SERVED, EFFECTS = "release.served.v1", "release.effects.v1"
+SERVED, EFFECTS, ESCALATIONS = "release.served.v1", "release.effects.v1", "release.escalations.v1"
 DRIFT_EVENTS, REVIEW_REQUESTS, AUDIT = "drift.events.v1", "reviews.requests.v1", "audit.v1"
 POLICIES, RELEASES, ROLLOUTS, CONTROLS = "policies.v1", "releases.v1", "rollouts.v1", "controls.v1"
 ARTIFACTS, OVERRIDES = "artifacts.v1", "overrides.v1"
@@ -116,6 +117,7 @@ _TABLE = (
     _append(DECISIONS, "rollout", 3650, Decision),
     _append(INTENTS, "target", 365, Intent),
     _append(EFFECTS, "rollout", 3650, Effect),
+    _append(ESCALATIONS, "target", 3650, Escalation),
     _append(ACKS, "target", 365, Acknowledgement),
     _append(AUDIT, "subject", 3650, AuditEntry, AuditCheckpoint),
     _compact(LEASES, "rollout", Lease, spread=Spread.PLATFORM),

@@ -139,7 +139,7 @@ ARCHIVE_LOST = _counter(
 )
 ARCHIVE_ERRORS = _counter("homeostat_archive_errors_total", "Times that a file or the broker had to be tried again.")
 
-# Audit: `kind` is one of eight.
+# Audit: `kind` is one of nine.
 AUDIT_ENTRIES = _counter("homeostat_audit_entries_total", "Entries appended to the audit.", "kind")
 AUDIT_LOST = _counter("homeostat_audit_lost_offsets_total", "Offsets that the broker dropped unaudited.", "topic")
 AUDIT_ERRORS = _counter("homeostat_audit_errors_total", "Times that the audit began anew where it ends.")

@@ -4,9 +4,10 @@ from typing import NamedTuple
 
 from homeostat.detectors.sequencer.authority import NEVER_WAITS, check_authority
 from homeostat.detectors.sequencer.configure import configure
-from homeostat.detectors.sequencer.target_state import MAX_ROLLOUTS, MAX_SEEN, RolloutMark, TargetState
+from homeostat.detectors.sequencer.statement import state_next
+from homeostat.detectors.sequencer.target_state import MAX_ROLLOUTS, MAX_SEEN, Cause, RolloutMark, TargetState
 from homeostat.detectors.sequencer.transitions import Documents, Missing, transition
-from homeostat.schemas.canonical import derive_id, digest_bytes, to_json
+from homeostat.schemas.canonical import derive_id
 from homeostat.schemas.command import DesiredState
 from homeostat.schemas.control import Stop
 from homeostat.schemas.errors import PoisonRecord
@@ -23,14 +24,6 @@ class Considered(NamedTuple):
     refusal: PoisonRecord | None = None
     missing: Missing | None = None
     repeat: bool = False
-
-
-class Cause(NamedTuple):
-    """What a desired state says it is for: an intent or a stop, the decision behind it, a sentence."""
-
-    intent: str
-    decision: str | None
-    reason: str
 
 
 def consider(
@@ -56,7 +49,7 @@ def consider(
     moved = remember(moved, intent, role)
     if _says(moved) == _says(state) or moved.serving is None:
         return Considered(moved)
-    return _command(moved, Cause(intent.intent, intent.decision, intent.reason), now_ms)
+    return _command(moved, Cause(intent=intent.intent, decision=intent.decision, reason=intent.reason, at_ms=now_ms))
 
 
 def stop(state: TargetState, stop: Stop, now_ms: int) -> Considered:
@@ -67,8 +60,8 @@ def stop(state: TargetState, stop: Stop, now_ms: int) -> Considered:
     if len(kept) == len(state.serving.exposures):
         return Considered(state)
     moved = state.model_copy(update={"serving": state.serving.model_copy(update={"exposures": kept})})
-    cause = Cause(derive_id("stop", stop.subject, state.target.key, now_ms), None, f"emergency stop by {stop.author}")
-    return _command(moved, cause, now_ms)
+    intent, reason = derive_id("stop", stop.subject, state.target.key, now_ms), f"emergency stop by {stop.author}"
+    return _command(moved, Cause(intent=intent, decision=None, reason=reason, at_ms=now_ms))
 
 
 def reconfigure(state: TargetState, documents: Documents, now_ms: int) -> Considered:
@@ -76,14 +69,14 @@ def reconfigure(state: TargetState, documents: Documents, now_ms: int) -> Consid
     moved = configure(state, state, documents.overrides)
     if moved.serving is None or moved.configured is None or moved.configured == state.configured:
         return Considered(state)
-    cause = derive_id("configuration", state.target.key, moved.configured.configuration, state.generation)
-    return _command(moved, Cause(cause, None, "the overrides of this target have changed"), now_ms)
+    intent = derive_id("configuration", state.target.key, moved.configured.configuration, state.generation)
+    reason = "the overrides of this target have changed"
+    return _command(moved, Cause(intent=intent, decision=None, reason=reason, at_ms=now_ms))
 
 
-def _command(state: TargetState, cause: Cause, now_ms: int) -> Considered:
-    command = _state(state, cause, now_ms)
-    stated = {"generation": command.generation, "state_digest": digest_bytes(to_json(command)), "refused": None}
-    return Considered(state.model_copy(update=stated), command=command)
+def _command(state: TargetState, cause: Cause) -> Considered:
+    stated, command = state_next(state, cause)
+    return Considered(stated, command=command)
 
 
 def _check_order(state: TargetState, intent: Intent, role: SignerRole) -> None:
@@ -112,24 +105,3 @@ def remember(state: TargetState, intent: Intent, role: SignerRole) -> TargetStat
 def _says(state: TargetState) -> object:
     """What a desired state would say, beside its number and its cause."""
     return state.serving, state.quarantine, state.quarantine_version, state.configured
-
-
-def _state(state: TargetState, cause: Cause, now_ms: int) -> DesiredState:
-    assert state.serving is not None
-    return DesiredState(
-        target=state.target,
-        generation=state.generation + 1,
-        baseline=state.serving.baseline,
-        manifest=state.serving.manifest,
-        exposures=state.stated_exposures,
-        variants=state.serving.variants,
-        barred=state.barred,
-        disabled_tools=state.disabled_tools,
-        quarantine=state.banned,
-        quarantine_version=state.quarantine_version,
-        intent=cause.intent,
-        decision=cause.decision,
-        configuration=None if state.configured is None else state.configured.configuration,
-        reason=cause.reason,
-        at_ms=now_ms,
-    )

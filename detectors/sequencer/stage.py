@@ -8,6 +8,7 @@ from homeostat.detectors.record_stage import RecordStage
 from homeostat.detectors.sequencer.acknowledge import acknowledge
 from homeostat.detectors.sequencer.authority import MAY_SIGN
 from homeostat.detectors.sequencer.consider import Considered, consider, reconfigure, remember, stop
+from homeostat.detectors.sequencer.silence import describe_silence, remind
 from homeostat.detectors.sequencer.target_state import PREFIX, TargetState, Waiting, state_key
 from homeostat.detectors.sequencer.transitions import Documents
 from homeostat.detectors.trust import TrustStore
@@ -23,7 +24,7 @@ from homeostat.schemas.parsing import parse_message
 from homeostat.schemas.partition import partition_of
 from homeostat.schemas.reasons import Refusal
 from homeostat.schemas.roles import SignerRole
-from homeostat.schemas.topics import COMMANDS
+from homeostat.schemas.topics import COMMANDS, ESCALATIONS
 
 MAX_WAITING = 32
 """Intents of one target that may wait for a document at the same time."""
@@ -69,8 +70,10 @@ class SequencerStage(RecordStage):
     def _take_control(self, folded: Folded, outbox: Outbox) -> None:
         self._count(f"control_{folded.type.value}")
         if isinstance(folded.message, Acknowledgement):
-            self._take_acknowledgement(folded.message)
+            self._take_acknowledgement(folded.message, outbox)
             return
+        if folded.type is ControlType.TICK:
+            self._remind(outbox)
         if isinstance(folded.message, StopDocument) and folded.changed:
             self._stop(folded.message.body, outbox)
         if folded.changed and folded.type in {ControlType.OVERRIDE, ControlType.SNAPSHOT_END}:
@@ -102,13 +105,30 @@ class SequencerStage(RecordStage):
             outbox.put(COMMANDS, considered.state.target.key, considered.command, SignerRole.SEQUENCER)
             self._count(counted)
 
-    def _take_acknowledgement(self, message: Acknowledgement) -> None:
+    def _remind(self, outbox: Outbox) -> None:
+        """State again what gateways have not confirmed in time, and say whose silence lasts too long."""
+        policy = self._control.policy
+        for key in sorted(self._targets) if policy is not None and self._control.evaluated else ():
+            assert policy is not None
+            found = remind(self._targets[key], policy.effects, self._control.log_time_ms)
+            self._keep(found.state)
+            if found.again is not None:
+                outbox.put(COMMANDS, key, found.again, SignerRole.SEQUENCER)
+                self._count("stated_again")
+            if found.escalates:
+                outbox.put(ESCALATIONS, key, describe_silence(found.state, outbox), SignerRole.SEQUENCER)
+                self._count("escalated_not_applied")
+
+    def _take_acknowledgement(self, message: Acknowledgement, outbox: Outbox) -> None:
         state = self._targets.get(message.target.key)
         moved = None if state is None else acknowledge(state, message)
         if moved is None:
             self._count("acknowledgements_of_nothing_stated")
-        else:
-            self._keep(moved)
+            return
+        if moved.escalated and not moved.silent:
+            outbox.put(ESCALATIONS, moved.target.key, describe_silence(moved, outbox), SignerRole.SEQUENCER)
+            moved = moved.model_copy(update={"escalated": False})
+        self._keep(moved)
 
     def _take(self, record: Record, outbox: Outbox) -> None:
         intent, role = self._read(record)

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field, ValidationError
 
 from homeostat.detectors.frames import frame, unframe
-from homeostat.schemas.base import Count, Digest, EpochMs, Offset, OpaqueId, Part, Slug
+from homeostat.schemas.base import Count, Digest, EpochMs, Offset, OpaqueId, Part, Sentence, Slug
 from homeostat.schemas.command import Barred, Exposure, Variant
 from homeostat.schemas.errors import StateCorrupt
 from homeostat.schemas.reasons import Refusal
@@ -75,11 +75,22 @@ class Waiting(Part):
     since_ms: EpochMs
 
 
+class Cause(Part):
+    """What a desired state says it is for: an intent or a stop, the decision behind it, a sentence; and its time."""
+
+    intent: OpaqueId
+    decision: OpaqueId | None
+    reason: Sentence
+    at_ms: EpochMs
+
+
 class TargetState(Part):
     """One target. `generation` is that of the last desired state, `state_digest` of its payload.
 
     `stated_ms` is the latest time that an operator or triage has put on a wish. `applied` is the highest generation
-    that the gateway has acknowledged as applied, `refused` why it refused the present one.
+    that the gateway has acknowledged as applied, `refused` why it refused the present one. `cause` is what the present
+    one was stated for, `told_ms` when it was stated last, `restated` how often beside the first, `escalated` whether
+    its silence was said.
     """
 
     target: Target
@@ -96,6 +107,10 @@ class TargetState(Part):
     applied: Count = 0
     refused: Refusal | None = None
     configured: Configured | None = None
+    cause: Cause | None = None
+    told_ms: EpochMs = 0
+    restated: Count = 0
+    escalated: bool = False
 
     @property
     def silent(self) -> bool:

@@ -20,20 +20,31 @@ from homeostat.schemas.decision import Decision
 from homeostat.schemas.dsse import read_envelope
 from homeostat.schemas.effect import Effect
 from homeostat.schemas.errors import PoisonRecord, SignatureRefused
+from homeostat.schemas.escalation import Escalation
 from homeostat.schemas.headers import find_header
 from homeostat.schemas.intent import Intent
 from homeostat.schemas.log import LogRecord
 from homeostat.schemas.parsing import parse_message
 from homeostat.schemas.release import ReleaseManifest
 from homeostat.schemas.roles import SignerRole
-from homeostat.schemas.topics import ACKS, BASELINES, COMMANDS, DEAD_LETTERS, DECISIONS, EFFECTS, INTENTS, TOPICS
+from homeostat.schemas.topics import (
+    ACKS,
+    BASELINES,
+    COMMANDS,
+    DEAD_LETTERS,
+    DECISIONS,
+    EFFECTS,
+    ESCALATIONS,
+    INTENTS,
+    TOPICS,
+)
 
 _OF_DOCUMENTS = tuple(
     name
     for name, spec in TOPICS.items()
     if name != BASELINES and any(issubclass(model, Document) for model in spec.models)
 )
-AUDITED: Final = (*_OF_DOCUMENTS, DECISIONS, INTENTS, COMMANDS, ACKS, EFFECTS, DEAD_LETTERS)
+AUDITED: Final = (*_OF_DOCUMENTS, DECISIONS, INTENTS, COMMANDS, ACKS, EFFECTS, ESCALATIONS, DEAD_LETTERS)
 _SUBJECT = re.compile(r"[A-Za-z0-9:._/#-]{1,200}")
 _MOST_ABOUT = 16
 
@@ -62,6 +73,7 @@ _STATEMENTS: Mapping[str, _Signed] = MappingProxyType(
         COMMANDS: _Signed(AuditKind.COMMAND, DesiredState, frozenset({SignerRole.SEQUENCER})),
         ACKS: _Signed(AuditKind.ACKNOWLEDGEMENT, Acknowledgement, frozenset({SignerRole.GATEWAY})),
         EFFECTS: _Signed(AuditKind.EFFECT, Effect, frozenset({SignerRole.GUARD})),
+        ESCALATIONS: _Signed(AuditKind.ESCALATION, Escalation, frozenset({SignerRole.SEQUENCER})),
     }
 )
 _ROLES: Mapping[type[Message], frozenset[SignerRole]] = MappingProxyType(
@@ -179,6 +191,10 @@ def _name_effect(of: Any) -> tuple[str, tuple[str | None, ...]]:
     return of.rollout, (of.release, f"step:{of.step}")
 
 
+def _name_escalation(of: Any) -> tuple[str, tuple[str | None, ...]]:
+    return of.target.key, (f"generation:{of.generation}", of.intent, of.wanted)
+
+
 _NAMES: Mapping[type[Message], Callable[[Any], tuple[str, tuple[str | None, ...]]]] = MappingProxyType(
     {
         Decision: _name_decision,
@@ -186,6 +202,7 @@ _NAMES: Mapping[type[Message], Callable[[Any], tuple[str, tuple[str | None, ...]
         DesiredState: _name_command,
         Acknowledgement: _name_acknowledgement,
         Effect: _name_effect,
+        Escalation: _name_escalation,
     }
 )
 

@@ -111,6 +111,7 @@ def show(
     print_table("targets", follow_up.TARGET_TITLES, rows, frozenset({"generation", "after", "last"}))
     if followed.effect is not None:
         _say(f"effect: {followed.effect.reason}")
+    _say(*(f"escalated: {follow_up.describe_escalation(each)}" for each in followed.escalations))
     _say(*(f"waits for: {each}" for each in standing.waits_for), *standing.notes)
 
 

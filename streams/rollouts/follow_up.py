@@ -9,11 +9,12 @@ from homeostat.schemas.base import Message
 from homeostat.schemas.command import Acknowledgement, AckOutcome, DesiredState
 from homeostat.schemas.effect import Effect, TargetEffect
 from homeostat.schemas.errors import DocumentInvalid, PoisonRecord, SignatureRefused, TopicsUnfit
+from homeostat.schemas.escalation import Escalation, EscalationKind
 from homeostat.schemas.parsing import parse_message
 from homeostat.schemas.policy import Effects
 from homeostat.schemas.roles import SignerRole
 from homeostat.schemas.rollout import Rollout, Target
-from homeostat.schemas.topics import ACKS, COMMANDS, EFFECTS
+from homeostat.schemas.topics import ACKS, COMMANDS, EFFECTS, ESCALATIONS
 from homeostat.streams.decisions.topics import Topics
 
 M = TypeVar("M", bound=Message)
@@ -41,10 +42,14 @@ class Progress(NamedTuple):
 
 
 class FollowUp(NamedTuple):
-    """Every target of a rollout, in its order, and the newest word on its rollback; None where nothing was said."""
+    """Every target of a rollout, in its order, and the newest word on its rollback; None where nothing was said.
+
+    `escalations` are the targets' that are still open, of each kind the newest.
+    """
 
     targets: list[Progress]
     effect: Effect | None
+    escalations: list[Escalation]
 
 
 def follow_up(topics: Topics, trust: TrustStore, rollout: Rollout, limits: Effects, now_ms: int) -> FollowUp:
@@ -62,7 +67,7 @@ def follow_up(topics: Topics, trust: TrustStore, rollout: Rollout, limits: Effec
             newest = effect
     effects = {} if newest is None else {each.target.key: each for each in newest.targets}
     found = [_progress(entry.target, stated, answers, effects, limits, now_ms) for entry in rollout.targets]
-    return FollowUp(found, newest)
+    return FollowUp(found, newest, _find_escalations(topics, trust, rollout))
 
 
 def target_rows(found: FollowUp) -> list[tuple[str, ...]]:
@@ -76,7 +81,26 @@ def to_json(found: FollowUp) -> dict[str, Any]:
     targets = [
         {"target": each.target.key, "generation": each.generation, "state": each.answer} for each in found.targets
     ]
-    return {"targets": targets, "effect": effect}
+    escalations = [each.model_dump(mode="json", exclude={"version"}) for each in found.escalations]
+    return {"targets": targets, "effect": effect, "escalations": escalations}
+
+
+def describe_escalation(each: Escalation) -> str:
+    """One sentence; where a target cannot go back, what it could be given instead."""
+    offered = ", ".join(f"{other.release} ({other.title})" for other in each.alternatives)
+    instead = f"; instead, newest first: {offered}" if offered else ""
+    if each.kind is EscalationKind.NO_WAY_BACK and not offered:
+        instead = "; no other release that it served is fit"
+    return f"{each.target.key}: {each.reason}{instead}"
+
+
+def _find_escalations(topics: Topics, trust: TrustStore, rollout: Rollout) -> list[Escalation]:
+    keys = {entry.target.key for entry in rollout.targets}
+    newest: dict[tuple[str, EscalationKind], Escalation] = {}
+    for each in _read(topics, trust, ESCALATIONS, Escalation, {SignerRole.SEQUENCER}):
+        if each.target.key in keys:
+            newest[each.target.key, each.kind] = each
+    return [newest[key] for key in sorted(newest) if not newest[key].resolved]
 
 
 def _progress(

@@ -10,6 +10,7 @@ from homeostat.detectors.statistics.bets import guard_stakes
 from homeostat.detectors.statistics.sample_ratio import RATIO_BETS, add_session
 from homeostat.detectors.statistics.two_sample import sum_pairs
 from homeostat.schemas.canonical import to_json
+from homeostat.schemas.effect import Aftermath
 from homeostat.schemas.evidence import Echo, Evidence, GuardrailEvidence
 from homeostat.schemas.headers import output_headers
 from homeostat.schemas.policy import Policy
@@ -81,7 +82,7 @@ def marker(mark: int, log_time_ms: int, source: int = 0, count: int = 1, bucket:
     return Marker(bucket=bucket, source_partition=source, partition_count=count, mark=mark, log_time_ms=log_time_ms)
 
 
-def from_leaf(message: Evidence | Echo | Marker, index: int = 0) -> Draft:
+def from_leaf(message: Evidence | Echo | Aftermath | Marker, index: int = 0) -> Draft:
     """The record that a leaf writes for a message."""
     key = "marker" if isinstance(message, Marker) else message.rollout
     headers = output_headers(message.ce_type, "leaf", message.source_partition, message.mark, index)

@@ -26,8 +26,8 @@ LEASE = derive_id("lease", 1)
 class SequencerLog:
     """A sequencer and its log; what was written is applied at once and its outputs are kept.
 
-    With `documented` the log begins with a snapshot of policy, releases and rollout, and the control release is the
-    target's baseline.
+    `commands` are the states that were stated, `repeated` those that were stated again. With `documented` the log
+    begins with a snapshot of policy, releases and rollout, and the control release is the target's baseline.
     """
 
     def __init__(self, rollout: Rollout | None = None, documented: bool = True) -> None:
@@ -36,6 +36,7 @@ class SequencerLog:
         self.scenario = Scenario(INTENTS)
         self.outputs: list[Output] = []
         self.commands: list[DesiredState] = []
+        self.repeated: list[DesiredState] = []
         self.numbers = 0
         if documented:
             self.document()
@@ -55,7 +56,8 @@ class SequencerLog:
         self.outputs += gained
         for output in gained:
             if output.topic == COMMANDS:
-                self.commands.append(DesiredState.model_validate_json(output.value or b""))
+                state = DesiredState.model_validate_json(output.value or b"")
+                (self.repeated if state in self.commands else self.commands).append(state)
         return gained
 
     def add(self, draft: Draft) -> list[Output]:

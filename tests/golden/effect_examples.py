@@ -2,7 +2,9 @@
 
 from homeostat.schemas.base import Message
 from homeostat.schemas.effect import Aftermath, Effect, Outcome, SignalReturn, TargetEffect, WatchedSignal
-from tests.golden.shared import AT_MS, CANDIDATE, ROLLOUT, TARGET, WORK
+from homeostat.schemas.escalation import Alternative, Escalation, EscalationKind
+from homeostat.schemas.reasons import Refusal
+from tests.golden.shared import AT_MS, CANDIDATE, CONTROL, INTENT, ROLLOUT, TARGET, WORK
 
 SIGNAL = WatchedSignal(
     signal="omission_ratio", sessions=120, mean=0.11, baseline=0.1, tolerance=0.05, within=4.2, beyond=-3.1
@@ -53,6 +55,22 @@ def effect_examples() -> list[Message]:
                 ),
             ),
             reason="1 of 1 targets returned",
+            source_partition=0,
+            mark=99,
+            log_time_ms=AT_MS,
+        ),
+        Escalation(
+            target=TARGET,
+            kind=EscalationKind.NO_WAY_BACK,
+            generation=7,
+            resolved=True,
+            refusal=Refusal.QUARANTINED_RELEASE,
+            wanted=CANDIDATE,
+            alternatives=(Alternative(release=CONTROL, title="BioBART, full notes"),),
+            restated=2,
+            intent=INTENT,
+            since_ms=AT_MS - 120_000,
+            reason="the release is quarantined at this target",
             source_partition=0,
             mark=99,
             log_time_ms=AT_MS,

@@ -38,6 +38,7 @@ class SequencerMachine(RuleBasedStateMachine):
         self.log = SequencerLog(documented=False)
         self.rolled_back: dict[tuple[str, str], int] = {}
         self.checked = 0
+        self.repeats = 0
         self.generations: dict[str, int] = {}
         self.versions: dict[str, int] = {}
         self.ended: dict[tuple[str, str], int] = {}
@@ -184,7 +185,14 @@ class SequencerMachine(RuleBasedStateMachine):
     def one_command_an_intent_at_most(self) -> None:
         intents = [state.intent for state in self.log.commands]
         assert len(intents) == len(set(intents))
-        assert len([output for output in self.log.outputs if output.topic == COMMANDS]) == len(intents)
+        stated = [output for output in self.log.outputs if output.topic == COMMANDS]
+        assert len(stated) == len(intents) + len(self.log.repeated)
+
+    @invariant()
+    def only_the_present_state_is_stated_again(self) -> None:
+        for state in self.log.repeated[self.repeats :]:
+            assert state.generation == self.generations[state.target.key]
+        self.repeats = len(self.log.repeated)
 
     def teardown(self) -> None:
         log = self.log.scenario.log

@@ -162,7 +162,7 @@ class Triage:
     def effect(self, outcome: Outcome, final: bool = True, revision: int = 1, **fields: Any) -> list[DriftEvent]:
         """The guard says what became of the rollback."""
         reason = f"1 of 1 targets {outcome}"
-        places = {"source_partition": 0, "mark": 0, "log_time_ms": self.log.now_ms}
+        places: dict[str, Any] = {"source_partition": 0, "mark": 0, "log_time_ms": self.log.now_ms}
         said = {"rollout": ROLLOUT_ID, "step": 2, "release": ROLLOUT.candidate, "targets": (), "reason": reason}
         self.log.control(Effect(outcome=outcome, final=final, revision=revision, **{**said, **places, **fields}))
         return self.read()
