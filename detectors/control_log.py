@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from homeostat.detectors.control_types import CONTROL_KINDS, read_subject
+from homeostat.detectors.control_types import CONTROL_KINDS, check_signer, read_subject
 from homeostat.detectors.frames import frame, unframe
 from homeostat.detectors.releases.override_book import OverrideBook
 from homeostat.detectors.trust import TrustStore
@@ -31,6 +31,8 @@ from homeostat.schemas.control import (
     StopDocument,
 )
 from homeostat.schemas.decision import Decision
+from homeostat.schemas.drill import DrillRun
+from homeostat.schemas.drill_documents import DrillRunDocument
 from homeostat.schemas.dsse import read_envelope
 from homeostat.schemas.effect import Effect
 from homeostat.schemas.errors import PoisonRecord, SignatureRefused
@@ -41,6 +43,7 @@ from homeostat.schemas.parsing import parse_message
 from homeostat.schemas.policy import Policy
 from homeostat.schemas.reasons import Refusal
 from homeostat.schemas.release import ReleaseManifest
+from homeostat.schemas.roles import SignerRole
 from homeostat.schemas.rollout import Rollout
 
 _STATE_VERSION = 1
@@ -90,6 +93,7 @@ class ControlLog:
         self.orders: dict[str, OrderDocument] = {}
         self.stops: dict[str, Stop] = {}
         self.overrides = OverrideBook()
+        self.drills: dict[str, DrillRun] = {}
 
     @staticmethod
     def is_control(record: Record) -> bool:
@@ -119,10 +123,8 @@ class ControlLog:
         verified = self._trust.verify_with_key(record.value, model.ce_type, roles)
         message, _ = parse_message(model, verified.payload)
         self._check_address(message)
-        if isinstance(message, Acknowledgement) and verified.key.name != message.gateway:
-            raise SignatureRefused(Refusal.KEY_WRONG_ROLE, "acknowledgement of another gateway")
-        if isinstance(message, ApprovalDocument) and verified.key.name != message.body.approver:
-            raise SignatureRefused(Refusal.KEY_WRONG_ROLE, "approval in another reviewer's name")
+        check_signer(message, verified.key)
+        self._check_replaced(message, verified.key.role)
         self.advance(record.timestamp, is_data=False)
         subject, version = read_subject(message)
         if not version:
@@ -179,6 +181,11 @@ class ControlLog:
         topic, partition = getattr(message, "topic", self._topic), getattr(message, "partition", self._partition)
         if (topic, partition) != (self._topic, self._partition):
             raise PoisonRecord(Refusal.WRONG_PARTITION, f"control record for {topic}/{partition}")
+
+    def _check_replaced(self, message: Message, role: SignerRole) -> None:
+        held = self.rollouts.get(message.body.rollout) if isinstance(message, RolloutDocument) else None
+        if held is not None and not held.drill and role is SignerRole.CONTROL:
+            raise SignatureRefused(Refusal.KEY_WRONG_ROLE, "control replaces no rollout of an operator's")
 
     def _take_over_addressed(self, message: Message) -> bool:
         self._changed.add(_CLOCK)
@@ -239,6 +246,8 @@ class ControlLog:
                 self.stops[message.subject] = message.body
             case OverrideDocument():
                 self.overrides.put(message.body)
+            case DrillRunDocument():
+                self.drills[message.body.gateway] = message.body
             case _:
                 pass
 

@@ -49,6 +49,7 @@ ROUTES: Mapping[ControlType, tuple[str, ...]] = MappingProxyType(
         ControlType.STOP: (EVIDENCE, INTENTS),
         ControlType.REVIEW: (ALARMS,),
         ControlType.OVERRIDE: (TRACES, EVIDENCE, INTENTS),
+        ControlType.DRILL_RUN: (EVIDENCE,),
     }
 )
 """Which inputs a document is copied into."""

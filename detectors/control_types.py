@@ -3,6 +3,7 @@
 from types import MappingProxyType
 from typing import NamedTuple
 
+from homeostat.detectors.trust import TrustedKey
 from homeostat.schemas.base import Message
 from homeostat.schemas.command import Acknowledgement
 from homeostat.schemas.control import (
@@ -26,8 +27,11 @@ from homeostat.schemas.control import (
     Tick,
 )
 from homeostat.schemas.decision import Decision
+from homeostat.schemas.drill_documents import DrillRunDocument
 from homeostat.schemas.effect import Effect
+from homeostat.schemas.errors import SignatureRefused
 from homeostat.schemas.override import OverrideDocument
+from homeostat.schemas.reasons import Refusal
 from homeostat.schemas.roles import SignerRole
 
 
@@ -52,8 +56,8 @@ CONTROL_KINDS = MappingProxyType(
         ControlType.MISSING_SOURCE: _kind(MissingSource, _CONTROL),
         ControlType.GAP: _kind(Gap, _CONTROL),
         ControlType.POLICY: _kind(PolicyDocument, _OPERATOR),
-        ControlType.RELEASE: _kind(ReleaseDocument, _OPERATOR),
-        ControlType.ROLLOUT: _kind(RolloutDocument, _OPERATOR),
+        ControlType.RELEASE: _kind(ReleaseDocument, _OPERATOR, _CONTROL),
+        ControlType.ROLLOUT: _kind(RolloutDocument, _OPERATOR, _CONTROL),
         ControlType.ROLLOUT_STEP: _kind(Decision, SignerRole.GUARD),
         ControlType.BASELINE: _kind(BaselineDocument, _OPERATOR, _CONTROL),
         ControlType.SEAL_BASELINE: _kind(SealBaselineDocument, _OPERATOR),
@@ -66,8 +70,26 @@ CONTROL_KINDS = MappingProxyType(
         ControlType.ORDER: _kind(OrderDocument, _OPERATOR),
         ControlType.STOP: _kind(StopDocument, _OPERATOR),
         ControlType.OVERRIDE: _kind(OverrideDocument, _OPERATOR),
+        ControlType.DRILL_RUN: _kind(DrillRunDocument, _CONTROL),
     }
 )
+
+
+def check_signer(message: Message, key: TrustedKey) -> None:
+    """Refuse a message whose key may sign its type, but not this one. Raises `SignatureRefused` (KEY_WRONG_ROLE).
+
+    A named key speaks in its own name; control states releases and rollouts of drills, and no others.
+    """
+    if isinstance(message, Acknowledgement) and key.name != message.gateway:
+        raise SignatureRefused(Refusal.KEY_WRONG_ROLE, "acknowledgement of another gateway")
+    if isinstance(message, ApprovalDocument) and key.name != message.body.approver:
+        raise SignatureRefused(Refusal.KEY_WRONG_ROLE, "approval in another reviewer's name")
+    if key.role is not SignerRole.CONTROL:
+        return
+    if isinstance(message, ReleaseDocument) and not message.body.known_bad:
+        raise SignatureRefused(Refusal.KEY_WRONG_ROLE, "control states no release but known-bad ones")
+    if isinstance(message, RolloutDocument) and not message.body.drill:
+        raise SignatureRefused(Refusal.KEY_WRONG_ROLE, "control states no rollout but drills")
 
 
 def read_subject(message: Message) -> tuple[str, int]:

@@ -29,6 +29,7 @@ from homeostat.schemas.control import (
 from homeostat.schemas.dead_letter import DeadLetter
 from homeostat.schemas.decision import Decision
 from homeostat.schemas.drift_event import DriftEvent
+from homeostat.schemas.drill_documents import DrillCallDocument, DrillRunDocument
 from homeostat.schemas.effect import Aftermath, Effect
 from homeostat.schemas.escalation import Escalation
 from homeostat.schemas.evidence import Echo, Evidence
@@ -47,6 +48,8 @@ _DOCUMENTS: tuple[type[Message], ...] = (
     ApprovalDocument,
     ArtifactDocument,
     BaselineDocument,
+    DrillCallDocument,
+    DrillRunDocument,
     KernelVersionDocument,
     KeyActivationDocument,
     OrderDocument,

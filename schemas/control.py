@@ -44,6 +44,7 @@ class ControlType(StrEnum):
     ORDER = "order"
     STOP = "stop"
     OVERRIDE = "override"
+    DRILL_RUN = "drill_run"
 
 
 class _Addressed(Message):

@@ -75,6 +75,7 @@ class Decision(Message):
 
     `wave` counts from 0. `exposed`, `taken_back` and `promoted` are the cohorts as they stand after this decision.
     `configuration` is the digest of the effective configurations of the rollout's targets (`OverrideBook.digest`).
+    A `drill` is of a known-bad release in a probe tenant: it says nothing of anybody's work.
     """
 
     ce_type: ClassVar[str] = "homeostat.decision"
@@ -90,6 +91,7 @@ class Decision(Message):
     exposed: Annotated[tuple[LeafTags, ...], Field(max_length=10_000)] = ()
     taken_back: Annotated[tuple[LeafTags, ...], Field(max_length=10_000)] = ()
     promoted: Annotated[tuple[LeafTags, ...], Field(max_length=10_000)] = ()
+    drill: bool = False
     approved_by: Annotated[tuple[Slug, ...], Field(max_length=64)] = ()
     candidate: Digest
     control: Digest

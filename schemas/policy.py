@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from homeostat.schemas.base import Message, Part, Slug
+from homeostat.schemas.drill import Drill
 from homeostat.schemas.signal import SignalSpec
 from homeostat.schemas.signal_columns import expand_signals
 from homeostat.schemas.trace import MAX_SIGNALS
@@ -183,6 +184,7 @@ class Policy(Message):
     refusals: Refusals = Refusals()
     approvals: Approvals = Approvals()
     effects: Effects = Effects()
+    drills: Annotated[tuple[Drill, ...], Field(max_length=1000)] = ()
     unknown_signal: OnUnknown = OnUnknown.REFUSE
     unknown_release: OnUnknown = OnUnknown.REFUSE
     max_value_bytes: Annotated[int, Field(ge=1024, le=1_000_000)] = 65_536
@@ -197,9 +199,22 @@ class Policy(Message):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"signals declared twice: {', '.join(twice)}")
+        drilled = [drill.gateway for drill in self.drills]
+        if len(set(drilled)) != len(drilled):
+            raise ValueError("a gateway has two drills: one proves it")
         if len(self.columns) > MAX_SIGNALS:
             raise ValueError(f"the signals make {len(self.columns)} columns: at most {MAX_SIGNALS}")
         return self
+
+    @cached_property
+    def probe_tenants(self) -> frozenset[str]:
+        """Tenants that belong to nobody: only drills work there."""
+        return frozenset(drill.tenant for drill in self.drills)
+
+    @cached_property
+    def probe_targets(self) -> frozenset[str]:
+        """The keys of the targets that drills go to."""
+        return frozenset(drill.target_key for drill in self.drills)
 
     @cached_property
     def columns(self) -> tuple[SignalSpec, ...]:

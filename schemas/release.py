@@ -108,6 +108,7 @@ class ReleaseManifest(Message):
     """A composite release; its name is the SHA-256 of its canonical JSON (RFC 8785), see `digest_document`.
 
     `version` stays, and a field that came later is left out where it is unused, so that a manifest keeps its name.
+    A `known_bad` release exists for drills only.
     """
 
     ce_type: ClassVar[str] = "homeostat.document.release"
@@ -117,3 +118,4 @@ class ReleaseManifest(Message):
     parent: Digest | None = None
     author: Slug = "operator"
     risk: RiskClass = RiskClass.MEDIUM
+    known_bad: bool = Field(default=False, exclude_if=_is_unused)

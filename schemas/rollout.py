@@ -105,7 +105,8 @@ class Rollout(Message):
     `alpha` bounds P(ever judged Harmful | no guardrail worse than its tolerance anywhere); `beta` bounds
     P(promoted | some guardrail worse than its tolerance). `guardrails` names the signals of the policy that
     decide; empty means every guardrail of the policy. `waves` empty means those of the strategy. `watch_s` is how long
-    after promotion an alarm about the release takes it back.
+    after promotion an alarm about the release takes it back. A `drill` is of a known-bad release in a probe tenant: it
+    is never promoted.
     """
 
     ce_type: ClassVar[str] = "homeostat.document.rollout"
@@ -131,6 +132,7 @@ class Rollout(Message):
     max_sessions: Annotated[int, Field(ge=1)] = 1_000_000
     min_yield_ratio: Annotated[float, Field(gt=0, le=1)] = 0.5
     watch_s: Annotated[float, Field(ge=0)] = 86_400.0
+    drill: bool = False
 
     @model_validator(mode="after")
     def _check_targets(self) -> Self:

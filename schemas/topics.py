@@ -25,6 +25,7 @@ from homeostat.schemas.control import (
 from homeostat.schemas.dead_letter import DeadLetter
 from homeostat.schemas.decision import Decision
 from homeostat.schemas.drift_event import DriftEvent
+from homeostat.schemas.drill_documents import DrillCallDocument, DrillRunDocument
 from homeostat.schemas.effect import Aftermath, Effect
 from homeostat.schemas.escalation import Escalation
 from homeostat.schemas.evidence import Echo, Evidence
@@ -139,6 +140,8 @@ _TABLE = (
         ReviewDocument,
         OrderDocument,
         StopDocument,
+        DrillCallDocument,
+        DrillRunDocument,
     ),
     *(_compact(state_topic(stage), "state key", spread=Spread.PLATFORM) for stage in STAGE_INPUTS),
 )

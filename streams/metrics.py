@@ -122,9 +122,16 @@ GATEWAY_OUTBOX = _gauge("homeostat_gateway_outbox_records", "Messages that wait 
 GATEWAY_WEBHOOK = _counter("homeostat_gateway_webhook_posts_total", "Posts to the webhook of a gateway.", "outcome")
 GATEWAY_BROKER_ERRORS = _counter("homeostat_gateway_broker_errors_total", "Errors while following the commands.")
 
-# Control: `topic` is one of the stages' five inputs.
+# Control: `topic` is one of the stages' five inputs, or what a drill is written to.
 CONTROL_RECORDS = _counter("homeostat_control_records_total", "Control records written.", "topic")
 CONTROL_REFUSED = _counter("homeostat_control_refused_total", "Documents that could not be relayed.", "reason")
+
+# Drills: the gateways that the policy's drills name; `outcome` is proven or failed.
+DRILL_AGE = _gauge(
+    "homeostat_drill_proven_rollback_age_seconds", "Time since a gateway's last proven rollback; +Inf: never.",
+    "gateway",
+)  # fmt: skip
+DRILL_RUNS = _counter("homeostat_drill_runs_total", "Drills that have ended.", "gateway", "outcome")
 
 # Archive: `topic` is one of those archived, `partition` at most the platform's declared number.
 ARCHIVE_RECORDS = _counter("homeostat_archive_records_total", "Records in files that were written.", "topic")

@@ -104,12 +104,20 @@ def _stop_all(children: list[subprocess.Popen[bytes]]) -> None:
 
 def _run_control(settings: Settings) -> None:
     from homeostat.streams.app import load_role_signers
-    from homeostat.streams.control.process import ControlProcess, stop_on_signals
+    from homeostat.streams.control.process import ControlProcess, Drilling, stop_on_signals
+    from homeostat.streams.drills.work import ProbeWork, load_tenant_keys
     from homeostat.streams.health import HealthServer, Heartbeat, Probe
+    from homeostat.streams.keys import load_trust
 
     heartbeat = Heartbeat()
     process = ControlProcess(
-        settings.kafka, load_role_signers("control", settings), count_partitions(settings), beat=heartbeat.beat
+        settings.kafka,
+        load_role_signers("control", settings),
+        count_partitions(settings),
+        beat=heartbeat.beat,
+        drilling=Drilling(
+            load_trust(settings.keys.trust_folder), ProbeWork(load_tenant_keys(settings.drill.tenant_keys_folder))
+        ),
     )
     stop_on_signals(process)
     http = settings.http

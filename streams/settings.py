@@ -71,6 +71,12 @@ class HttpSettings(Section):
     gateway_port: Annotated[int, Field(ge=0, le=65535)] = 8085
 
 
+class DrillSettings(Section):
+    """What control needs to run the policy's drills."""
+
+    tenant_keys_folder: Path | None = Field(default=None, description="The probe tenants' keys, and no others.")
+
+
 class ArchiveSettings(Section):
     """Where the role `record` writes the archive, and how large its files get; none of it shows in what is read."""
 
@@ -102,6 +108,7 @@ class Settings(BaseSettings):
     worker: WorkerSettings = WorkerSettings()
     http: HttpSettings = HttpSettings()
     archive: ArchiveSettings = ArchiveSettings()
+    drill: DrillSettings = DrillSettings()
     metric_tenants: frozenset[str] = frozenset()
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "json", "console"] = "auto"

@@ -44,6 +44,7 @@ def write_decision(
         exposed=_tags(moved.exposed if exposing else ()),
         taken_back=_tags(moved.taken_back),
         promoted=_tags(moved.settled),
+        drill=rollout.drill,
         approved_by=tuple(approved_by),
         candidate=rollout.candidate,
         control=rollout.control,

@@ -5,6 +5,7 @@ from functools import partial
 from homeostat.detectors.control_log import ControlLog
 from homeostat.detectors.guard import persist
 from homeostat.detectors.guard.assess import Assessed, assess_cohort
+from homeostat.detectors.guard.drill_gate import NEVER_PROMOTED, find_unproven_gateway
 from homeostat.detectors.guard.evidence_book import CohortKey, EvidenceBook
 from homeostat.detectors.guard.gates import (
     People,
@@ -100,7 +101,7 @@ class Runs:
             return
         if plan is None or not state.echoed_by(self._source_count) or self._find_stale(policy):
             return
-        obstacle = self._find_obstacle(plan)
+        obstacle = self._find_obstacle(plan, policy)
         if obstacle is not None:
             self._keep(state.model_copy(update={"reason": obstacle}))
             return
@@ -116,14 +117,16 @@ class Runs:
         finding = Finding(Verdict.BEGIN, reason)
         self._decide(planned, Judgement(Health.NOT_EVALUATED, (), (), finding), finding, policy, outbox)
 
-    def _find_obstacle(self, plan: Plan) -> str | None:
-        """Why exposure may not begin: people, the calendar, or another rollout in the same place."""
+    def _find_obstacle(self, plan: Plan, policy: Policy) -> str | None:
+        """Why exposure may not begin: people, the calendar, a stale proof, or another rollout in the same place."""
         people, control = self._people, self._control
         stopped = find_stopped(plan, people.stops, plan.waves[0].cohorts)
         if stopped:
             return f"an emergency stop covers {len(stopped)} of {len(plan.waves[0].cohorts)} cohorts of the first wave"
-        return find_obstacle(plan, 0, people, control.log_time_ms) or find_rival(
-            plan.rollout, control.rollouts, control.steps.values()
+        return (
+            find_obstacle(plan, 0, people, control.log_time_ms)
+            or find_unproven_gateway(plan.rollout, policy, control.drills, control.log_time_ms)
+            or find_rival(plan.rollout, control.rollouts, control.steps.values())
         )
 
     @property
@@ -172,7 +175,7 @@ class Runs:
             wave=state.wave,
             in_wave_s=(now_ms - state.wave_since_ms) / 1000,
             find_obstacle=partial(find_obstacle, state.plan, state.wave + 1, people, now_ms),
-            switch=find_switch(people.stops),
+            switch=NEVER_PROMOTED if state.plan.rollout.drill else find_switch(people.stops),
         )
         return judge(state.plan, self._assess(state, state.plan), situation)
 

@@ -113,7 +113,10 @@ class Engine:
         )
 
     def _answer_events(self, world: World, pair: int) -> None:
-        """Alarm: the crossings are of the session that the kernel has just closed, `pair` that session's."""
+        """Alarm: the crossings are of the session that the kernel has just closed, `pair` that session's.
+
+        Of a probe tenant nobody is alarmed: its work is made to be bad.
+        """
         for number in range(int(world.cursor[EVENTS])):
             slot, column, side, bet = world.scratch.events[number].tolist()
             crossing = Crossing(slot, column, side, bet, float(world.scratch.numbers[number]))
@@ -124,7 +127,8 @@ class Engine:
         rollout = world.pairs.attempts[pair].rollout if pair >= 0 else None
         at = Place(self._partition, self._outbox.mark, self._outbox.index, self._outbox.log_time_ms)
         alarm = state_alarm(crossing, world.cohorts, world.plan, rollout, at)
-        self._outbox.send(ALARMS, CORRELATION_DOMAIN, alarm)
+        if alarm.cohort.tenant not in world.plan.policy.probe_tenants:
+            self._outbox.send(ALARMS, CORRELATION_DOMAIN, alarm)
         if pair >= 0 and alarm.role is Role.NEVER and alarm.cohort.arm is Arm.CANDIDATE:
             world.pairs.note_never(pair, alarm.signal)
             world.cursor[URGENT] = 1

@@ -53,7 +53,9 @@ class SequencerStage(RecordStage):
 
     @property
     def _documents(self) -> Documents:
-        return Documents(self._control.releases, self._control.rollouts, self._control.stops, self._control.overrides)
+        control = self._control
+        probes = frozenset() if control.policy is None else control.policy.probe_targets
+        return Documents(control.releases, control.rollouts, control.stops, control.overrides, probes)
 
     def _own_records(self) -> dict[bytes, bytes]:
         return {state_key(key): state.to_bytes() for key, state in self._targets.items()}

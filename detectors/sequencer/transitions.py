@@ -28,12 +28,13 @@ _NO_OVERRIDES = OverrideBook()
 
 
 class Documents(NamedTuple):
-    """The operator's documents as the sequencer's log has them."""
+    """The operator's documents as the sequencer's log has them; `probes` are the targets that drills may go to."""
 
     releases: Mapping[str, ReleaseManifest]
     rollouts: Mapping[str, Rollout]
     stops: Mapping[str, Stop] = MappingProxyType({})
     overrides: OverrideBook = _NO_OVERRIDES
+    probes: frozenset[str] = frozenset()
 
 
 class Missing(NamedTuple):
@@ -70,6 +71,8 @@ def _state_baseline(state: TargetState, intent: Intent, documents: Documents) ->
     manifest = intent.manifest or documents.releases.get(intent.candidate or "")
     if manifest is None:
         return Missing("release")
+    if manifest.known_bad:
+        raise PoisonRecord(Refusal.NOT_APPROVED, "a known-bad release is nobody's baseline")
     digest = digest_document(manifest)
     state = _lift(state, intent, intent.candidate or digest)
     if state.is_quarantined(digest):
@@ -82,6 +85,8 @@ def _expose(state: TargetState, intent: Intent, documents: Documents) -> TargetS
     rollout, manifest = documents.rollouts.get(intent.rollout or ""), documents.releases.get(candidate)
     if rollout is None or manifest is None or state.serving is None:
         return Missing("rollout" if rollout is None else "release" if manifest is None else "baseline")
+    if (rollout.drill or manifest.known_bad) and intent.target.key not in documents.probes:
+        raise PoisonRecord(Refusal.NOT_APPROVED, "a known-bad release goes to the policy's probe targets only")
     if any(state.serving.release_of(specialty) != rollout.control for specialty in intent.specialties):
         raise PoisonRecord(Refusal.NOT_APPROVED, "the rollout's control is not the target's baseline")
     if any(stop.covers(state.target.tenant, candidate) for stop in documents.stops.values()):
@@ -136,6 +141,8 @@ def _promote(state: TargetState, intent: Intent) -> TargetState:
     exposed = [held for held in exposures if (held.rollout, held.candidate) == (intent.rollout, intent.candidate)]
     if not exposed:
         raise PoisonRecord(Refusal.NOT_APPROVED, "the candidate is not exposed by that rollout")
+    if exposed[0].manifest.known_bad:
+        raise PoisonRecord(Refusal.NOT_APPROVED, "a known-bad release is never promoted")
     candidate, serving = exposed[0].candidate, state.serving
     promoted = set(exposed[0].specialties)
     if state.is_quarantined(candidate, promoted):

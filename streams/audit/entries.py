@@ -171,7 +171,7 @@ def _peek_subject(payload: bytes) -> str | None:
 
 
 def _name_decision(of: Any) -> tuple[str, tuple[str | None, ...]]:
-    return of.rollout, (of.decision, of.candidate, of.control)
+    return of.rollout, (*_mark_drill(of), of.decision, of.candidate, of.control)
 
 
 def _name_intent(of: Any) -> tuple[str, tuple[str | None, ...]]:
@@ -207,10 +207,15 @@ _NAMES: Mapping[type[Message], Callable[[Any], tuple[str, tuple[str | None, ...]
 )
 
 
+def _mark_drill(of: Any) -> tuple[str, ...]:
+    """What is about a drill says so, that nobody takes it for work on people."""
+    return ("drill",) if getattr(of, "drill", False) or getattr(of, "known_bad", False) else ()
+
+
 def _name_body(body: Any) -> tuple[str | None, ...]:
     digest = (digest_document(body),) if isinstance(body, ReleaseManifest) else ()
     named = (getattr(body, name, None) for name in ("rollout", "release", "candidate", "control", "plan_digest"))
-    return (*digest, *(name for name in named if isinstance(name, str)))
+    return (*_mark_drill(body), *digest, *(name for name in named if isinstance(name, str)))
 
 
 def _read_letter(record: LogRecord) -> DeadLetter | None:

@@ -32,6 +32,7 @@ COMMANDS = [
         ("registry", OPERATE, "Register artifacts that never change, and resolve releases from them."),
         ("release", OPERATE, "Compare two releases; explain which release shaped a trace."),
         ("rollout", OPERATE, "Plan, watch, steer and score rollouts; stop exposures in an emergency."),
+        ("drill", OPERATE, "Prove that a gateway takes a bad release back, and see when it was proven last."),
         ("config", OPERATE, "Show the effective configuration of a tenant, and what it refuses."),
         ("publish", OPERATE, "Send a file of traces as a runtime would."),
         ("log", OPERATE, "Dump a topic to a file that `backtest` reads."),

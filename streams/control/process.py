@@ -3,12 +3,14 @@
 import signal
 import threading
 from collections.abc import Callable
+from typing import NamedTuple
 
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka import Message as KafkaMessage
 
 from homeostat.detectors.control_relay import ControlRelay
+from homeostat.detectors.trust import TrustStore
 from homeostat.schemas.errors import BrokerUnavailable, PoisonRecord, SignatureRefused
 from homeostat.schemas.headers import CE_TYPE, find_header
 from homeostat.schemas.log import Output
@@ -28,6 +30,8 @@ from homeostat.schemas.topics import (
 )
 from homeostat.streams import metrics
 from homeostat.streams.clock import Clock, SystemClock
+from homeostat.streams.drills.runner import DrillRunner
+from homeostat.streams.drills.work import ProbeWork
 from homeostat.streams.kafka_config import client_config
 from homeostat.streams.kafka_message import read_headers
 from homeostat.streams.settings import KafkaSettings
@@ -41,6 +45,13 @@ _DEFAULT_TICK_S = 1.0
 _MARKER_PARTITION = 0
 
 
+class Drilling(NamedTuple):
+    """What it takes to run drills."""
+
+    trust: TrustStore
+    work: ProbeWork
+
+
 class ControlProcess:
     """Reads documents to their end, writes a snapshot, then ticks and copies until it is stopped or replaced."""
 
@@ -52,7 +63,10 @@ class ControlProcess:
         snapshot_interval_s: float = 21_600.0,
         clock: Clock | None = None,
         beat: Callable[[], None] = lambda: None,
+        drilling: Drilling | None = None,
     ) -> None:
+        """With `drilling` it runs the policy's drills: what it believes of them, and the probe tenants' work."""
+        self._drilling = drilling
         self._kafka, self._signers, self.partitions = kafka, signers, partitions
         self.snapshot_interval_ms = round(snapshot_interval_s * 1000)
         self.clock, self.beat = clock or SystemClock(), beat
@@ -91,10 +105,18 @@ class ControlProcess:
         reader = Consumer(
             {**self._reader_config(f"{self._kafka.group_prefix}-control-reader"), "enable.partition.eof": True}
         )
+        drills = self._drilling and DrillRunner(self._make_drill_reader, self._drilling.trust, self._drilling.work)
         try:
-            _Session(self, reader).run(leader)
+            _Session(self, reader, drills).run(leader)
         finally:
             reader.close()
+            if drills is not None:
+                drills.close()
+
+    def _make_drill_reader(self) -> Consumer:
+        return Consumer(
+            {**self._reader_config(f"{self._kafka.group_prefix}-control-drills"), "enable.partition.eof": True}
+        )
 
     def _reader_config(self, group: str) -> dict[str, str | int | float | bool]:
         return {
@@ -148,8 +170,8 @@ class ControlProcess:
 class _Session:
     """One time of being the active relay: its own core, built from the topics."""
 
-    def __init__(self, owner: ControlProcess, reader: Consumer) -> None:
-        self._owner, self._reader = owner, reader
+    def __init__(self, owner: ControlProcess, reader: Consumer, drills: DrillRunner | None) -> None:
+        self._owner, self._reader, self._drills = owner, reader, drills
         self._relay = ControlRelay(owner.partitions, owner.sign)
         self._behind: set[tuple[str, int]] = set()
         self._next_tick_ms = 0
@@ -166,6 +188,8 @@ class _Session:
             now_ms = owner.clock.wall_ms()
             if not self._behind:
                 outputs += self._on_time(now_ms)
+                if self._drills is not None:
+                    outputs += self._drills.step(self._relay.policy, now_ms)
                 owner.send(outputs)
             owner.producer.poll(0)
 

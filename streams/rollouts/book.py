@@ -5,14 +5,15 @@ from typing import TypeVar
 
 import structlog
 
-from homeostat.detectors.control_types import CONTROL_KINDS
+from homeostat.detectors.control_types import CONTROL_KINDS, check_signer
 from homeostat.detectors.guard.evidence_book import EvidenceBook
 from homeostat.detectors.guard.gates import People
 from homeostat.detectors.trust import TrustStore
 from homeostat.schemas.base import Message
 from homeostat.schemas.canonical import digest_document
-from homeostat.schemas.control import Approval, ApprovalDocument, ControlType, Document, OrderDocument, Stop
+from homeostat.schemas.control import Approval, ControlType, Document, OrderDocument, Stop
 from homeostat.schemas.decision import Decision
+from homeostat.schemas.drill import DrillRun
 from homeostat.schemas.errors import DocumentInvalid, PoisonRecord, SignatureRefused
 from homeostat.schemas.evidence import Echo, Evidence
 from homeostat.schemas.headers import CE_TYPE, find_header
@@ -31,7 +32,7 @@ _KINDS = {
     POLICIES: (ControlType.POLICY,),
     RELEASES: (ControlType.RELEASE,),
     ROLLOUTS: (ControlType.ROLLOUT,),
-    CONTROLS: (ControlType.APPROVAL, ControlType.ORDER, ControlType.STOP),
+    CONTROLS: (ControlType.APPROVAL, ControlType.ORDER, ControlType.STOP, ControlType.DRILL_RUN),
     DECISIONS: (ControlType.ROLLOUT_STEP,),
 }
 
@@ -47,6 +48,7 @@ class RolloutBook:
         self.policies: dict[str, Policy] = {}
         self.policy: Policy | None = None
         self.decisions: dict[str, list[Decision]] = {}
+        self.drills: dict[str, DrillRun] = {}
         self._approvals: dict[str, Approval] = {}
         self._orders: dict[str, OrderDocument] = {}
         self._stops: dict[str, Stop] = {}
@@ -106,11 +108,11 @@ class RolloutBook:
             try:
                 verified = self._trust.verify_with_key(record.value, model.ce_type, roles)
                 message, _ = parse_message(model, verified.payload)
+                check_signer(message, verified.key)
             except (SignatureRefused, PoisonRecord) as error:
                 log.warning("not believed", topic=topic, offset=offset, why=str(error))
                 return None
-            named = isinstance(message, ApprovalDocument) and verified.key.name != message.body.approver
-            return None if named else message
+            return message
         return None
 
     def _take(self, topic: str, message: Message) -> None:
@@ -141,6 +143,8 @@ class RolloutBook:
                 self._approvals[subject] = body
             case Stop():
                 self._stops[subject] = body
+            case DrillRun():
+                self.drills[body.gateway] = body
             case _:
                 pass
 

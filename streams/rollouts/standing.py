@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 from homeostat.detectors.guard.assess import Assessed, Cell, assess_cohort
+from homeostat.detectors.guard.drill_gate import find_unproven_gateway
 from homeostat.detectors.guard.evidence_book import EvidenceBook
 from homeostat.detectors.guard.gates import find_approvers, find_obstacle, find_order, find_stopped, find_switch
 from homeostat.detectors.guard.measure import measure_cohort
@@ -144,6 +145,12 @@ def _waits_for(
         found += [obstacle] if obstacle is not None and obstacle not in found else []
         signed = find_approvers(plan, following, people)
         found += [f"wave {following + 1} is signed by {', '.join(signed)}"] if signed else []
+    if (
+        last is None
+        and book.policy is not None
+        and (unproven := find_unproven_gateway(plan.rollout, book.policy, book.drills, now_ms))
+    ):
+        found.append(unproven)
     if last is None:
         return [*found, f"{echoed} source partitions have taken it over: it begins when all have"]
     if last.phase is RolloutPhase.PAUSED:

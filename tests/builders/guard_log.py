@@ -97,6 +97,11 @@ class GuardLog:
         """Every source echoes; exposure begins."""
         return [output for source in range(self.sources) for output in self.echo(source)]
 
+    def begin_of(self, rollout: str) -> list[Output]:
+        """The one source echoes another rollout than the test's own."""
+        self.mark += 1
+        return self.add(from_leaf(echo(self.mark, self.scenario.now_ms, rollout=rollout)))
+
     def say(self, differences: Mapping[str, Sequence[float]] | float, pairs: int = 0, **fields: Any) -> list[Output]:
         """One cohort's evidence at the next mark."""
         self.mark += 1

@@ -73,7 +73,7 @@ def control(message: Message, role: SignerRole | None = None) -> Draft:
     """A control record as the relay writes it; `role` signs in place of the first role that may."""
     kinds = {**DOCUMENT_KINDS, **_ADDRESSED}
     kind = kinds.get(type(message)) or next(k for k, entry in CONTROL_KINDS.items() if entry.model is type(message))
-    chosen = role or min(CONTROL_KINDS[kind].roles)
+    chosen = role or min(CONTROL_KINDS[kind].roles - {SignerRole.CONTROL}, default=SignerRole.CONTROL)
     name = message.body.approver if isinstance(message, ApprovalDocument) else None
     value = sign(chosen, to_json(message), message.ce_type, name)
     headers = [

@@ -32,9 +32,11 @@ from homeostat.schemas.control import (
     Tick,
 )
 from homeostat.schemas.defaults import default_policy, demo_times
+from homeostat.schemas.drill import DrillCall, DrillOutcome, DrillRun, DrillStage
+from homeostat.schemas.drill_documents import DrillCallDocument, DrillRunDocument
 from homeostat.schemas.policy import DeadLetterKey
 from homeostat.schemas.registries.scribe_core import core_scribe_signals
-from tests.golden.shared import AT_MS, CANDIDATE, EVENT, LEAF, MANIFEST, PLAN, ROLLOUT, TRACE
+from tests.golden.shared import AT_MS, CANDIDATE, CONTROL, DECISION, EVENT, LEAF, MANIFEST, PLAN, ROLLOUT, TRACE
 
 
 def control_examples() -> list[Message]:
@@ -90,6 +92,35 @@ def document_examples() -> list[Message]:
             subject_version=1,
             at_ms=AT_MS,
             body=Stop(scope=StopScope.TENANT, tenant="clinic-a", author="operator-1", reason="incident 7"),
+        ),
+        DrillCallDocument(
+            subject="drill-call/gateway-1",
+            subject_version=1,
+            at_ms=AT_MS,
+            body=DrillCall(gateway="gateway-1", author="operator-1", reason="a new gateway"),
+        ),
+        DrillRunDocument(
+            subject="drill/gateway-1",
+            subject_version=2,
+            at_ms=AT_MS,
+            body=DrillRun(
+                gateway="gateway-1",
+                tenant="probe",
+                workflow="drill",
+                rollout=ROLLOUT,
+                outcome=DrillOutcome.PROVEN,
+                stage=DrillStage.SERVED,
+                started_at_ms=AT_MS,
+                ended_at_ms=AT_MS + 40_000,
+                candidate=CANDIDATE,
+                control=CONTROL,
+                decision=DECISION,
+                generation=9,
+                state_digest="sha256:" + "88" * 32,
+                reason="taken back and restored, 40.0 s after the drill was declared",
+                proven_at_ms=AT_MS + 40_000,
+                proven_rollout=ROLLOUT,
+            ),
         ),
         ReviewDocument(
             subject=f"review/{EVENT}",

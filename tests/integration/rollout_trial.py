@@ -35,9 +35,9 @@ def make_policy(**fields: Any) -> Policy:
 class RolloutTrial(Installation):
     """Two clinics, each a target, and the command line against the same broker."""
 
-    def set_up(self) -> None:
-        """Publish keys, policy, releases and both targets' baselines, and wait until the gateway serves them."""
-        policy = make_policy(dead_letters=self.keys.dead_letters)
+    def set_up(self, **of_policy: Any) -> None:
+        """Publish keys, policy, releases and both targets' baselines, and make the clinics' publishers."""
+        policy = make_policy(dead_letters=self.keys.dead_letters, **of_policy)
         targets = [{"gateway": GATEWAY, "tenant": tenant, "workflow": WORKFLOW} for tenant in (WELL, HARMED)]
         self._publish(
             [

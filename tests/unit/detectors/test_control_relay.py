@@ -14,6 +14,7 @@ from homeostat.schemas.control import ControlType
 from homeostat.schemas.errors import PoisonRecord, SignatureRefused
 from homeostat.schemas.log import LogRecord, Output
 from homeostat.schemas.pool import PooledBaseline, PooledSignal
+from homeostat.schemas.roles import SignerRole
 from homeostat.schemas.rollout import RolloutPhase
 from homeostat.schemas.topics import ALARMS, EVIDENCE, STAGE_INPUTS, SUMMARIES, TRACES
 from homeostat.streams.signing import Signers
@@ -25,8 +26,8 @@ SIGNERS = Signers([signer(role) for role in CONTROL_KINDS[ControlType.TICK].role
 
 
 def envelope(message: Message) -> bytes:
-    role = min(CONTROL_KINDS[DOCUMENT_KINDS[type(message)]].roles)
-    return sign(role, to_json(message), message.ce_type)
+    roles = CONTROL_KINDS[DOCUMENT_KINDS[type(message)]].roles - {SignerRole.CONTROL}
+    return sign(min(roles), to_json(message), message.ce_type)
 
 
 def take(relay: ControlRelay, message: Message) -> list[Output]:

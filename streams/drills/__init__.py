@@ -1,0 +1,1 @@
+"""Live-fire drills, run by control: the shell around `detectors.drills`."""
