@@ -32,7 +32,7 @@ from homeostat.schemas.drift_event import DriftEvent
 from homeostat.schemas.drill_documents import DrillCallDocument, DrillRunDocument
 from homeostat.schemas.effect import Aftermath, Effect
 from homeostat.schemas.escalation import Escalation
-from homeostat.schemas.evidence import Echo, Evidence
+from homeostat.schemas.evidence import Echo, Evidence, SignalEvidence
 from homeostat.schemas.exposure import ExposureReport, PublisherReport
 from homeostat.schemas.intent import Intent
 from homeostat.schemas.key_document import KeyDocument
@@ -87,6 +87,7 @@ _PLAIN: tuple[type[Message], ...] = (
     PooledBaseline,
     PublisherReport,
     ReferencePool,
+    SignalEvidence,
     Summary,
     WorkTrace,
 )

@@ -53,6 +53,39 @@ class Evidence(Message):
     unusable: Annotated[str, Field(max_length=64)] | None = None
 
 
+class SignalDifference(Part):
+    """Differences d = candidate − control of one signal that is no guardrail, in harm's direction, scaled to [−1, 1].
+
+    Each d is of two means: all of one arm's sessions against all of the other's since the last d, formed as soon as
+    both have some. `sum_d` and `sum_d2` (of squares, rounded up) are fixed-point 2⁻²⁰, and so are the sums per arm.
+    """
+
+    pairs: Count
+    sum_d: Fixed
+    sum_d2: Fixed
+    candidate_sessions: Count
+    candidate_sum: Fixed
+    control_sessions: Count
+    control_sum: Fixed
+
+
+class SignalEvidence(Message):
+    """What one leaf cohort's sessions say of the signals that do not decide; the highest mark of a source wins.
+
+    It informs people at the end of a bucket in which something came; no verdict reads it.
+    """
+
+    ce_type: ClassVar[str] = "homeostat.signal_evidence"
+    rollout: OpaqueId
+    source_partition: Partition
+    mark: Offset
+    log_time_ms: EpochMs
+    tenant: Slug
+    specialty: Slug
+    workflow: Slug
+    signals: dict[Slug, SignalDifference]
+
+
 class Echo(Message):
     """A source partition has taken over a rollout's step: from this mark on its evidence is of that step."""
 

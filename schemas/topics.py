@@ -28,7 +28,7 @@ from homeostat.schemas.drift_event import DriftEvent
 from homeostat.schemas.drill_documents import DrillCallDocument, DrillRunDocument
 from homeostat.schemas.effect import Aftermath, Effect
 from homeostat.schemas.escalation import Escalation
-from homeostat.schemas.evidence import Echo, Evidence
+from homeostat.schemas.evidence import Echo, Evidence, SignalEvidence
 from homeostat.schemas.exposure import ExposureReport, PublisherReport
 from homeostat.schemas.intent import Intent
 from homeostat.schemas.lease import Lease
@@ -110,7 +110,7 @@ _TABLE = (
         timestamps=Timestamps.LOG_APPEND
     ),
     _append(SUMMARIES, "parent cohort", 7, Summary, ReferencePool, Marker),
-    _append(EVIDENCE, "rollout", 30, Evidence, Echo, Aftermath, Marker),
+    _append(EVIDENCE, "rollout", 30, Evidence, SignalEvidence, Echo, Aftermath, Marker),
     _append(ALARMS, "correlation domain", 30, Alarm),
     _append(DEAD_LETTERS, "source topic/partition", 3, DeadLetter)._replace(max_message_bytes=2_097_152),
     _append(DRIFT_EVENTS, "event", 365, DriftEvent),

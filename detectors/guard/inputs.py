@@ -3,7 +3,7 @@
 from homeostat.schemas.base import Message
 from homeostat.schemas.effect import Aftermath
 from homeostat.schemas.errors import PoisonRecord
-from homeostat.schemas.evidence import Echo, Evidence
+from homeostat.schemas.evidence import Echo, Evidence, SignalEvidence
 from homeostat.schemas.headers import CE_TYPE, find_header
 from homeostat.schemas.log import Record
 from homeostat.schemas.parsing import parse_message
@@ -11,8 +11,10 @@ from homeostat.schemas.partition import partition_of
 from homeostat.schemas.reasons import Refusal
 from homeostat.schemas.summary import Marker
 
-GuardInput = Evidence | Echo | Aftermath | Marker
-_MODELS: dict[bytes, type[Message]] = {model.ce_type.encode(): model for model in (Evidence, Echo, Aftermath, Marker)}
+GuardInput = Evidence | SignalEvidence | Echo | Aftermath | Marker
+_MODELS: dict[bytes, type[Message]] = {
+    model.ce_type.encode(): model for model in (Evidence, SignalEvidence, Echo, Aftermath, Marker)
+}
 
 
 class InputCheck:
@@ -27,14 +29,14 @@ class InputCheck:
         if model is None:
             raise PoisonRecord(Refusal.UNKNOWN_TYPE, "neither evidence nor echo nor aftermath nor marker")
         message, _ = parse_message(model, record.value)
-        assert isinstance(message, Evidence | Echo | Aftermath | Marker)
+        assert isinstance(message, Evidence | SignalEvidence | Echo | Aftermath | Marker)
         if message.source_partition >= self._sources:
             raise PoisonRecord(Refusal.OUT_OF_RANGE, f"source partition {message.source_partition} ≥ {self._sources}")
         if isinstance(message, Echo | Marker) and message.partition_count != self._sources:
             raise PoisonRecord(
                 Refusal.OUT_OF_RANGE, f"{message.partition_count} source partitions, not {self._sources}"
             )
-        if isinstance(message, Echo | Evidence | Aftermath) and not self.owns(message.rollout):
+        if not isinstance(message, Marker) and not self.owns(message.rollout):
             raise PoisonRecord(Refusal.WRONG_PARTITION, f"rollout {message.rollout} is not of {self._partition}")
         return message
 

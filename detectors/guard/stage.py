@@ -16,7 +16,7 @@ from homeostat.detectors.trust import TrustStore
 from homeostat.schemas.control import ControlType, MissingSource, RolloutDocument
 from homeostat.schemas.decision import Decision
 from homeostat.schemas.effect import Aftermath
-from homeostat.schemas.evidence import Echo, Evidence
+from homeostat.schemas.evidence import Echo, Evidence, SignalEvidence
 from homeostat.schemas.log import Record
 from homeostat.schemas.summary import Marker
 
@@ -90,6 +90,8 @@ class GuardStage(RecordStage):
         match message:
             case Marker():
                 self._count("markers")
+            case SignalEvidence():
+                self._count("signal_evidence")
             case Echo():
                 self._count("echoes" if self._runs.note_echo(message) else "echoes_repeated")
                 self._runs.look(message.rollout, outbox, renew=False)

@@ -207,8 +207,10 @@ class PairArrays(NamedTuple):
     `queue` [row, signal, (candidate, control), place] are session values at 2⁻²⁰ that wait for a partner, a ring each
     with `head` and `length`; `sums` [row, signal, (pairs, sum d, candidate n, sum, control n, sum)]; `harmful` and
     `non_inferior` log-e by bet; `ratio` log-e; `tally` see the constants; `block` candidates and controls in a pair;
-    `limits` log-e at which a mixture crosses; `crossed` whether it has. `since` is the offset at which the attempt
-    began: sessions opened before it are in neither its ratio nor its missing work.
+    `limits` log-e at which a mixture crosses; `crossed` whether it has. A signal that is no guardrail has no queue and
+    only the arms' `sums`; `beside` [row, signal, (candidate n, sum, control n, sum, differences, sum d, sum d²)] begins
+    with the sessions since its last difference, and `heard` says that some came since they were told. `since` is the
+    offset at which the attempt began: sessions opened before it are in neither its ratio nor its missing work.
     """
 
     active: Bytes
@@ -226,6 +228,8 @@ class PairArrays(NamedTuple):
     ratio: Ints
     tally: Ints
     crossed: Bytes
+    beside: Ints
+    heard: Bytes
     changed: Bytes
     urgent: Bytes
     dirty: Bytes
@@ -242,6 +246,8 @@ SIDE_CANDIDATE, SIDE_CONTROL = 0, 1
     QUEUE_FULL,
 ) = range(7)
 PAIR_TALLIES = 7
+DIFFERENCES, BESIDE = 4, 7
+"""Of `PairArrays.beside`: where the differences' number and sums begin, and how many numbers there are."""
 
 
 class WindowArrays(NamedTuple):

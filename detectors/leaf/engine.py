@@ -73,7 +73,7 @@ class Engine:
         batch.clear()
 
     def close_bucket(self, world: World, next_bucket: int) -> None:
-        """Tell what the open bucket holds, and mark all buckets before `next_bucket` as ended."""
+        """Tell what the open bucket and rollouts' signals hold, and mark all buckets before `next_bucket` as ended."""
         bucket_ms = world.plan.bucket_ms
         bucket = int(world.cursor[BUCKET_END]) // bucket_ms - 1
         mark, now_ms = self._outbox.mark, self._outbox.log_time_ms
@@ -82,6 +82,7 @@ class Engine:
         for pool in world.pools.tell(world.cohorts, mark, now_ms):
             self._outbox.send(SUMMARIES, pool.cohort.key, pool)
         world.layers.clear()
+        self.teller.tell_signals(world.plan, world.pairs)
         marker = Marker(
             bucket=next_bucket - 1,
             source_partition=self._partition,

@@ -9,6 +9,7 @@ from homeostat.detectors.leaf.arrays import (
     CANDIDATE_STARTS,
     CONTROL_MISSING,
     CONTROL_STARTS,
+    DIFFERENCES,
     LAST_CANDIDATE_MS,
     LATE_RECORDS,
 )
@@ -16,7 +17,7 @@ from homeostat.detectors.leaf.outbox import Outbox
 from homeostat.detectors.leaf.pairings import PairStore
 from homeostat.detectors.leaf.plan import Plan
 from homeostat.detectors.leaf.refusals import UNUSABLE, RefusalWindow
-from homeostat.schemas.evidence import Echo, Evidence, GuardrailEvidence
+from homeostat.schemas.evidence import Echo, Evidence, GuardrailEvidence, SignalDifference, SignalEvidence
 from homeostat.schemas.topics import EVIDENCE
 
 
@@ -37,6 +38,25 @@ class EvidenceTeller:
                 pairs.arrays.changed[row] = 1
         changed = np.flatnonzero(pairs.arrays.changed).tolist()
         self._tell([row for row in changed if pairs.attempts[row].active], plan, pairs, window)
+
+    def tell_signals(self, plan: Plan, pairs: PairStore) -> None:
+        """State what has come of the signals that only inform, for pairings that have heard of some."""
+        rows = np.flatnonzero(pairs.arrays.heard).tolist()
+        for row in pairs.in_order([row for row in rows if pairs.attempts[row].active]):
+            attempt, key = pairs.attempts[row], pairs.keys[row]
+            pairs.arrays.heard[row] = 0
+            pairs.arrays.dirty[row] = 1
+            message = SignalEvidence.model_construct(
+                rollout=attempt.rollout,
+                source_partition=self._partition,
+                mark=self._outbox.mark,
+                log_time_ms=self._outbox.log_time_ms,
+                tenant=key.tenant,
+                specialty=key.specialty,
+                workflow=key.workflow,
+                signals=dict(_signals(row, plan, pairs)),
+            )
+            self._outbox.send(EVIDENCE, attempt.rollout, message)
 
     def echo(self, rollout: str, step: int) -> None:
         """State that this partition has taken over a rollout's step."""
@@ -80,6 +100,27 @@ class EvidenceTeller:
             last_candidate_ms=tally[LAST_CANDIDATE_MS],
             never=attempt.never,
             unusable=attempt.unusable,
+        )
+
+
+def _signals(row: int, plan: Plan, pairs: PairStore) -> Iterator[tuple[str, SignalDifference]]:
+    rows = pairs.arrays
+    for s, name in enumerate(plan.names):
+        if rows.guarded[row, s] or not rows.sums[row, s].any():
+            continue
+        count, sum_d, sum_d2 = rows.beside[row, s, DIFFERENCES:].tolist()
+        _, _, candidates, candidate_sum, controls, control_sum = rows.sums[row, s].tolist()
+        yield (
+            name,
+            SignalDifference.model_construct(
+                pairs=count,
+                sum_d=sum_d,
+                sum_d2=sum_d2,
+                candidate_sessions=candidates,
+                candidate_sum=candidate_sum,
+                control_sessions=controls,
+                control_sum=control_sum,
+            ),
         )
 
 

@@ -8,6 +8,7 @@ from homeostat.detectors.leaf.arrays import (
     CANDIDATE_STARTS,
     COUNT_QUEUE_FULL,
     COUNT_SATURATED,
+    DIFFERENCES,
     QUEUE_FULL,
     SIDE_CANDIDATE,
     SIDE_CONTROL,
@@ -66,6 +67,27 @@ def bet_on_pair(pair: int, s: int, plan: PlanArrays, pairs: PairArrays, counts: 
 
 
 @borrowing
+def compare_beside(pair: int, s: int, side: int, x: int, plan: PlanArrays, pairs: PairArrays) -> None:
+    """Add a session's value to what waits of a signal that only informs; both arms there, they make one difference.
+
+    Which sessions are compared depends on their arms and never on their values. A square is rounded up, so that no
+    interval becomes narrower for it.
+    """
+    waiting = pairs.beside[pair, s]
+    waiting[2 * side] += 1
+    waiting[2 * side + 1] += x
+    pairs.heard[pair] = 1
+    if waiting[0] == 0 or waiting[2] == 0:
+        return
+    candidate = harm(waiting[1] / waiting[0] / VALUE_SCALE, plan.harm[s])
+    d = candidate - harm(waiting[3] / waiting[2] / VALUE_SCALE, plan.harm[s])
+    waiting[DIFFERENCES] += 1
+    waiting[DIFFERENCES + 1] += encode_value(d)
+    waiting[DIFFERENCES + 2] += encode_value(d * d) + 1
+    waiting[:DIFFERENCES] = 0
+
+
+@borrowing
 def note_crossing(pair: int, s: int, test: int, log_e: float, pairs: PairArrays, cursor: Ints) -> None:
     """Keep whether a test is at its limit; reaching it makes the evidence urgent."""
     reached = log_e >= pairs.limits[pair, test]
@@ -112,10 +134,13 @@ def close_pair_session(
         if not flags & STARTED and pairs.tally[pair, 0] + pairs.tally[pair, 1] == 0:
             add_ratio(pair, side, pairs, counts)
     for s in range(values.shape[0]):
-        if values[s] < 0 or pairs.guarded[pair, s] == 0:
+        if values[s] < 0:
             continue
         pairs.sums[pair, s, 2 + 2 * side] += 1
         pairs.sums[pair, s, 3 + 2 * side] += values[s]
+        if pairs.guarded[pair, s] == 0:
+            compare_beside(pair, s, side, values[s], plan, pairs)
+            continue
         if not enqueue(pair, s, side, values[s], pairs):
             pairs.tally[pair, QUEUE_FULL] += 1
             counts[COUNT_QUEUE_FULL] += 1

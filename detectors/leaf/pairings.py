@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from homeostat.detectors.frames import frame, unframe
-from homeostat.detectors.leaf.arrays import PAIR_TALLIES, PairArrays
+from homeostat.detectors.leaf.arrays import BESIDE, PAIR_TALLIES, PairArrays
 from homeostat.detectors.leaf.plan import Plan
 from homeostat.detectors.leaf.rows import copy_rows, read_rows, take_columns
 from homeostat.detectors.statistics.bets import GUARD_BETS
@@ -19,9 +19,9 @@ from homeostat.schemas.rollout import Rollout
 
 QUEUE: Final = 128
 _MAX_BLOCK: Final = 64
-_STATE_VERSION = 1
+_STATE_VERSION = 2
 _PREFIX = b"pair/"
-_FIXED = ("length", "sums", "harmful", "non_inferior", "ratio", "tally")
+_FIXED = ("length", "sums", "harmful", "non_inferior", "ratio", "tally", "beside")
 _TUPLES = ("guardrails", "never")
 _SIGNAL_AXES = {
     "guarded": 1,
@@ -32,6 +32,7 @@ _SIGNAL_AXES = {
     "harmful": 1,
     "non_inferior": 1,
     "crossed": 1,
+    "beside": 1,
 }
 
 
@@ -90,6 +91,8 @@ def new_arrays(capacity: int, signals: int) -> PairArrays:
         ratio=np.zeros((capacity, RATIO_BETS), np.int64),
         tally=np.zeros((capacity, PAIR_TALLIES), np.int64),
         crossed=np.zeros((capacity, signals, 2), np.uint8),
+        beside=np.zeros((capacity, signals, BESIDE), np.int64),
+        heard=np.zeros(capacity, np.uint8),
         changed=np.zeros(capacity, np.uint8),
         urgent=np.zeros(capacity, np.uint8),
         dirty=np.zeros(capacity, np.uint8),
@@ -209,7 +212,7 @@ class PairStore:
         fields = self.arrays._asdict()
         moved: dict[str, Any] = {name: take_columns(fields[name], axis, columns) for name, axis in _SIGNAL_AXES.items()}
         self.arrays = self.arrays._replace(**moved)
-        for name in ("length", "sums", "harmful", "non_inferior"):
+        for name in ("length", "sums", "harmful", "non_inferior", "beside"):
             getattr(self.arrays, name)[:, list(restart)] = 0
         for row in range(len(self.keys)):
             self._derive(row)
@@ -230,7 +233,7 @@ class PairStore:
         for name in sorted(name for name in records if name.startswith(_PREFIX)):
             row = self.row_named(name.removeprefix(_PREFIX).decode())
             head, _, body = unframe(records[name], _STATE_VERSION).partition(b"\n")
-            changed, fields = msgspec.json.decode(head)
+            changed, heard, fields = msgspec.json.decode(head)
             self.attempts[row] = Attempt(**{**fields, **{name: tuple(fields.get(name, ())) for name in _TUPLES}})
             fixed = [getattr(self.arrays, field)[row] for field in _FIXED]
             size = sum(array.nbytes for array in fixed)
@@ -238,7 +241,7 @@ class PairStore:
             lengths = self.arrays.length[row]
             places = [self.arrays.queue[row, s, side, : lengths[s, side]] for s, side in np.ndindex(lengths.shape)]
             read_rows(body[size:], places)
-            self.arrays.changed[row] = changed
+            self.arrays.changed[row], self.arrays.heard[row] = changed, heard
             self._derive(row)
         self.arrays.dirty[:] = 0
 
@@ -259,6 +262,7 @@ class PairStore:
     def _stop(self, row: int) -> None:
         self.attempts[row].active = False
         self.arrays.length[row] = 0
+        self.arrays.heard[row] = 0
 
     def _derive(self, row: int) -> None:
         """What follows from the attempt and the sums: flags, blocks, limits, and which tests are at their limit."""
@@ -281,7 +285,7 @@ class PairStore:
     def _encode(self, row: int) -> bytes:
         rows, attempt = self.arrays, self.attempts[row]
         fields = {name: getattr(attempt, name) for name in Attempt.__slots__}
-        head = msgspec.json.encode((int(rows.changed[row]), fields))
+        head = msgspec.json.encode((int(rows.changed[row]), int(rows.heard[row]), fields))
         fixed = b"".join([getattr(rows, name)[row].tobytes() for name in _FIXED])
         return frame(b"\n".join((head, fixed + b"".join(self._waiting(row)))), _STATE_VERSION)
 

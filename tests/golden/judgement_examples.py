@@ -15,7 +15,7 @@ from homeostat.schemas.drift_event import (
     ReviewSample,
     SignalChange,
 )
-from homeostat.schemas.evidence import Echo, Evidence, GuardrailEvidence
+from homeostat.schemas.evidence import Echo, Evidence, GuardrailEvidence, SignalDifference, SignalEvidence
 from homeostat.schemas.pool import PooledBaseline, PoolEdition, PooledSignal, ReferencePool
 from homeostat.schemas.release import ArtifactKind
 from homeostat.schemas.signal import Carrier, Direction, Family, Role
@@ -90,10 +90,32 @@ def judgement_examples() -> list[Message]:
             never=("invented_allergy",),
             unusable="refusals",
         ),
+        SignalEvidence(
+            rollout=ROLLOUT,
+            source_partition=3,
+            mark=41,
+            log_time_ms=AT_MS,
+            tenant="clinic-a",
+            specialty="cardiology",
+            workflow="scribe",
+            signals={"note_words": _signal_difference()},
+        ),
         Echo(rollout=ROLLOUT, step=1, source_partition=3, partition_count=16, mark=41, log_time_ms=AT_MS),
         _alarm(),
         _drift_event(),
     ]
+
+
+def _signal_difference() -> SignalDifference:
+    return SignalDifference(
+        pairs=9,
+        sum_d=-524_288,
+        sum_d2=65_536,
+        candidate_sessions=13,
+        candidate_sum=5,
+        control_sessions=14,
+        control_sum=6,
+    )
 
 
 def _pools() -> list[Message]:
