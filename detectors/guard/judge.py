@@ -27,8 +27,8 @@ class Situation(NamedTuple):
     """What is not evidence: where the rollout stands, which sources are stale, what of its budget is used.
 
     `exposed` are the cohorts that are judged for widening and promotion; harm is looked for in all of the plan.
-    `find_obstacle` says why the next wave may not begin, asked only when the evidence would let it; `switch` why
-    nothing may be promoted.
+    `find_obstacle` says why the next wave may not begin, `find_doubt` why what is non-inferior may not be promoted,
+    each asked only when the evidence would let it; `switch` why neither may.
     """
 
     phase: RolloutPhase
@@ -41,6 +41,7 @@ class Situation(NamedTuple):
     wave: int = 0
     in_wave_s: float = 0.0
     find_obstacle: Callable[[], str | None] = lambda: None
+    find_doubt: Callable[[], str | None] = lambda: None
     switch: str | None = None
 
 
@@ -59,7 +60,7 @@ class Finding(NamedTuple):
 class Judgement(NamedTuple):
     """What evidence, sources and budget say of a rollout; `finding` is what must be decided now, or None.
 
-    `marks` are (source partition, newest mark used).
+    `marks` are (source partition, newest mark used); `doubt` is why what would be promoted is not.
     """
 
     health: Health
@@ -67,6 +68,7 @@ class Judgement(NamedTuple):
     stale: Sequence[int]
     finding: Finding | None
     marks: tuple[tuple[int, int], ...] = ()
+    doubt: str | None = None
 
     @property
     def cells(self) -> tuple[Cell, ...]:
@@ -83,6 +85,8 @@ class Judgement(NamedTuple):
         """The finding's numbers, or where the rollout stands and what keeps it there."""
         if self.finding is not None:
             return self.finding.reason
+        if self.doubt is not None:
+            return f"{self.health}, and not promoted: {self.doubt}"
         return reasons.describe(self.health, self.cells, self.stale)
 
 
@@ -93,11 +97,24 @@ def judge(plan: Plan, cohorts: Sequence[Assessed], situation: Situation) -> Judg
     found = {cohort.health for cohort in exposed}
     pooled = pool_harm(plan, seen, situation.taken_back)
     health = Health.HARMFUL if pooled else next((state for state in GRAVEST_FIRST if state in found), Health.LOW_POWER)
-    return Judgement(health, tuple(exposed), situation.stale, _find(plan, exposed, pooled, health, situation))
+    doubt = situation.find_doubt() if _would_promote(plan, health, situation) else None
+    finding = _find(plan, exposed, pooled, health, situation, doubt)
+    return Judgement(health, tuple(exposed), situation.stale, finding, doubt=doubt)
+
+
+def _would_promote(plan: Plan, health: Health, situation: Situation) -> bool:
+    """Whether every exposed guardrail is non-inferior where the plan promotes what is."""
+    promotes = situation.wave == len(plan.waves) - 1 or plan.waves[situation.wave].settles
+    return situation.phase is RolloutPhase.EXPOSING and health is Health.HEALTHY and promotes
 
 
 def _find(
-    plan: Plan, cohorts: Sequence[Assessed], pooled: tuple[Pooled, ...], health: Health, situation: Situation
+    plan: Plan,
+    cohorts: Sequence[Assessed],
+    pooled: tuple[Pooled, ...],
+    health: Health,
+    situation: Situation,
+    doubt: str | None,
 ) -> Finding | None:
     """In this order: what must never be, a broken comparison, harm, too few traces, a lapse, progress, the budget."""
     exposing = situation.phase is RolloutPhase.EXPOSING
@@ -112,7 +129,7 @@ def _find(
         return Finding(Verdict.LOW_YIELD, low)
     if exposing and situation.overdue_s >= 0:
         return Finding(Verdict.LAPSE, reasons.describe_lapse(situation.overdue_s, health, situation.stale))
-    if exposing and (progress := _find_progress(plan, cohorts, health, situation)) is not None:
+    if exposing and doubt is None and (progress := _find_progress(plan, cohorts, health, situation)) is not None:
         return progress
     return _find_used_up(plan, measures, health, situation)
 

@@ -22,6 +22,7 @@ from homeostat.detectors.guard.moves import move
 from homeostat.detectors.guard.plans import build_plan
 from homeostat.detectors.guard.rollout_state import Plan, RolloutState
 from homeostat.detectors.guard.sources import SourceTable
+from homeostat.detectors.guard.stability import find_instability
 from homeostat.detectors.outbox import Outbox
 from homeostat.schemas.control import OrderDocument
 from homeostat.schemas.decision import Health, Verdict
@@ -163,7 +164,7 @@ class Runs:
 
     def _consider(self, state: RolloutState, policy: Policy) -> Judgement:
         assert state.plan is not None
-        now_ms, people = self._control.log_time_ms, self._people
+        now_ms, people, assessed = self._control.log_time_ms, self._people, self._assess(state, state.plan)
         situation = Situation(
             phase=state.phase,
             held_for=state.verdict if state.phase is RolloutPhase.HELD else None,
@@ -175,9 +176,10 @@ class Runs:
             wave=state.wave,
             in_wave_s=(now_ms - state.wave_since_ms) / 1000,
             find_obstacle=partial(find_obstacle, state.plan, state.wave + 1, people, now_ms),
+            find_doubt=partial(find_instability, [each.measure for each in assessed], state.taken_back),
             switch=NEVER_PROMOTED if state.plan.rollout.drill else find_switch(people.stops),
         )
-        return judge(state.plan, self._assess(state, state.plan), situation)
+        return judge(state.plan, assessed, situation)
 
     def _assess(self, state: RolloutState, plan: Plan) -> list[Assessed]:
         """Every cohort's assessment; only those with new evidence are made anew."""

@@ -4,7 +4,9 @@ For a bet λ at tolerance τ, 1 − λ(d − τ) = (1 − λ(m − τ))·(1 − 
 gives the log-e against any other null 'the mean is at least m': Σ ln(1 − λ(d − τ)) − n·ln(1 − λ(m − τ)), and the
 same with the other sign. The means that no mixture has rejected at 1/δ are a confidence sequence: it holds for every
 n at once, so it may be looked at any time. Its upper end at δ is below the tolerance exactly when the guardrail is
-non-inferior at δ. Source: Waudby-Smith and Ramdas, 'Estimating means of bounded random variables by betting' (2023).
+non-inferior at δ. Where means differ from pair to pair, it is of their running mean (a product of factors is at most
+the power of their mean), so that sums of several cohorts may be added.
+Source: Waudby-Smith and Ramdas, 'Estimating means of bounded random variables by betting' (2023).
 """
 
 import math
@@ -32,16 +34,19 @@ def difference_interval(
     >>> [round(end, 3) for end in difference_interval(*sums, 400, 0.05, 0.05)]
     [0.086, 0.112]
     """
-    up, down = guard_stakes(tolerance)
     needed = math.log(2.0 / delta)
+    lower = -_bisect(lambda m: log_e_above(-m, harmful, pairs, tolerance) >= needed)
+    return lower, _bisect(lambda m: log_e_below(m, non_inferior, pairs, tolerance) >= needed)
 
-    def at_most(mean: float) -> float:
-        return _shift(harmful, 1.0 + up * (mean - tolerance), pairs)
 
-    def at_least(mean: float) -> float:
-        return _shift(non_inferior, 1.0 - down * (mean - tolerance), pairs)
+def log_e_above(mean: float, harmful: Fixed, pairs: int, tolerance: float) -> float:
+    """Give the log-e, in nats, against 'the mean difference is at most `mean`' (in [−1, 1]), from the sums at τ."""
+    return _shift(harmful, 1.0 + guard_stakes(tolerance)[0] * (mean - tolerance), pairs)
 
-    return -_bisect(lambda m: at_most(-m) >= needed), _bisect(lambda m: at_least(m) >= needed)
+
+def log_e_below(mean: float, non_inferior: Fixed, pairs: int, tolerance: float) -> float:
+    """Give the log-e, in nats, against 'the mean difference is at least `mean`' (in [−1, 1]), from the sums at τ."""
+    return _shift(non_inferior, 1.0 - guard_stakes(tolerance)[1] * (mean - tolerance), pairs)
 
 
 def _shift(sums: Fixed, factors: Floats, pairs: int) -> float:
