@@ -120,6 +120,9 @@ def scorecard(
     ctx: typer.Context,
     rollout_id: Id,
     html: Annotated[Path | None, typer.Option("--html", help="Write a page to this file.")] = None,
+    draft: Annotated[
+        Path | None, typer.Option("--draft", help="Write the rollouts that it proposes to this YAML file.")
+    ] = None,
     archive: Archive = None,
     bootstrap: Bootstrap = None,
     trust: TrustFolder = None,
@@ -127,21 +130,30 @@ def scorecard(
 ) -> None:
     """Score a release: control, candidate, difference, interval, verdict of each signal and cohort; who regressed.
 
+    Signals that do not decide are listed where they are shown to have changed; --json and --html have all of them.
     Exit code 1 where somebody regressed.
     """
     from homeostat.streams.cli.table import print_table
-    from homeostat.streams.rollouts.scorecard import TITLES, render_page, score, to_json
+    from homeostat.streams.rollouts.proposals import write_drafts
+    from homeostat.streams.rollouts.score_lines import TITLES
+    from homeostat.streams.rollouts.score_page import render_page
+    from homeostat.streams.rollouts.scorecard import say_safety, score, to_json
 
     card = score(_find(ctx, rollout_id, archive, bootstrap, trust))
     if html is not None:
         html.write_text(render_page(card), encoding="utf-8")
+    if draft is not None:
+        draft.write_text(write_drafts(card.proposals), encoding="utf-8")
     if as_json:
         print_json(to_json(card))
     else:
-        print_table("scorecard", TITLES, [line.row() for line in card.lines], frozenset({"tolerance"}))
+        rows = [line.row() for line in (*card.decides, *card.moved)]
+        print_table("scorecard: what decides, and what else moved", TITLES, rows, frozenset({"tolerance"}))
         for words, found in (("improved", card.improved), ("regressed", card.regressed)):
             _say(*(f"{words}: {each}" for each in found or ["nobody who can be named"]))
-        _say(*(f"safety: {each}" for each in card.safety), *(f"cannot be named: {each}" for each in card.missing))
+        _say(*(f"safety: {each}" for each in say_safety(card)), *(f"cannot be named: {each}" for each in card.missing))
+        _say(*(f"promotion waits for: {each}" for each in card.waits_for))
+        _say(*(f"proposed, {each.kind}: {each.reason}" for each in card.proposals))
     if card.regressed:
         raise typer.Exit(ExitCode.FOUND_WRONG)
 

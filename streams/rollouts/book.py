@@ -1,7 +1,7 @@
 """What the topics say of rollouts: documents, decisions and evidence, each believed only with its signer's name."""
 
 from collections.abc import Iterator
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import structlog
 
@@ -15,7 +15,7 @@ from homeostat.schemas.control import Approval, ControlType, Document, OrderDocu
 from homeostat.schemas.decision import Decision
 from homeostat.schemas.drill import DrillRun
 from homeostat.schemas.errors import DocumentInvalid, PoisonRecord, SignatureRefused
-from homeostat.schemas.evidence import Echo, Evidence
+from homeostat.schemas.evidence import Echo, Evidence, SignalEvidence
 from homeostat.schemas.headers import CE_TYPE, find_header
 from homeostat.schemas.log import LogRecord
 from homeostat.schemas.parsing import parse_message
@@ -25,6 +25,7 @@ from homeostat.schemas.rollout import Rollout
 from homeostat.schemas.topics import CONTROLS, DECISIONS, EVIDENCE, POLICIES, RELEASES, ROLLOUTS
 from homeostat.streams.decisions.topics import Topics
 from homeostat.streams.rollouts.follow_up import FollowUp, follow_up
+from homeostat.streams.rollouts.signal_book import SignalBook
 
 log = structlog.get_logger("homeostat.rollouts")
 M = TypeVar("M", bound=Message)
@@ -35,6 +36,15 @@ _KINDS = {
     CONTROLS: (ControlType.APPROVAL, ControlType.ORDER, ControlType.STOP, ControlType.DRILL_RUN),
     DECISIONS: (ControlType.ROLLOUT_STEP,),
 }
+
+
+class Gathered(NamedTuple):
+    """What `evidence.v1` says of a rollout: its evidence, the sources that echoed it, the log's newest time in ms."""
+
+    evidence: EvidenceBook
+    echoed: set[int]
+    newest_ms: int
+    signals: SignalBook
 
 
 class RolloutBook:
@@ -80,20 +90,25 @@ class RolloutBook:
         known = None if decision is None else self.policies.get(decision.policy_digest)
         return known or self.policy
 
-    def gather_evidence(self, rollout: str, up_to: Decision | None) -> tuple[EvidenceBook, set[int], int]:
-        """The evidence of a rollout (up to a decision's mark), who has echoed it, and the log's newest time in ms."""
-        book, echoed, newest_ms = EvidenceBook(), set[int](), 0
+    def gather_evidence(self, rollout: str, up_to: Decision | None) -> Gathered:
+        """The evidence of a rollout (up to a decision's mark) and what its signals say (to the end of the log)."""
+        book, echoed, newest_ms, signals = EvidenceBook(), set[int](), 0, SignalBook()
         for place, record in self._topics.read(EVIDENCE):
             newest_ms = max(newest_ms, record.timestamp)
-            if record.key != rollout.encode() or (up_to is not None and place.offset > up_to.mark):
+            if record.key != rollout.encode():
                 continue
             kind = find_header(record.headers, CE_TYPE)
+            if kind == SignalEvidence.ce_type.encode():
+                for said in _read(SignalEvidence, record):
+                    signals.take(said)
+            if up_to is not None and place.offset > up_to.mark:
+                continue
             if kind == Evidence.ce_type.encode():
                 for evidence in _read(Evidence, record):
                     book.take(evidence)
             if kind == Echo.ce_type.encode():
                 echoed |= {echo.source_partition for echo in _read(Echo, record)}
-        return book, echoed, newest_ms
+        return Gathered(book, echoed, newest_ms, signals)
 
     def follow_up(self, rollout: Rollout, limits: Effects, now_ms: int) -> FollowUp:
         """What became of what a rollout's targets were told."""

@@ -4,17 +4,19 @@ from typing import Any, NamedTuple
 
 from homeostat.detectors.guard.assess import Assessed, Cell, assess_cohort
 from homeostat.detectors.guard.drill_gate import find_unproven_gateway
-from homeostat.detectors.guard.evidence_book import EvidenceBook
+from homeostat.detectors.guard.evidence_book import CohortKey, EvidenceBook
 from homeostat.detectors.guard.gates import find_approvers, find_obstacle, find_order, find_stopped, find_switch
 from homeostat.detectors.guard.measure import measure_cohort
 from homeostat.detectors.guard.plans import make_plan
 from homeostat.detectors.guard.rollout_state import Plan, RolloutState
+from homeostat.detectors.guard.stability import find_instability
 from homeostat.detectors.statistics.difference_interval import difference_interval
 from homeostat.schemas.decision import Decision, Health
 from homeostat.schemas.errors import DocumentInvalid
 from homeostat.schemas.policy import Policy
 from homeostat.schemas.rollout import ENDED, RolloutPhase
 from homeostat.streams.rollouts.book import RolloutBook
+from homeostat.streams.rollouts.signal_book import SignalBook
 
 CELL_TITLES = (
     "cohort",
@@ -40,7 +42,10 @@ class Seen(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """Everything that can be known of a rollout from the topics; `waits_for` is what keeps it where it is."""
+    """Everything that can be known of a rollout from the topics; `waits_for` is what keeps it where it is.
+
+    `exposed` are the cohorts under judgement now, `doubt` why they would not be promoted though all were non-inferior.
+    """
 
     rollout: str
     plan: Plan
@@ -50,6 +55,9 @@ class Standing(NamedTuple):
     cohorts: list[Assessed]
     seen: list[Seen]
     evidence: EvidenceBook
+    signals: SignalBook
+    exposed: list[CohortKey]
+    doubt: str | None
     waits_for: list[str]
     notes: list[str]
     now_ms: int = 0
@@ -74,7 +82,7 @@ def find_standing(book: RolloutBook, rollout_id: str) -> Standing:
         raise DocumentInvalid(f"rollout {rollout_id}: {missing} is not on the broker")
     plan = make_plan(rollout, policy, candidate)
     ended = last is not None and last.phase in ENDED
-    evidence, echoed, now_ms = book.gather_evidence(rollout_id, last if ended else None)
+    evidence, echoed, now_ms, signals = book.gather_evidence(rollout_id, last if ended else None)
     state = _state_of(rollout_id, plan, decisions)
     cohorts = [_assess(plan, state, evidence, cohort) for cohort in plan.cohorts]
     begun_ms = decisions[0].log_time_ms if decisions else now_ms
@@ -84,9 +92,25 @@ def find_standing(book: RolloutBook, rollout_id: str) -> Standing:
         for each in cohorts
         for at, cell in enumerate(each.cells)
     ]
+    doubt = None if ended else find_instability([each.measure for each in cohorts], state.taken_back)
     waits = [] if ended else _waits_for(book, plan, state, last, len(echoed), now_ms)
-    notes = _notes(plan, last)
-    return Standing(rollout_id, plan, policy, last, decisions, cohorts, seen, evidence, waits, notes, now_ms)
+    waits += [] if doubt is None else [f"what is non-inferior is not promoted: {doubt}"]
+    return Standing(
+        rollout=rollout_id,
+        plan=plan,
+        policy=policy,
+        last=last,
+        decisions=decisions,
+        cohorts=cohorts,
+        seen=seen,
+        evidence=evidence,
+        signals=signals,
+        exposed=[] if ended or last is None else state.exposed,
+        doubt=doubt,
+        waits_for=waits,
+        notes=_notes(plan, last),
+        now_ms=now_ms,
+    )
 
 
 def _assess(plan: Plan, state: RolloutState, evidence: EvidenceBook, cohort: tuple[str, str, str]) -> Assessed:

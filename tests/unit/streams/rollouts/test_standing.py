@@ -7,7 +7,8 @@ from homeostat.schemas.decision import Health
 from homeostat.schemas.errors import DocumentInvalid
 from homeostat.schemas.rollout import OnHarm, RolloutPhase, Strategy, Wave
 from homeostat.streams.rollouts.book import RolloutBook
-from homeostat.streams.rollouts.scorecard import Scorecard, render_page, score
+from homeostat.streams.rollouts.score_page import render_page
+from homeostat.streams.rollouts.scorecard import Scorecard, say_safety, score
 from homeostat.streams.rollouts.standing import Standing, cell_rows, find_standing
 from homeostat.streams.rollouts.words import approve_plan
 from tests.builders import documents
@@ -81,14 +82,16 @@ def test_the_scorecard_names_who_improved_and_who_regressed() -> None:
     card = score_one_harmed_specialty()
     assert [said.split(":")[0] for said in card.improved] == ["omission in tenant-1/cardiology/scribe"]
     assert [said.split(":")[0] for said in card.regressed] == ["omission in tenant-1/oncology/scribe"]
-    assert any(said.startswith("omission: ") and "harmful in tenant-1/oncology" in said for said in card.safety)
+    assert any(said.startswith("omission: ") and "harmful in tenant-1/oncology" in said for said in say_safety(card))
     assert "tenant-2/oncology/scribe: omission: too little evidence to name it" in card.missing
     assert card.missing[-1].endswith("structure_score, dialogue_length, field_completeness")
+    assert card.waits_for == ["6 of 18 guardrails × exposed cohorts cannot be named yet"]
     for line in card.lines:
         low, high = line.interval
         assert line.difference is None or low <= line.difference <= high
         assert (line.health is Health.HEALTHY) <= (high <= line.tolerance + 0.02)
-    assert "omission in tenant-1/oncology/scribe" in render_page(card)
+        assert line.difference is None or line.noticeable is None or line.noticeable > line.tolerance
+    assert "harmful in" in render_page(card).lower()
 
 
 def test_after_the_end_the_evidence_is_that_of_the_decision() -> None:
