@@ -7,6 +7,7 @@ from homeostat.detectors.sequencer.configure import configure
 from homeostat.detectors.sequencer.statement import state_next
 from homeostat.detectors.sequencer.target_state import MAX_ROLLOUTS, MAX_SEEN, Cause, RolloutMark, TargetState
 from homeostat.detectors.sequencer.transitions import Documents, Missing, transition
+from homeostat.detectors.sequencer.ways_back import GOES_BACK, NO_WAY_BACK, note_served
 from homeostat.schemas.canonical import derive_id
 from homeostat.schemas.command import DesiredState
 from homeostat.schemas.control import Stop
@@ -17,13 +18,17 @@ from homeostat.schemas.roles import SignerRole
 
 
 class Considered(NamedTuple):
-    """What came of an intent. At most one of `command`, `refusal` and `missing` is set; none: nothing had to change."""
+    """What came of an intent. At most one of `command`, `refusal` and `missing` is set; none: nothing had to change.
+
+    `escalates`: the target cannot go back to what it was to serve, and people must choose.
+    """
 
     state: TargetState
     command: DesiredState | None = None
     refusal: PoisonRecord | None = None
     missing: Missing | None = None
     repeat: bool = False
+    escalates: bool = False
 
 
 def consider(
@@ -41,12 +46,17 @@ def consider(
         check_authority(intent, role, documents.rollouts.get(intent.rollout or ""))
         if not evaluated and intent.action not in NEVER_WAITS:
             return Considered(state, missing=Missing("snapshot"))
-        moved = transition(state, intent, role, documents)
     except PoisonRecord as refusal:
         return Considered(remember(state, intent, role), refusal=refusal)
+    try:
+        moved = transition(state, intent, role, documents)
+    except PoisonRecord as refusal:
+        stuck = refusal.reason in NO_WAY_BACK and intent.action in GOES_BACK
+        kept = remember(state, intent, role).model_copy(update={"stuck": state.stuck or stuck})
+        return Considered(kept, refusal=refusal, escalates=stuck)
     if isinstance(moved, Missing):
         return Considered(state, missing=moved)
-    moved = remember(moved, intent, role)
+    moved = remember(note_served(state, moved), intent, role)
     if _says(moved) == _says(state) or moved.serving is None:
         return Considered(moved)
     return _command(moved, Cause(intent=intent.intent, decision=intent.decision, reason=intent.reason, at_ms=now_ms))

@@ -11,6 +11,7 @@ from homeostat.detectors.sequencer.consider import Considered, consider, reconfi
 from homeostat.detectors.sequencer.silence import describe_silence, remind
 from homeostat.detectors.sequencer.target_state import PREFIX, TargetState, Waiting, state_key
 from homeostat.detectors.sequencer.transitions import Documents
+from homeostat.detectors.sequencer.ways_back import describe_no_way, resolve_no_way
 from homeostat.detectors.trust import TrustStore
 from homeostat.schemas.base import MAX_EPOCH_MS, Message
 from homeostat.schemas.command import Acknowledgement
@@ -160,12 +161,23 @@ class SequencerStage(RecordStage):
         self._keep(considered.state)
         if considered.refusal is not None:
             self._refuse(record, considered.refusal.reason, outbox)
+            if considered.escalates:
+                said = describe_no_way(considered.state, intent, considered.refusal, documents, outbox)
+                outbox.put(ESCALATIONS, intent.target.key, said, SignerRole.SEQUENCER)
+                self._count("escalated_no_way_back")
         elif considered.command is not None:
             outbox.put(COMMANDS, intent.target.key, considered.command, SignerRole.SEQUENCER)
             self._count(f"stated_{intent.action.value}")
+            self._settle(state, considered, intent, outbox)
         else:
             self._count("repeated" if considered.repeat else "already_so")
         return True
+
+    def _settle(self, before: TargetState, considered: Considered, intent: Intent, outbox: Outbox) -> None:
+        """Say that a target that could not go back has been given something else."""
+        if before.stuck and not considered.state.stuck:
+            said = resolve_no_way(considered.state, intent, outbox)
+            outbox.put(ESCALATIONS, intent.target.key, said, SignerRole.SEQUENCER)
 
     def _wait(self, intent: Intent, record: Record, outbox: Outbox) -> None:
         state = self._targets.get(intent.target.key, TargetState(target=intent.target))

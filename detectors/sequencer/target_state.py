@@ -21,6 +21,7 @@ MAX_SEEN = 256
 MAX_ROLLOUTS = 1_000
 MAX_QUARANTINE = 1_000
 MAX_TOOLS = 256
+MAX_SERVED = 16
 
 
 class Serving(Part):
@@ -75,6 +76,13 @@ class Waiting(Part):
     since_ms: EpochMs
 
 
+class FormerBaseline(Part):
+    """A release that was the target's baseline before."""
+
+    release: Digest
+    manifest: ReleaseManifest
+
+
 class Cause(Part):
     """What a desired state says it is for: an intent or a stop, the decision behind it, a sentence; and its time."""
 
@@ -88,9 +96,10 @@ class TargetState(Part):
     """One target. `generation` is that of the last desired state, `state_digest` of its payload.
 
     `stated_ms` is the latest time that an operator or triage has put on a wish. `applied` is the highest generation
-    that the gateway has acknowledged as applied, `refused` why it refused the present one. `cause` is what the present
-    one was stated for, `told_ms` when it was stated last, `restated` how often beside the first, `escalated` whether
-    its silence was said.
+    that the gateway has acknowledged as applied, `refused` why it refused the present one. `served` are former
+    baselines, the newest last, `stuck` says that it could not go back to one. `cause` is what the present generation
+    was stated for, `told_ms` when it was stated last, `restated` how often beside the first, `escalated` whether its
+    silence was said.
     """
 
     target: Target
@@ -107,6 +116,8 @@ class TargetState(Part):
     applied: Count = 0
     refused: Refusal | None = None
     configured: Configured | None = None
+    served: tuple[FormerBaseline, ...] = ()
+    stuck: bool = False
     cause: Cause | None = None
     told_ms: EpochMs = 0
     restated: Count = 0

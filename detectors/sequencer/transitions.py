@@ -200,8 +200,10 @@ def _replace_baseline(state: TargetState, intent: Intent, role: SignerRole) -> T
         if role is not SignerRole.OPERATOR and (before is None or before.baseline != digest):
             raise PoisonRecord(Refusal.NOT_APPROVED, "automation puts back only what was serving")
         before = Serving(baseline=digest, manifest=intent.manifest)
-    if before is None or before.baseline == intent.candidate or state.is_quarantined(before.baseline):
+    if before is None or before.baseline == intent.candidate:
         raise PoisonRecord(Refusal.NOT_APPROVED, "there is no release to put back")
+    if state.is_quarantined(before.baseline):
+        raise PoisonRecord(Refusal.QUARANTINED_RELEASE, "the release to put back is quarantined at this target")
     return state.model_copy(update={"serving": before.model_copy(update={"exposures": ()}), "previous": None})
 
 
