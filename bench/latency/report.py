@@ -9,7 +9,7 @@ from rich.table import Table
 from bench.latency.figures import AIM_MS, AIM_RATIO
 
 _TITLES = {
-    "never": "what must never be: from the record with which the session in which it occurred was over",
+    "never": "what must never be: from the trace in which it occurred",
     "harmful": "a guardrail: from the record with which the session that decided was over",
 }
 

@@ -211,6 +211,7 @@ class PairArrays(NamedTuple):
     only the arms' `sums`; `beside` [row, signal, (candidate n, sum, control n, sum, differences, sum d, sum d²)] begins
     with the sessions since its last difference, and `heard` says that some came since they were told. `since` is the
     offset at which the attempt began: sessions opened before it are in neither its ratio nor its missing work.
+    `occurred` [row, signal]: whether what must never be has been, and is told.
     """
 
     active: Bytes
@@ -230,12 +231,14 @@ class PairArrays(NamedTuple):
     crossed: Bytes
     beside: Ints
     heard: Bytes
+    occurred: Bytes
     changed: Bytes
     urgent: Bytes
     dirty: Bytes
 
 
 SIDE_CANDIDATE, SIDE_CONTROL = 0, 1
+NOT_YET, UNTOLD, TOLD = 0, 1, 2
 (
     CANDIDATE_STARTS,
     CONTROL_STARTS,

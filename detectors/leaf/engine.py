@@ -131,7 +131,7 @@ class Engine:
         if alarm.cohort.tenant not in world.plan.policy.probe_tenants:
             self._outbox.send(ALARMS, CORRELATION_DOMAIN, alarm)
         if pair >= 0 and alarm.role is Role.NEVER and alarm.cohort.arm is Arm.CANDIDATE:
-            world.pairs.note_never(pair, alarm.signal)
+            world.pairs.note_never(pair, crossing.column)
             world.cursor[URGENT] = 1
 
     def _end_bucket(self, world: World, now_ms: int) -> None:

@@ -73,6 +73,7 @@ class EvidenceTeller:
     def _tell(self, rows: list[int], plan: Plan, pairs: PairStore, window: RefusalWindow) -> None:
         for row in pairs.in_order(rows):
             attempt = pairs.attempts[row]
+            pairs.take_occurred(row)
             attempt.unusable = UNUSABLE if window.is_unusable(pairs.keys[row].tenant) else None
             pairs.arrays.changed[row] = pairs.arrays.urgent[row] = 0
             pairs.arrays.dirty[row] = 1

@@ -44,7 +44,7 @@ from homeostat.detectors.leaf.arrays import (
 )
 from homeostat.detectors.leaf.bands import BAND_FLAGS
 from homeostat.detectors.leaf.inlined import inlined
-from homeostat.detectors.leaf.pair import start_pair_session
+from homeostat.detectors.leaf.pair import note_occurrences, start_pair_session
 from homeostat.detectors.leaf.plan import (
     DEDUPE_MOST,
     DEDUPE_MS,
@@ -195,6 +195,8 @@ def fold_session(
         count_work(line, plan, cohorts, counts)
     if line[KIND] != ROW_START:
         add_record(row, line, values, plan, sessions)
+        if line[PAIR] >= 0 and cohorts.arm[line[SLOT]] == CANDIDATE:
+            note_occurrences(line[PAIR], values, plan, pairs, cursor)
     elif not sessions.flags[row] & STARTED:
         sessions.flags[row] |= STARTED
         if line[PAIR] >= 0 and pairs.active[line[PAIR]]:

@@ -1,7 +1,9 @@
 """Pairing at the close of a session: candidates against the controls set apart for them, first in, first out."""
 
+import math
+
 from homeostat.detectors.compiled import borrowing
-from homeostat.detectors.fixed_point import VALUE_SCALE, encode_value
+from homeostat.detectors.fixed_point import VALUE_SCALE, Floats, encode_value
 from homeostat.detectors.leaf.arrays import (
     CANDIDATE,
     CANDIDATE_MISSING,
@@ -9,10 +11,12 @@ from homeostat.detectors.leaf.arrays import (
     COUNT_QUEUE_FULL,
     COUNT_SATURATED,
     DIFFERENCES,
+    NOT_YET,
     QUEUE_FULL,
     SIDE_CANDIDATE,
     SIDE_CONTROL,
     STARTED,
+    UNTOLD,
     URGENT,
     WORKED,
     CohortArrays,
@@ -21,6 +25,7 @@ from homeostat.detectors.leaf.arrays import (
     SessionArrays,
 )
 from homeostat.detectors.leaf.plan import WORK, PlanArrays
+from homeostat.detectors.statistics.bets import UP
 from homeostat.detectors.statistics.mixture import mixture_log_e
 from homeostat.detectors.statistics.sample_ratio import add_session
 from homeostat.detectors.statistics.two_sample import add_pair, harm
@@ -108,6 +113,21 @@ def start_pair_session(pair: int, side: int, pairs: PairArrays, counts: Ints) ->
     """Count a session that the gateway reported as started."""
     pairs.tally[pair, CANDIDATE_STARTS + side] += 1
     add_ratio(pair, side, pairs, counts)
+
+
+@borrowing
+def note_occurrences(pair: int, values: Floats, plan: PlanArrays, pairs: PairArrays, cursor: Ints) -> None:
+    """Make evidence urgent where a candidate's record holds what must never be: nothing waits for its session's end."""
+    if pairs.active[pair] == 0:
+        return
+    for s in range(values.shape[0]):
+        if plan.never[s] == 0 or math.isnan(values[s]) or pairs.occurred[pair, s] != NOT_YET:
+            continue
+        harmless = plan.low[s] if plan.harm[s] == UP else plan.low[s] + plan.width[s]
+        if values[s] != harmless:
+            pairs.occurred[pair, s] = UNTOLD
+            pairs.changed[pair] = pairs.urgent[pair] = pairs.dirty[pair] = 1
+            cursor[URGENT] += 1
 
 
 @borrowing

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from homeostat.detectors.frames import frame, unframe
-from homeostat.detectors.leaf.arrays import BESIDE, PAIR_TALLIES, PairArrays
+from homeostat.detectors.leaf.arrays import BESIDE, NOT_YET, PAIR_TALLIES, TOLD, UNTOLD, PairArrays
 from homeostat.detectors.leaf.plan import Plan
 from homeostat.detectors.leaf.rows import copy_rows, read_rows, take_columns
 from homeostat.detectors.statistics.bets import GUARD_BETS
@@ -33,6 +33,7 @@ _SIGNAL_AXES = {
     "non_inferior": 1,
     "crossed": 1,
     "beside": 1,
+    "occurred": 1,
 }
 
 
@@ -93,6 +94,7 @@ def new_arrays(capacity: int, signals: int) -> PairArrays:
         crossed=np.zeros((capacity, signals, 2), np.uint8),
         beside=np.zeros((capacity, signals, BESIDE), np.int64),
         heard=np.zeros(capacity, np.uint8),
+        occurred=np.zeros((capacity, signals), np.uint8),
         changed=np.zeros(capacity, np.uint8),
         urgent=np.zeros(capacity, np.uint8),
         dirty=np.zeros(capacity, np.uint8),
@@ -169,12 +171,19 @@ class PairStore:
         attempt = self.attempts[row]
         return not step or attempt.counted_step <= step <= attempt.step
 
-    def note_never(self, row: int, signal: str) -> None:
+    def note_never(self, row: int, column: int) -> None:
         """Note what must never occur and did, in the candidate's arm; evidence of it leaves at once."""
-        attempt = self.attempts[row]
-        if attempt.active and signal not in attempt.never:
-            attempt.never = tuple(sorted({*attempt.never, signal}))
+        if self.arrays.active[row] and self.arrays.occurred[row, column] == NOT_YET:
+            self.arrays.occurred[row, column] = UNTOLD
             self.arrays.changed[row] = self.arrays.urgent[row] = self.arrays.dirty[row] = 1
+
+    def take_occurred(self, row: int) -> None:
+        """Let what has occurred and is not told be told from now on."""
+        untold, attempt = self.arrays.occurred[row] == UNTOLD, self.attempts[row]
+        if untold.any():
+            names = (self._plan.names[s] for s in np.flatnonzero(untold).tolist())
+            attempt.never = tuple(sorted({*attempt.never, *names}))
+            self.arrays.occurred[row, untold] = TOLD
 
     def release(self, rollout: str) -> None:
         """Stop the pairings of a rollout whose document another version replaces before exposure."""
@@ -270,6 +279,7 @@ class PairStore:
         leaf = self.keys[row][:3]
         rows.active[row], rows.since[row] = attempt.active, attempt.since
         rows.guarded[row] = [name in attempt.guardrails for name in self._plan.names]
+        rows.occurred[row] = [TOLD if name in attempt.never else NOT_YET for name in self._plan.names]
         rows.share[row] = attempt.share
         rows.block[row] = block_sizes(attempt.share)
         family = max(1, attempt.cohorts * len(attempt.guardrails))

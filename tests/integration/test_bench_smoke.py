@@ -4,6 +4,7 @@ import pytest
 
 from bench.latency.figures import LEGS
 from bench.latency.figures import summarize as summarize_latency
+from bench.latency.plan import Kind, plan_visits
 from bench.latency.run import run_on
 from bench.latency.sizes import SIZES as LATENCY_SIZES
 from bench.throughput.contest import hold_contest_on
@@ -11,6 +12,7 @@ from bench.throughput.report import RATIOS, summarize
 from bench.throughput.sizes import SIZES
 from bench.throughput.turn import SYSTEMS
 from homeostat.infra.broker.local import LocalBroker
+from homeostat.schemas.decision import Verdict
 
 SIZE = SIZES["smoke"]
 
@@ -38,6 +40,9 @@ def test_every_rollout_is_taken_back_and_every_step_of_it_is_seen(kafka: LocalBr
 
     figures = summarize_latency(outcome)
     assert outcome.load.undelivered == 0
+    visits = plan_visits(outcome.size, outcome.trials)
+    slots = [outcome.deciding[each.mark].slot for each in outcome.taken_back if each.verdict is Verdict.NEVER]
+    assert [visits[slot].kind for slot in slots if slot is not None] == [Kind.NEVER] * len(slots)
     for path in figures["paths"].values():
         assert [path["legs"][leg]["number"] for leg in LEGS] == [path["rollouts"]] * len(LEGS)
         assert all(leg["p50_ms"] > 0 for leg in path["legs"].values())

@@ -12,13 +12,15 @@ from homeostat.schemas.canonical import derive_id
 from homeostat.schemas.decision import Verdict
 from homeostat.schemas.evidence import Echo, Evidence
 from homeostat.schemas.rollout import Rollout, RolloutPhase
+from homeostat.schemas.signal import Family, Kind, Role
 from homeostat.schemas.topics import EVIDENCE
 from homeostat.schemas.trace import Arm
 from tests.builders import traces
-from tests.builders.documents import decision, document, policy, rollout
+from tests.builders.documents import SIGNALS, decision, document, policy, rollout, signal
 from tests.builders.scenario import Scenario
-from tests.unit.detectors.leaf.logs import arm_trace, messages, run
+from tests.unit.detectors.leaf.logs import arm_trace, messages, new_stage, run, run_split
 
+NEVER = signal("invented_allergy", role=Role.NEVER, kind=Kind.BINARY, family=Family.SAFETY)
 CANDIDATES = [0.9, 0.2, 0.4, 0.7, 0.1, 0.6]
 CONTROLS = [0.3, 0.3, 0.2, 0.5, 0.8, 0.4]
 
@@ -167,3 +169,31 @@ def test_a_full_queue_leaves_the_newest_out_and_says_so() -> None:
     add(scenario, Arm.CONTROL, [0.5] * 130)
     scenario.tick(3.0)
     assert run(scenario.log)[0].counts["pair_queue_full"] == 2
+
+
+def test_what_must_never_be_is_told_with_the_record_in_which_it_occurs() -> None:
+    scenario = Scenario()
+    scenario.begin(policy(signals=(*SIGNALS, NEVER)), [document(rollout())])
+    add(scenario, Arm.CONTROL, [1.0], NEVER.name)
+    add(scenario, Arm.CANDIDATE, [0.0, 1.0, 1.0], NEVER.name)
+    occurred = scenario.log[-2].offset
+    scenario.tick(3.0)
+    stage, outputs = run(scenario.log)
+    told = [(each["mark"], each["never"]) for each in messages(outputs, EVIDENCE, "guardrails")]
+    assert told[0] == (occurred, [NEVER.name])
+    assert {tuple(never) for _, never in told} == {(NEVER.name,)}
+    assert [mark for mark, _ in told].count(occurred) == 1
+    assert not any(occurred < mark < scenario.log[-1].offset for mark, _ in told)
+    restored = new_stage()
+    restored.restore(stage.state_records())
+    assert restored.state_records() == stage.state_records()
+
+
+def test_what_must_never_be_is_told_once_however_the_log_is_cut() -> None:
+    scenario = Scenario()
+    scenario.begin(policy(signals=(*SIGNALS, NEVER)), [document(rollout())])
+    add(scenario, Arm.CANDIDATE, [0.0, 1.0, 1.0, 0.0], NEVER.name)
+    scenario.tick(3.0)
+    _, whole = run(scenario.log)
+    _, parts, _ = run_split(scenario.log, range(1, len(scenario.log)))
+    assert [output.value for output in parts] == [output.value for output in whole]
