@@ -70,13 +70,13 @@ class Dossier:
 
     def configurations(self) -> list[TargetConfiguration]:
         """The effective configuration of each tenant × workflow of the rollout, composed from the log's overrides."""
-        book = self._overrides()
-        return [book.of(*target).whole for target in self._targets()]
+        book = self.overrides()
+        return [book.of(*target).whole for target in self.targets()]
 
     def has_configuration(self) -> bool:
         """Whether these configurations are those whose digest the decision carries."""
-        targets = self._targets()
-        return bool(targets) and self._overrides().digest(targets) == self.decision.configuration
+        targets = self.targets()
+        return bool(targets) and self.overrides().digest(targets) == self.decision.configuration
 
     def difference(self) -> ReleaseDiff | None:
         """What the candidate has that the control has not; None where a manifest is missing."""
@@ -98,12 +98,14 @@ class Dossier:
         found = [(record, _open(model, record.value)) for place, record in self.actions if place.topic == topic]
         return sorted([(record, message) for record, message in found if message is not None], key=_time_of)
 
-    def _targets(self) -> list[tuple[str, str]]:
+    def targets(self) -> list[tuple[str, str]]:
+        """(tenant, workflow) of each target of the rollout, in order."""
         rollout = self.rollout()
         named = () if rollout is None else {(each.target.tenant, each.target.workflow) for each in rollout.targets}
         return sorted(named)
 
-    def _overrides(self) -> OverrideBook:
+    def overrides(self) -> OverrideBook:
+        """The overrides as the log has them up to the mark."""
         newest: dict[str, OverrideDocument] = {}
         for message in self.documents():
             if isinstance(message, OverrideDocument):

@@ -16,6 +16,7 @@ from homeostat.schemas.policy import Policy
 from homeostat.schemas.release import ReleaseManifest
 from homeostat.schemas.rollout import Rollout
 from homeostat.streams.decisions import wording
+from homeostat.streams.decisions.configured import Configured, list_configured
 from homeostat.streams.decisions.course_of_evidence import CohortKey, Starts, count_starts
 from homeostat.streams.decisions.dossier import Dossier
 from homeostat.streams.registry.tell_diff import change_rows, whole_lines
@@ -42,6 +43,7 @@ class Explained(NamedTuple):
     stated: Sequence[Stated]
     difference: ReleaseDiff | None
     configured: bool
+    configuration: Sequence[Configured]
     control: ReleaseManifest | None
     candidate: ReleaseManifest | None
     rollout: Rollout | None
@@ -61,6 +63,7 @@ def explain(dossier: Dossier) -> Explained:
         list(map_statements(dossier)),
         dossier.difference(),
         dossier.has_configuration(),
+        list_configured(dossier),
         dossier.release(decision.control),
         dossier.release(decision.candidate),
         dossier.rollout(),

@@ -18,6 +18,14 @@ from homeostat.streams.key_folder import write_key_set
 from tests.builders.canary_folder import PARTITIONS, write_canary
 from tests.builders.demo_traces import START_MS
 
+OVERRIDES = """
+kind: override
+body: {scope: {}, thresholds: {unsupported_ratio: {at_most: 0.05}}, phrasing: {disclaimer: {text: Please check}}}
+---
+kind: override
+body: {scope: {specialty: cardiology}, thresholds: {unsupported_ratio: {at_most: 0.01}}}
+"""
+
 
 class StoreTopics:
     """Topics in memory, as `Topics` reads them."""
@@ -37,6 +45,7 @@ class StoreTopics:
 @pytest.fixture(scope="session")
 def canary(tmp_path_factory: pytest.TempPathFactory) -> Platform:
     folder = write_canary(tmp_path_factory.mktemp("canary"))
+    (folder / "documents" / "overrides.yaml").write_text(OVERRIDES)
     documents = Documents(folder / "documents", START_MS)
     platform = build_platform(PARTITIONS, documents.gateways(), retained=None)
     TraceFeeder(platform, documents, documents.policy.times.tick_s).feed(read_traces(folder / "traces.jsonl"))

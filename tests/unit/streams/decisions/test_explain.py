@@ -29,6 +29,10 @@ def test_the_page_says_what_on_which_numbers_for_whom_and_what_followed(
         assert all(each.specialty in shown and each.signal in shown for each in decision.guardrails)
         assert "take the candidate back and quarantine it" in shown
         assert "generation 3" in shown
+        assert decision.configuration is not None
+        assert decision.configuration in shown
+        assert re.search(r"thresholds.unsupported_ratio(</td><td>|  )at most 0.05", shown)
+        assert "Please check" in shown
     assert not re.search(r"(src|href)=|url\(|https?:", page)
     assert "<script" not in page
     assert {each.intent.decision for each in explained.stated} == {decision.decision}
