@@ -1,16 +1,15 @@
 """Gates: what people and the calendar say about a rollout's next widening. Pure; no evidence here."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from homeostat.detectors.guard.evidence_book import CohortKey
 from homeostat.detectors.guard.rollout_state import Plan, RolloutState
 from homeostat.schemas.control import Approval, OrderDocument, OrderKind, Stop, StopScope
-from homeostat.schemas.decision import Decision
 from homeostat.schemas.release import ReleaseManifest
 from homeostat.schemas.rollout import Rollout, RolloutPhase, Strategy
 
-_ACTIVE = frozenset({RolloutPhase.EXPOSING, RolloutPhase.HELD, RolloutPhase.PAUSED})
+ACTIVE = frozenset({RolloutPhase.EXPOSING, RolloutPhase.HELD, RolloutPhase.PAUSED})
 
 
 class People(NamedTuple):
@@ -20,6 +19,17 @@ class People(NamedTuple):
     orders: Mapping[str, OrderDocument]
     stops: Mapping[str, Stop]
     releases: Mapping[str, ReleaseManifest]
+
+
+class Rival(NamedTuple):
+    """Another rollout in the same place."""
+
+    rollout: str
+    phase: RolloutPhase
+    cohort: CohortKey
+
+    def __str__(self) -> str:
+        return f"rollout {self.rollout}, which is {self.phase} in {'/'.join(self.cohort)}"
 
 
 def find_approvers(plan: Plan, wave: int, people: People) -> list[str]:
@@ -84,14 +94,13 @@ def find_order(state: RolloutState, people: People) -> OrderDocument | None:
     return order if state.phase in allowed[order.body.order] else None
 
 
-def find_rival(rollout: Rollout, rollouts: Mapping[str, Rollout], decisions: Iterable[Decision]) -> str | None:
-    """Another rollout that exposes a cohort of this one, as a sentence: two on one target take turns."""
+def find_rival(rollout: Rollout, rollouts: Mapping[str, Rollout], phases: Mapping[str, RolloutPhase]) -> Rival | None:
+    """Another rollout that is under way in a cohort of this one: two on one target take turns."""
     own = set(rollout.cohorts())
-    for decision in decisions:
-        other = rollouts.get(decision.rollout)
-        if other is None or decision.rollout == rollout.rollout or decision.phase not in _ACTIVE:
+    for other, phase in sorted(phases.items()):
+        if other == rollout.rollout or phase not in ACTIVE or other not in rollouts:
             continue
-        shared = own & set(other.cohorts())
+        shared = own & set(rollouts[other].cohorts())
         if shared:
-            return f"waits for rollout {other.rollout}, which is {decision.phase} in {'/'.join(min(shared))}"
+            return Rival(other, phase, min(shared))
     return None

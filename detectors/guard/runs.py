@@ -9,6 +9,7 @@ from homeostat.detectors.guard.drill_gate import NEVER_PROMOTED, find_unproven_g
 from homeostat.detectors.guard.evidence_book import CohortKey, EvidenceBook
 from homeostat.detectors.guard.gates import (
     People,
+    Rival,
     find_approvers,
     find_obstacle,
     find_order,
@@ -124,11 +125,19 @@ class Runs:
         stopped = find_stopped(plan, people.stops, plan.waves[0].cohorts)
         if stopped:
             return f"an emergency stop covers {len(stopped)} of {len(plan.waves[0].cohorts)} cohorts of the first wave"
-        return (
-            find_obstacle(plan, 0, people, control.log_time_ms)
-            or find_unproven_gateway(plan.rollout, policy, control.drills, control.log_time_ms)
-            or find_rival(plan.rollout, control.rollouts, control.steps.values())
+        obstacle = find_obstacle(plan, 0, people, control.log_time_ms) or find_unproven_gateway(
+            plan.rollout, policy, control.drills, control.log_time_ms
         )
+        if obstacle is not None:
+            return obstacle
+        rival = self._find_rival(plan)
+        return None if rival is None else f"waits for {rival}"
+
+    def _find_rival(self, plan: Plan) -> Rival | None:
+        """By what this partition knows itself, and by what control has brought of the others."""
+        elsewhere = {rollout: decision.phase for rollout, decision in self._control.steps.items()}
+        own = {rollout: state.phase for rollout, state in self.states.items()}
+        return find_rival(plan.rollout, self._control.rollouts, {**elsewhere, **own})
 
     @property
     def _people(self) -> People:
@@ -138,7 +147,7 @@ class Runs:
     def _judge(self, state: RolloutState, policy: Policy, outbox: Outbox, renew: bool) -> None:
         judgement = self._consider(state, policy)
         order = find_order(state, self._people)
-        finding = self._find_said(state, order) or judgement.finding
+        finding = self._find_said(state, order) or judgement.finding or (self._give_way(state) if renew else None)
         if finding is not None:
             told = order if finding.verdict is Verdict.OPERATOR else None
             self._decide(state, judgement, finding, policy, outbox, told)
@@ -161,6 +170,14 @@ class Runs:
             return None
         said = f"{order.body.order} ordered by {order.body.author}"
         return Finding(Verdict.OPERATOR, f"{said}: {order.body.reason}" if order.body.reason else said)
+
+    def _give_way(self, state: RolloutState) -> Finding | None:
+        """Of two guards that began in one place before they heard of each other, the one with the higher id ends."""
+        assert state.plan is not None
+        rival = self._find_rival(state.plan)
+        if rival is None or rival.rollout > state.rollout:
+            return None
+        return Finding(Verdict.STOPPED, f"gives way to {rival}")
 
     def _consider(self, state: RolloutState, policy: Policy) -> Judgement:
         assert state.plan is not None

@@ -97,7 +97,7 @@ def _expose(state: TargetState, intent: Intent, documents: Documents) -> TargetS
     assert state.serving is not None
     others = [held for held in state.serving.exposures if held.rollout != intent.rollout]
     if any(set(held.specialties) & set(intent.specialties) for held in others):
-        raise PoisonRecord(Refusal.NOT_APPROVED, "another rollout exposes these specialties")
+        return Missing("turn")
     if len(others) >= MAX_EXPOSURES:
         raise PoisonRecord(Refusal.OVER_LONG, f"{len(others) + 1} exposures > {MAX_EXPOSURES}")
     exposure = Exposure(

@@ -26,12 +26,23 @@ M = TypeVar("M", bound=Message)
 
 
 class GuardLog:
-    """A guard and its log; what was written is applied at once and its outputs are kept."""
+    """A guard and its log; what was written is applied at once and its outputs are kept.
 
-    def __init__(self, sources: int = 1, rollout: Rollout | None = None, policy: Policy | None = None) -> None:
+    `others` are further rollouts whose documents it has; with some it is the guard of the one partition of two that
+    its own rollout belongs to.
+    """
+
+    def __init__(
+        self,
+        sources: int = 1,
+        rollout: Rollout | None = None,
+        policy: Policy | None = None,
+        others: Sequence[Rollout] = (),
+    ) -> None:
         self.rollout = rollout or documents.rollout()
         self.sources = sources
-        self.partition = partition_of(self.rollout.rollout.encode(), sources)
+        self.partitions = max(sources, 2 if others else 1)
+        self.partition = partition_of(self.rollout.rollout.encode(), self.partitions)
         self.stage = self.build_stage()
         self.scenario = Scenario(EVIDENCE, self.partition)
         self.outputs: list[Output] = []
@@ -39,13 +50,13 @@ class GuardLog:
         self.intents: list[Intent] = []
         self.leases: list[Lease] = []
         self.mark = 0
-        self.scenario.begin(policy, [documents.document(self.rollout)])
+        self.scenario.begin(policy, [documents.document(each) for each in (self.rollout, *others)])
         self.catch_up()
         note_guard(self)
 
     def build_stage(self) -> GuardStage:
         """The guard of the rollout's partition that has seen nothing."""
-        return GuardStage(self.partition, self.sources, self.sources, trust())
+        return GuardStage(self.partition, self.partitions, self.sources, trust())
 
     def catch_up(self) -> list[Output]:
         """Apply what the log has gained; gives the outputs of that."""
@@ -91,7 +102,8 @@ class GuardLog:
 
     def echo(self, source: int, step: int = 1) -> list[Output]:
         self.mark += 1
-        return self.add(from_leaf(echo(self.mark, self.scenario.now_ms, source, self.sources, step)))
+        said = echo(self.mark, self.scenario.now_ms, source, self.sources, step, rollout=self.rollout.rollout)
+        return self.add(from_leaf(said))
 
     def begin(self) -> list[Output]:
         """Every source echoes; exposure begins."""
@@ -108,7 +120,8 @@ class GuardLog:
         return self.add(from_leaf(self.evidence(differences, pairs, **fields)))
 
     def evidence(self, differences: Mapping[str, Sequence[float]] | float, pairs: int = 0, **fields: Any) -> Evidence:
-        return evidence(self.mark, self.scenario.now_ms, differences, pairs, **fields)
+        named = {"rollout": self.rollout.rollout, **fields}
+        return evidence(self.mark, self.scenario.now_ms, differences, pairs, **named)
 
     def judge_health(self) -> Health | None:
         """What the evidence says of the test rollout now."""

@@ -176,12 +176,34 @@ def test_two_rollouts_share_a_target_but_not_a_specialty() -> None:
         log.control(documents.document(rollout))
     fields: dict[str, Any] = {"candidate": documents.BASELINE_DIGEST}
     log.ask(EXPOSE)
-    assert refusals(log.ask(EXPOSE, rollout=derive_id("rollout", 2), **fields)) == ["not_approved"]
     log.ask(EXPOSE, rollout=derive_id("rollout", 3), specialties=("oncology",), **fields)
     assert [exposure.specialties[0] for exposure in log.commands[-1].exposures].count("oncology") == 1
     assert len(log.commands[-1].exposures) == 2
     log.ask(END)
     assert [exposure.specialties for exposure in log.commands[-1].exposures] == [("oncology",)]
+
+
+def test_a_second_rollout_waits_until_the_first_has_left_its_specialty() -> None:
+    log = SequencerLog()
+    second = derive_id("rollout", 2)
+    log.control(documents.document(documents.rollout(candidate=documents.BASELINE_DIGEST, rollout=second)))
+    log.ask(EXPOSE)
+    assert log.ask(EXPOSE, rollout=second, candidate=documents.BASELINE_DIGEST) == []
+    log.ask(END)
+    log.tick(0.5)
+    assert [exposure.rollout for exposure in log.commands[-1].exposures] == [second]
+
+
+def test_a_rollout_that_gave_way_is_not_exposed_later() -> None:
+    log = SequencerLog()
+    second = derive_id("rollout", 2)
+    log.control(documents.document(documents.rollout(candidate=documents.BASELINE_DIGEST, rollout=second)))
+    log.ask(EXPOSE)
+    log.ask(EXPOSE, rollout=second, candidate=documents.BASELINE_DIGEST)
+    log.ask(END, rollout=second, candidate=documents.BASELINE_DIGEST)
+    log.ask(END)
+    assert refusals(log.tick(0.5)) == ["old_generation"]
+    assert log.commands[-1].exposures == ()
 
 
 def test_a_rollback_takes_the_release_off_wherever_it_is_exposed() -> None:
