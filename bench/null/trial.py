@@ -35,6 +35,7 @@ from homeostat.detectors.leaf.world import World
 from homeostat.detectors.parents.cohort_state import CohortState
 from homeostat.detectors.parents.judge import judge_bucket
 from homeostat.detectors.parents.pools import Pools
+from homeostat.detectors.parents.recent import Recent
 from homeostat.schemas.control import Baseline, BaselineDocument
 from homeostat.schemas.policy import Policy
 from homeostat.schemas.pool import name_pool
@@ -81,6 +82,7 @@ class Trial(Engine):
         self._pools = Pools() if lends else None
         self.alarms: list[Alarmed] = []
         self.parents: dict[str, CohortState] = {}
+        self._recent: dict[str, Recent] = {}
         self.parent_since_ms: dict[str, int] = {}
         self.now_ms = self.offset = self._sessions = 0
         self._slots: list[int] = []
@@ -191,7 +193,8 @@ class Trial(Engine):
         state = self.parents.setdefault(key, CohortState(summary.cohort))
         if key not in self.parent_since_ms and any(found.bet_sessions for found in summary.signals.values()):
             self.parent_since_ms[key] = end_ms
-        for spec, crossing in judge_bucket(state, bucket, [summary], self.policy, no_data=False):
+        recent = self._recent.setdefault(key, Recent())
+        for spec, crossing in judge_bucket(state, recent, bucket, [summary], self.policy, no_data=False):
             side = 0 if crossing.direction is Direction.UP else 1
             column = self.world.plan.column[spec.name]
             self.alarms.append(Alarmed(summary.cohort.layer.value, -1, column, side, end_ms, summary.records))

@@ -8,10 +8,12 @@ from typing import Final
 
 import numpy as np
 
+from homeostat.detectors.guard.stage import GuardStage
 from homeostat.schemas.canonical import derive_id
 from homeostat.schemas.control import KeyActivation
 from homeostat.schemas.intent import Intent, IntentAction
 from homeostat.schemas.policy import Policy
+from homeostat.schemas.release import ReleaseManifest
 from homeostat.schemas.rollout import OnHarm, Rollout, RolloutPhase
 from homeostat.schemas.topics import CONTROLS, DECISIONS, INTENTS, POLICIES, RELEASES, ROLLOUTS
 from homeostat.streams.backtest.platform import Platform, build_platform
@@ -100,12 +102,16 @@ class Clinics:
             self.platform.topology.run()
 
     def _is_over(self) -> bool:
-        ended = [stage.rollouts for (name, _), stage in self.platform.topology.stages().items() if name == "guard"]
-        return any(s.phase is RolloutPhase.PROMOTED for found in ended for s in found.values())
+        guards = [stage for stage in self.platform.topology.stages().values() if isinstance(stage, GuardStage)]
+        return any(run.phase is RolloutPhase.PROMOTED for guard in guards for run in guard.rollouts.values())
 
     def _documents(self) -> list[ToPublish]:
         keys = KeyActivation(mac_masters=(FIRST_MASTER,))
-        bodies = [(POLICIES, self.policy), (RELEASES, documents.CONTROL), (RELEASES, documents.CANDIDATE)]
+        bodies: list[tuple[str, Policy | ReleaseManifest]] = [
+            (POLICIES, self.policy),
+            (RELEASES, documents.CONTROL),
+            (RELEASES, documents.CANDIDATE),
+        ]
         found = [ToPublish(CONTROLS, "keys", documents.document(keys))]
         found += [ToPublish(topic, "document", documents.document(body)) for topic, body in bodies]
         for entry in self.rollout.targets:

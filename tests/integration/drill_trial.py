@@ -28,7 +28,7 @@ class DrillTrial(RolloutTrial):
             options = ["--keys", str(self.keys.folder), "--out", str(folder / "probe.json")]
             assert run_with(["keys", "tenant", PROBE, *options]) == 0
         env = {"HOMEOSTAT_DRILL__TENANT_KEYS_FOLDER": str(folder)} if has_key else {}
-        return self.children.start(self._name("control"), "homeostat", "worker", "--role", "control", **env)
+        return self.children.start(self._name("control"), "homeostat", "worker", "--role", "control", pipe=False, **env)
 
     def set_up(self) -> None:
         """Two clinics, the probe's target, and a policy that declares the drill."""

@@ -9,8 +9,8 @@ import pytest
 from homeostat.infra.broker.local import LocalBroker
 from homeostat.streams.simulator.plan import GATEWAY
 from tests.builders.documents import CONTROL_DIGEST
+from tests.builders.waiting import wait_for
 from tests.chaos.faults import Running
-from tests.chaos.installation import wait_for
 from tests.integration.drill_trial import PROBE, DrillTrial
 from tests.integration.rollout_trial import ROLLOUT
 
