@@ -31,11 +31,16 @@ class Verdict(StrEnum):
     SAMPLE_RATIO = "sample_ratio"
     LOW_YIELD = "low_yield"
     NO_DATA = "no_data"
-    TIMEOUT = "timeout"
+    UNPROVEN = "unproven"
     LAPSE = "lapse"
     NEVER = "never"
     OPERATOR = "operator"
     STOPPED = "stopped"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "Verdict | None":
+        """What records of version 1.0 call `timeout` is `unproven`."""
+        return cls.UNPROVEN if value == "timeout" else None
 
 
 class GuardrailVerdict(Part):

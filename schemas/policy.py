@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from homeostat.schemas.base import Message, Part, Slug
 from homeostat.schemas.drill import Drill
+from homeostat.schemas.rollout import OnUnproven
 from homeostat.schemas.signal import SignalSpec
 from homeostat.schemas.signal_columns import expand_signals
 from homeostat.schemas.trace import MAX_SIGNALS
@@ -169,6 +170,17 @@ class Approvals(Part):
     high: Annotated[int, Field(ge=0, le=8)] = 2
 
 
+class Unproven(Part):
+    """What becomes of candidates that are not shown safe in time, unless their rollout says it; the most that any gets.
+
+    `max_duration_s` and `max_sessions` cap the budget of every rollout; None leaves it to the rollout.
+    """
+
+    action: OnUnproven = OnUnproven.ROLL_BACK
+    max_duration_s: Annotated[float, Field(gt=0)] | None = None
+    max_sessions: Annotated[int, Field(ge=1)] | None = None
+
+
 class Policy(Message):
     """One policy for the platform; a later document version replaces an earlier one as a whole."""
 
@@ -184,6 +196,7 @@ class Policy(Message):
     refusals: Refusals = Refusals()
     approvals: Approvals = Approvals()
     effects: Effects = Effects()
+    unproven: Unproven = Unproven()
     drills: Annotated[tuple[Drill, ...], Field(max_length=1000)] = ()
     unknown_signal: OnUnknown = OnUnknown.REFUSE
     unknown_release: OnUnknown = OnUnknown.REFUSE

@@ -57,6 +57,16 @@ class OnHarm(StrEnum):
     COHORT = "cohort"
 
 
+class OnUnproven(StrEnum):
+    """What becomes of a candidate that is not shown safe within its budget of time and exposure.
+
+    Frozen it is held: nobody gets it until a person resumes, which gives it its budget once more.
+    """
+
+    FREEZE = "freeze"
+    ROLL_BACK = "roll_back"
+
+
 class Flag(Part):
     """Which sessions a feature flag may choose; empty: any. `except_properties` are never given the candidate.
 
@@ -104,7 +114,8 @@ class Rollout(Message):
 
     `alpha` bounds P(ever judged Harmful | no guardrail worse than its tolerance anywhere); `beta` bounds
     P(promoted | some guardrail worse than its tolerance). `guardrails` names the signals of the policy that
-    decide; empty means every guardrail of the policy. `waves` empty means those of the strategy. `watch_s` is how long
+    decide; empty means every guardrail of the policy. `waves` empty means those of the strategy. `max_duration_s` and
+    `max_sessions` are its budget to be shown safe; `on_unproven` None: as the policy says. `watch_s` is how long
     after promotion an alarm about the release takes it back. A `drill` is of a known-bad release in a probe tenant: it
     is never promoted.
     """
@@ -130,6 +141,7 @@ class Rollout(Message):
     min_pairs: Annotated[int, Field(ge=1)] = 20
     max_duration_s: Annotated[float, Field(gt=0)] = 7 * 86_400.0
     max_sessions: Annotated[int, Field(ge=1)] = 1_000_000
+    on_unproven: OnUnproven | None = None
     min_yield_ratio: Annotated[float, Field(gt=0, le=1)] = 0.5
     watch_s: Annotated[float, Field(ge=0)] = 86_400.0
     drill: bool = False

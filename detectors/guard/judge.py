@@ -15,7 +15,7 @@ from homeostat.detectors.guard.rollout_state import Plan
 from homeostat.detectors.statistics.mixture import log_mean_exp
 from homeostat.detectors.statistics.sample_ratio import ratio_log_e
 from homeostat.schemas.decision import Health, Verdict
-from homeostat.schemas.rollout import OnHarm, RolloutPhase
+from homeostat.schemas.rollout import OnHarm, OnUnproven, RolloutPhase
 
 RATIO_ALPHA = 0.001
 """The chance of holding a rollout for a sample-ratio mismatch that is none; beside α and β, not out of them."""
@@ -131,7 +131,7 @@ def _find(
         return Finding(Verdict.LAPSE, reasons.describe_lapse(situation.overdue_s, health, situation.stale))
     if exposing and doubt is None and (progress := _find_progress(plan, cohorts, health, situation)) is not None:
         return progress
-    return _find_used_up(plan, measures, health, situation)
+    return _find_used_up(plan, cohorts, health, situation)
 
 
 def _find_harm(plan: Plan, cohorts: Sequence[Assessed], pooled: tuple[Pooled, ...]) -> Finding:
@@ -172,16 +172,23 @@ def find_never(cohorts: Sequence[Assessed]) -> str | None:
     return f"{', '.join(signals)} occurred, which must never be, in {'/'.join(cohort)}"
 
 
-def _find_used_up(plan: Plan, cohorts: Sequence[CohortMeasure], health: Health, situation: Situation) -> Finding | None:
-    if situation.exposed_s >= plan.rollout.max_duration_s:
-        return Finding(
-            Verdict.TIMEOUT,
-            f"{situation.exposed_s:.1f} s since exposure began ≥ {plan.rollout.max_duration_s:g} s: {health}",
-        )
-    exposed = sum(cohort.candidate_starts for cohort in cohorts)
-    if exposed >= plan.rollout.max_sessions:
-        return Finding(Verdict.TIMEOUT, f"{exposed} candidate sessions ≥ {plan.rollout.max_sessions}: {health}")
-    return None
+def _find_used_up(plan: Plan, cohorts: Sequence[Assessed], health: Health, situation: Situation) -> Finding | None:
+    """The budget of time and exposure is used up and safety is not shown: outside α, and no finding of harm.
+
+    What is frozen by it already, or exposes nobody for another reason, stays so where the plan freezes.
+    """
+    budget = plan.budget
+    if budget.action is OnUnproven.FREEZE and situation.phase is not RolloutPhase.EXPOSING:
+        return None
+    starts = sum(cohort.measure.candidate_starts for cohort in cohorts)
+    if situation.exposed_s >= budget.max_duration_s:
+        used = f"{situation.exposed_s:.1f} s since exposure began ≥ {budget.max_duration_s:g} s"
+    elif starts >= budget.max_sessions:
+        used = f"{starts} candidate sessions ≥ {budget.max_sessions}"
+    else:
+        return None
+    cells = [cell for cohort in cohorts for cell in cohort.cells]
+    return Finding(Verdict.UNPROVEN, reasons.describe_unproven(used, health, cells, situation.stale))
 
 
 def find_ratio_mismatch(plan: Plan, cohorts: Sequence[Assessed]) -> str | None:

@@ -8,21 +8,23 @@ from homeostat.detectors.guard.judge import Finding
 from homeostat.detectors.guard.rollout_state import RolloutState
 from homeostat.schemas.control import OrderDocument, OrderKind
 from homeostat.schemas.decision import Verdict
-from homeostat.schemas.rollout import RolloutPhase
+from homeostat.schemas.rollout import OnUnproven, RolloutPhase
 
 _ENDS: Mapping[Verdict, RolloutPhase] = MappingProxyType(
     {
         Verdict.HEALTHY: RolloutPhase.PROMOTED,
         Verdict.HARMFUL: RolloutPhase.ROLLED_BACK,
         Verdict.NEVER: RolloutPhase.ROLLED_BACK,
-        Verdict.TIMEOUT: RolloutPhase.ROLLED_BACK,
         Verdict.SAMPLE_RATIO: RolloutPhase.HELD,
         Verdict.LOW_YIELD: RolloutPhase.HELD,
         Verdict.LAPSE: RolloutPhase.LAPSED,
         Verdict.STOPPED: RolloutPhase.ABORTED,
     }
 )
-"""The verdicts about all that is exposed, and where each leads."""
+"""The verdicts about all that is exposed, and where each leads; of `unproven` the plan says it."""
+_UNPROVEN: Mapping[OnUnproven, RolloutPhase] = MappingProxyType(
+    {OnUnproven.FREEZE: RolloutPhase.HELD, OnUnproven.ROLL_BACK: RolloutPhase.ROLLED_BACK}
+)
 _ORDERED: Mapping[OrderKind, RolloutPhase] = MappingProxyType(
     {
         OrderKind.PAUSE: RolloutPhase.PAUSED,
@@ -42,6 +44,9 @@ def move(state: RolloutState, finding: Finding, now_ms: int, order: OrderDocumen
         case Verdict.OPERATOR:
             assert order is not None
             changed = _obey(state, order, now_ms)
+        case Verdict.UNPROVEN:
+            assert state.plan is not None
+            changed = {"phase": _UNPROVEN[state.plan.budget.action]}
         case Verdict.HARMFUL | Verdict.STOPPED if finding.cohorts:
             changed = _take_back(state, finding)
         case verdict:
@@ -65,10 +70,15 @@ def _advance(state: RolloutState, finding: Finding, now_ms: int) -> dict[str, ob
 
 
 def _obey(state: RolloutState, order: OrderDocument, now_ms: int) -> dict[str, object]:
-    """An order carried out. A resume begins under a new lease, and counts the sample ratio and yield anew."""
+    """An order carried out. A resume begins under a new lease, and counts the sample ratio and yield anew.
+
+    What was frozen unproven gets its budget once more.
+    """
     changed: dict[str, object] = {"phase": _ORDERED[order.body.order], "order_version": order.subject_version}
     if order.body.order is OrderKind.RESUME:
         changed.update(lease_epoch=state.lease_epoch + 1, counted_step=state.step + 1, wave_since_ms=now_ms)
+    if order.body.order is OrderKind.RESUME and state.verdict is Verdict.UNPROVEN:
+        changed["budget_since_ms"] = now_ms
     return changed
 
 

@@ -7,7 +7,7 @@ from homeostat.detectors.control_log import ControlLog
 from homeostat.detectors.guard.drill_gate import check_drill
 from homeostat.detectors.guard.left_out import leave_out_refused
 from homeostat.detectors.guard.planned_wave import PlannedWave
-from homeostat.detectors.guard.rollout_state import Guardrail, Plan
+from homeostat.detectors.guard.rollout_state import ExposureBudget, Guardrail, Plan
 from homeostat.detectors.guard.strategies import (
     cohort_canary,
     everywhere,
@@ -19,7 +19,7 @@ from homeostat.detectors.guard.strategies import (
 from homeostat.detectors.releases.override_book import OverrideBook
 from homeostat.schemas.canonical import digest_document
 from homeostat.schemas.errors import DocumentInvalid
-from homeostat.schemas.policy import Policy
+from homeostat.schemas.policy import Policy, Unproven
 from homeostat.schemas.release import ReleaseManifest, RiskClass
 from homeostat.schemas.rollout import Mode, Rollout, Strategy
 from homeostat.schemas.signal import Carrier, Role
@@ -60,6 +60,7 @@ def make_plan(
         guardrails=_choose_guardrails(rollout, policy),
         waves=waves,
         left_out=left_out,
+        exposure=_budget(rollout, policy),
     )
 
 
@@ -73,6 +74,16 @@ def plan_rollout(rollout: Rollout, policy: Policy, candidate: ReleaseManifest) -
         return (first, *later)
     needed = max(first.approvals, rollout.approvals, _approvals_of(policy, candidate.risk))
     return (first.model_copy(update={"approvals": needed}), *later)
+
+
+def _budget(rollout: Rollout, policy: Policy) -> ExposureBudget:
+    """The rollout's budget under the policy's caps; a drill's is its own."""
+    caps = Unproven() if rollout.drill else policy.unproven
+    return ExposureBudget(
+        max_duration_s=min(rollout.max_duration_s, caps.max_duration_s or rollout.max_duration_s),
+        max_sessions=min(rollout.max_sessions, caps.max_sessions or rollout.max_sessions),
+        action=rollout.on_unproven or caps.action,
+    )
 
 
 def _approvals_of(policy: Policy, risk: RiskClass) -> int:

@@ -78,6 +78,11 @@ def describe_ratio(candidates: int, total: int, share: float, log_e: float, limi
     return f"candidate's share of sessions {observed} ≠ {share:g} ({numbers})"
 
 
+def describe_unproven(used: str, health: Health, cells: Sequence[Cell], stale: Sequence[int]) -> str:
+    """A candidate that is neither shown safe nor shown harmful by the end of its budget."""
+    return f"not shown safe within its budget, {used}; {describe(health, cells, stale)}"
+
+
 def describe_lapse(overdue_s: float, health: Health, stale: Sequence[int]) -> str:
     """A lease that nobody could renew in time."""
     return f"lease expired {overdue_s:.1f} s ago and was not renewed: {_cause(health, stale)}"

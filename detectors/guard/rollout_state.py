@@ -11,7 +11,7 @@ from homeostat.schemas.base import Count, Digest, EpochMs, OpaqueId, Part, Parti
 from homeostat.schemas.canonical import derive_id
 from homeostat.schemas.decision import Health, Verdict
 from homeostat.schemas.errors import StateCorrupt
-from homeostat.schemas.rollout import Rollout, RolloutPhase
+from homeostat.schemas.rollout import OnUnproven, Rollout, RolloutPhase
 
 STATE_VERSION = 1
 PREFIX = b"rollout/"
@@ -22,6 +22,14 @@ class Guardrail(Part):
 
     signal: Slug
     tolerance: Unit
+
+
+class ExposureBudget(Part):
+    """How long, and to how many sessions, a candidate may be given without being shown safe; and what follows then."""
+
+    max_duration_s: Annotated[float, Field(gt=0)]
+    max_sessions: Annotated[int, Field(ge=1)]
+    action: OnUnproven = OnUnproven.ROLL_BACK
 
 
 class Plan(Part):
@@ -36,6 +44,14 @@ class Plan(Part):
     guardrails: Annotated[tuple[Guardrail, ...], Field(min_length=1, max_length=64)]
     waves: Annotated[tuple[PlannedWave, ...], Field(min_length=1, max_length=1000)]
     left_out: tuple[str, ...] = ()
+    exposure: ExposureBudget | None = None
+
+    @property
+    def budget(self) -> ExposureBudget:
+        """What the candidate may use up; the rollout's own where the plan was made before policies had a say."""
+        rollout = self.rollout
+        own = ExposureBudget(max_duration_s=rollout.max_duration_s, max_sessions=rollout.max_sessions)
+        return self.exposure or own
 
     @property
     def cohorts(self) -> list[CohortKey]:
@@ -55,7 +71,8 @@ class RolloutState(Part):
 
     `taken_back` and `settled` are cohorts that are exposed no longer: taken back, or promoted before the others.
     `order_version` is that of the last order that was carried out; `lease_epoch` grows when exposure narrows or comes
-    back, so that what holds the former lease ends with it; starts and missing work are counted from `counted_step` on.
+    back, so that what holds the former lease ends with it; starts and missing work are counted from `counted_step` on,
+    the budget of time from `budget_since_ms` on.
     A retry is a new rollout of the same candidate and control:
     the leaves keep evidence by (candidate, control, cohort) and go on with it under the new id.
     """
@@ -73,6 +90,7 @@ class RolloutState(Part):
     lease_epoch: Count = 0
     counted_step: Count = 0
     begun_ms: EpochMs = 0
+    budget_since_ms: EpochMs = 0
     renewal: Count = 0
     expires_ms: EpochMs = 0
     verdict: Verdict | None = None

@@ -186,7 +186,7 @@ class Runs:
             phase=state.phase,
             held_for=state.verdict if state.phase is RolloutPhase.HELD else None,
             stale=self._find_stale(policy),
-            exposed_s=(now_ms - state.begun_ms) / 1000,
+            exposed_s=(now_ms - max(state.begun_ms, state.budget_since_ms)) / 1000,
             overdue_s=(now_ms - state.expires_ms) / 1000,
             exposed=state.exposed,
             taken_back=state.taken_back,

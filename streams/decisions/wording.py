@@ -16,7 +16,7 @@ VERDICTS: Mapping[Verdict, str] = MappingProxyType(
         Verdict.SAMPLE_RATIO: "The rollout was held: the sessions of the arms are not in the planned ratio",
         Verdict.LOW_YIELD: "The rollout was held: too few traces came for the sessions that were started",
         Verdict.NO_DATA: "The rollout was held: there is no data",
-        Verdict.TIMEOUT: "The candidate was taken off: not shown to be safe within its budget of time and sessions",
+        Verdict.UNPROVEN: "Nobody gets the candidate: not shown to be safe within its budget of time and sessions",
         Verdict.LAPSE: "Exposure ended: its lease lapsed",
         Verdict.NEVER: "The candidate was taken back: something happened that must never happen",
         Verdict.OPERATOR: "An operator decided",

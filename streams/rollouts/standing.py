@@ -11,7 +11,7 @@ from homeostat.detectors.guard.plans import make_plan
 from homeostat.detectors.guard.rollout_state import Plan, RolloutState
 from homeostat.detectors.guard.stability import find_instability
 from homeostat.detectors.statistics.difference_interval import difference_interval
-from homeostat.schemas.decision import Decision, Health
+from homeostat.schemas.decision import Decision, Health, Verdict
 from homeostat.schemas.errors import DocumentInvalid
 from homeostat.schemas.policy import Policy
 from homeostat.schemas.rollout import ENDED, RolloutPhase
@@ -190,6 +190,8 @@ def _waits_for(
 
 def _notes(plan: Plan, last: Decision | None) -> list[str]:
     notes = []
+    if last is not None and last.verdict is Verdict.UNPROVEN:
+        notes.append("unproven: it was not shown safe within its budget; that is no finding of harm, and outside α")
     if last is not None and last.policy_digest != plan.policy_digest:
         notes.append(
             "the policy has changed since exposure began: limits and tolerances shown are the present policy's"

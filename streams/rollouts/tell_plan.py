@@ -3,14 +3,17 @@
 import math
 from typing import Any, NamedTuple
 
-from homeostat.detectors.guard.rollout_state import Plan
+from homeostat.detectors.guard.rollout_state import ExposureBudget, Plan
 from homeostat.detectors.statistics.verdict import POOLED_PART
 from homeostat.schemas.canonical import digest_document
 from homeostat.schemas.release import ReleaseManifest
-from homeostat.schemas.rollout import Mode
+from homeostat.schemas.rollout import Mode, OnUnproven
 from homeostat.streams.rollouts.guarantees import Guarantee, find_guarantee
 
 WAVE_TITLES = ("wave", "who is added", "share", "then", "pairs", "bake", "approvals")
+
+
+_UNPROVEN = {OnUnproven.FREEZE: "frozen until a person resumes or aborts", OnUnproven.ROLL_BACK: "rolled back"}
 
 
 class ToldPlan(NamedTuple):
@@ -63,13 +66,18 @@ def _notes(plan: Plan, candidate: ReleaseManifest) -> list[str]:
         f"family of α: {len(plan.cohorts)} cohorts × {len(plan.guardrails)} guardrails",
         f"one alone is harmful at e ≥ {math.exp(limit):.4g}, non-inferior at e ≥ {1 / rollout.beta:.4g}",
         f"harm takes back {back}; what must never be takes back everything",
-        f"it ends after {rollout.max_duration_s:g} s or {rollout.max_sessions} candidate sessions without a verdict",
+        _say_budget(plan.budget),
     ]
     if rollout.windows:
         notes.append(f"it begins and widens only in its {len(rollout.windows)} windows (UTC)")
     if rollout.not_before_ms:
         notes.append(f"it does not begin before {rollout.not_before_ms} ms")
     return [*notes, *_signatures(plan, candidate)]
+
+
+def _say_budget(budget: ExposureBudget) -> str:
+    used = f"{budget.max_duration_s:g} s or {budget.max_sessions} candidate sessions"
+    return f"not shown safe after {used} it is unproven: {_UNPROVEN[budget.action]}, and no finding of harm"
 
 
 def _signatures(plan: Plan, candidate: ReleaseManifest) -> list[str]:

@@ -19,7 +19,7 @@ from homeostat.detectors.sequencer.stage import SequencerStage
 from homeostat.schemas.control import OrderKind, StopScope
 from homeostat.schemas.decision import Decision
 from homeostat.schemas.reasons import Refusal
-from homeostat.schemas.rollout import Flag, OnHarm, RolloutPhase, Strategy, Wave
+from homeostat.schemas.rollout import Flag, OnHarm, OnUnproven, RolloutPhase, Strategy, Wave
 from homeostat.schemas.trace import OutputProperty
 from tests.builders import documents
 from tests.builders.documents import CANDIDATE_DIGEST, CONTROL_DIGEST
@@ -75,6 +75,7 @@ class ReleaseMachine(RuleBasedStateMachine):
             on_harm=on_harm,
             waves=data.draw(st.sampled_from(WAVES[self.strategy])),
             max_duration_s=400.0,
+            on_unproven=data.draw(st.sampled_from(OnUnproven)),
         )
         self.path = ReleasePath(body, sources=SOURCES)
         self.waves = make_plan(body, documents.policy(), documents.CANDIDATE).waves

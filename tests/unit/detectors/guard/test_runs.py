@@ -1,9 +1,5 @@
 """How a rollout begins, goes on and ends, through the stage's port alone."""
 
-from typing import Any
-
-import pytest
-
 from homeostat.detectors.guard.stage import GuardStage
 from homeostat.schemas.canonical import derive_id, digest_document
 from homeostat.schemas.decision import Health, Verdict
@@ -255,24 +251,6 @@ def test_overall_yield_too() -> None:
     log.begin()
     log.say({}, candidate_starts=40, control_starts=40, candidate_missing=30, control_missing=30)
     assert log.decisions[-1].reason == "trace yield 0.25 < 0.50 (n=80 sessions of both arms)"
-
-
-@pytest.mark.parametrize(
-    ("fields", "reason"),
-    [
-        ({"max_duration_s": 12.0}, "12.0 s since exposure began ≥ 12 s: low_power"),
-        ({"max_sessions": 19}, "19 candidate sessions ≥ 19: low_power"),
-    ],
-)
-def test_a_budget_that_is_used_up_ends_exposure_without_quarantine(fields: dict[str, Any], reason: str) -> None:
-    log = GuardLog(rollout=documents.rollout(**fields))
-    log.begin()
-    log.say(0.0, pairs=19)
-    for _ in range(12):
-        log.tick()
-    decision = log.decisions[-1]
-    assert (decision.verdict, decision.phase, decision.reason) == (Verdict.TIMEOUT, RolloutPhase.ROLLED_BACK, reason)
-    assert log.intents[-1].action is IntentAction.END_EXPOSURE
 
 
 def test_a_retry_is_a_new_rollout_and_evidence_that_goes_on_decides_at_once() -> None:

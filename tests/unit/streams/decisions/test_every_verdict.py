@@ -8,7 +8,7 @@ import pytest
 from homeostat.schemas.base import Message
 from homeostat.schemas.control import Order, OrderDocument, OrderKind, Stop, StopDocument, StopScope
 from homeostat.schemas.decision import Decision, Verdict
-from homeostat.schemas.rollout import OnHarm, RolloutPhase, Wave
+from homeostat.schemas.rollout import OnHarm, OnUnproven, RolloutPhase, Wave
 from homeostat.streams.cli.main import run_with
 from homeostat.streams.decisions.bundle import write_bundle
 from homeostat.streams.decisions.dossier import gather_dossier
@@ -70,7 +70,8 @@ WAYS: dict[tuple[Verdict, RolloutPhase], Callable[[GuardLog], object]] = {
     ),
     (Verdict.NEVER, RolloutPhase.ROLLED_BACK): lambda log: log.say(0.0, pairs=1, never=("omission",)),
     (Verdict.LAPSE, RolloutPhase.LAPSED): lapse,
-    (Verdict.TIMEOUT, RolloutPhase.ROLLED_BACK): use_up,
+    (Verdict.UNPROVEN, RolloutPhase.ROLLED_BACK): use_up,
+    (Verdict.UNPROVEN, RolloutPhase.HELD): use_up,
     (Verdict.STOPPED, RolloutPhase.ABORTED): stop,
     (Verdict.OPERATOR, RolloutPhase.PAUSED): lambda log: order(log, OrderKind.PAUSE),
     (Verdict.OPERATOR, RolloutPhase.EXPOSING): lambda log: order(log, OrderKind.PAUSE, OrderKind.RESUME),
@@ -81,7 +82,10 @@ WAYS: dict[tuple[Verdict, RolloutPhase], Callable[[GuardLog], object]] = {
 def decide(verdict: Verdict, phase: RolloutPhase) -> GuardLog:
     """A guard that has come to this verdict and phase with its last decision."""
     waves = (Wave(share=0.1, min_pairs=20), Wave()) if verdict is Verdict.ADVANCE else ()
-    rollout = documents.rollout(specialties=SPECIALTIES, max_duration_s=20.0, on_harm=OnHarm.COHORT, waves=waves)
+    action = OnUnproven.FREEZE if phase is RolloutPhase.HELD else OnUnproven.ROLL_BACK
+    rollout = documents.rollout(
+        specialties=SPECIALTIES, max_duration_s=20.0, on_harm=OnHarm.COHORT, waves=waves, on_unproven=action
+    )
     log = GuardLog(rollout=rollout)
     log.begin()
     WAYS[verdict, phase](log)
