@@ -48,7 +48,8 @@ class Alarm(Message):
     not the cohort's own, and its bounds hold if tenants' means are normal. `explained` is what the inputs' own
     change explains of observed − baseline, by the regression sealed with the baseline; None where it cannot be
     said. `release_since_ms` is when the newest of `releases` was first seen in the cohort, None where it is as old
-    as the cohort.
+    as the cohort. `sessions_per_day` is how many sessions the cohort has with this column, on average over all the time
+    that is remembered; 0 where it is not said.
     """
 
     ce_type: ClassVar[str] = "homeostat.alarm"
@@ -81,6 +82,7 @@ class Alarm(Message):
     limit: Unit | None = None
     explained: Annotated[float, Field(ge=-1, le=1)] | None = None
     release_since_ms: EpochMs | None = None
+    sessions_per_day: Annotated[float, Field(ge=0)] = 0.0
     companions: Annotated[tuple[Companion, ...], Field(max_length=128)] = ()
     affected: Annotated[tuple[OpaqueId, ...], Field(max_length=16)] = ()
     unaffected: Annotated[tuple[OpaqueId, ...], Field(max_length=16)] = ()

@@ -8,6 +8,7 @@ MAJOR, MINOR = 1, 1
 VERSION = f"{MAJOR}.{MINOR}"
 MAX_EPOCH_MS = 4_102_444_800_000
 """The year 2100: a time beyond it is a unit error."""
+DAY_MS = 86_400_000
 
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?$", max_length=64)]
 """A tag from a small, declared vocabulary: tenant, specialty, workflow, runtime, signal."""

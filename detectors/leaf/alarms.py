@@ -16,13 +16,12 @@ from homeostat.detectors.leaf.outbox import STAGE
 from homeostat.detectors.leaf.plan import WORK, Plan
 from homeostat.detectors.leaf.recent import Recent, read_recent, split_told
 from homeostat.schemas.alarm import Alarm, Corroboration
+from homeostat.schemas.base import DAY_MS
 from homeostat.schemas.canonical import derive_id
 from homeostat.schemas.signal import Direction, Role
 
 ONSET_NATS: Final = 2.0
 """Starts whose log-likelihood is within this of the best belong to the onset's interval."""
-
-
 SAMPLED: Final = 8
 
 
@@ -100,6 +99,7 @@ def state_alarm(crossing: Crossing, cohorts: CohortStore, plan: Plan, rollout: s
         limit=limit if limited else None,
         explained=explain_change(cohorts, plan, crossing.column, since[WORK]),
         release_since_ms=_release_since(int(rows.release_ms[owner])),
+        sessions_per_day=_count_per_day(cohorts, crossing, at.log_time_ms),
         companions=tuple(find_companions(cohorts, plan, since, crossing.column)),
         affected=affected,
         unaffected=unaffected,
@@ -147,6 +147,14 @@ def _reference(cohorts: CohortStore, crossing: Crossing, recent: Recent) -> _Ref
 def _log_e_of_buckets(shares: Floats, works: Ints, null: Floats, stakes: Floats) -> Floats:
     """Log e of each bucket of works; shares are mirrored with the null where less is the direction."""
     return works * (shares * np.log1p(stakes * (1.0 - null)) + (1.0 - shares) * np.log1p(-stakes * null))
+
+
+def _count_per_day(cohorts: CohortStore, crossing: Crossing, now_ms: int) -> float:
+    """Sessions a day of a leaf's column, in all parts of the week; 0 before its first session is a day old."""
+    parts = cohorts.arrays.parts[crossing.slot]
+    began = [time_ms for time_ms in cohorts.arrays.first_ms[parts].tolist() if time_ms >= 0]
+    days = (now_ms - min(began, default=now_ms)) / DAY_MS
+    return float(cohorts.arrays.moments[parts, crossing.column, 0].sum()) / days if days >= 1.0 else 0.0
 
 
 def _release_since(time_ms: int) -> int | None:

@@ -6,9 +6,10 @@ from typing import Final
 
 import numpy as np
 
-from homeostat.detectors.fixed_point import Floats
+from homeostat.detectors.fixed_point import VALUE_SCALE, Floats
 from homeostat.detectors.leaf.arrays import Ints
 from homeostat.detectors.leaf.cohorts import CohortStore
+from homeostat.detectors.leaf.learn import CENTRE
 from homeostat.detectors.leaf.lending import expect
 from homeostat.detectors.leaf.plan import Plan
 from homeostat.detectors.leaf.recent import Recent
@@ -26,9 +27,11 @@ def find_companions(cohorts: CohortStore, plan: Plan, lanes: Sequence[Recent], w
         if column == without:
             continue
         values, slots, sessions = _given(lanes[plan.lanes[column]], column)
-        reference, known = expect(cohorts.arrays, cohorts.arrays.home[slots], column)
+        homes = cohorts.arrays.home[slots]
+        reference, known = expect(cohorts.arrays, homes, column)
         if known.any():
-            yield _describe(spec, values[known], sessions[known], reference[known].mean(axis=0))
+            sealed = _as_sealed(reference[known], cohorts.arrays.learned[homes[known], column])
+            yield _describe(spec, values[known], sessions[known], sealed.mean(axis=0))
 
 
 def explain_change(cohorts: CohortStore, plan: Plan, column: int, recent: Recent) -> float | None:
@@ -66,6 +69,17 @@ def _given(recent: Recent, column: int) -> tuple[Floats, Ints, Ints]:
     values = recent.values[:, column]
     given = ~np.isnan(values)
     return values[given], recent.slots[given], recent.sessions[given]
+
+
+def _as_sealed(reference: Floats, learned: Ints) -> Floats:
+    """References [session, (n, mean, lower, upper)] with the means that were sealed, within the bounds.
+
+    A column that does not alarm learns on beside one that does: what it learned since the onset is no comparison.
+    """
+    own = reference[:, 0] > 0
+    sealed = reference.copy()
+    sealed[own, 1] = np.clip(learned[own, CENTRE] / VALUE_SCALE, reference[own, 2], reference[own, 3])
+    return sealed
 
 
 def _describe(spec: SignalSpec, values: Floats, sessions: Ints, reference: Floats) -> Companion:

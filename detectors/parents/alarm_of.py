@@ -5,8 +5,9 @@ from homeostat.detectors.outbox import Outbox
 from homeostat.detectors.parents.cohort_state import CohortState
 from homeostat.detectors.parents.companions import find_companions
 from homeostat.detectors.parents.judge import Judged
-from homeostat.detectors.parents.recent import Recent
+from homeostat.detectors.parents.recent import SESSIONS, Recent
 from homeostat.schemas.alarm import Alarm
+from homeostat.schemas.base import DAY_MS
 from homeostat.schemas.policy import Policy
 
 
@@ -45,8 +46,15 @@ def state_alarm(judged: Judged, state: CohortState, recent: Recent, policy: Poli
         mark=outbox.mark,
         log_time_ms=outbox.log_time_ms,
         carrier=spec.carrier,
+        sessions_per_day=_count_per_day(list(state.signals).index(spec.name), recent, bucket_ms, outbox.log_time_ms),
         companions=tuple(find_companions(list(state.signals), beside, policy, spec.name)),
     )
+
+
+def _count_per_day(column: int, recent: Recent, bucket_ms: int, now_ms: int) -> float:
+    """Sessions a day of a column over the buckets that are remembered; 0 for less than a day."""
+    days = (now_ms - recent.begins * bucket_ms) / DAY_MS
+    return float(recent.since(recent.begins)[column, SESSIONS]) / days if days >= 1.0 else 0.0
 
 
 def _mean(total: int, count: int) -> float:

@@ -45,6 +45,11 @@ class Recent:
         self._blocks: list[Block] = []
         self._changed: set[int] = set()
 
+    @property
+    def begins(self) -> int:
+        """The first bucket that is remembered; 0 for none."""
+        return self._blocks[0].first if self._blocks else 0
+
     def add(self, bucket: int, sums: Floats) -> None:
         """Take a sealed bucket's sums, later than all before."""
         self._blocks.append(Block(bucket, bucket, 1, sums))

@@ -16,6 +16,8 @@ MAX_MOVED, MAX_GUARDRAILS = 12, 12
 
 
 MAX_STEADY_INPUTS = 32
+LASTING = 0.5
+"""A column has moved beside alarms where it stood out at this share of them."""
 
 
 class Standing(StrEnum):
@@ -74,7 +76,8 @@ class Beside(Part):
 
     `windows` holds each guardrail over every stretch of time that came after the one before it, up to `until_ms`: a
     cohort's memory is short, and alarms that repeat make up a long time. `elsewhere` are guardrails that moved of
-    another cause, and were left out.
+    another cause, and were left out. `looks` counts the cohort's alarms, `seen` in how many of them a move stood out:
+    of a hundred columns looked at a hundred times some stand out by chance.
     """
 
     cohort: Cohort
@@ -87,6 +90,8 @@ class Beside(Part):
     tallies: dict[Strand, Tally] = {}
     windows: dict[Slug, Window] = {}
     until_ms: EpochMs = 0
+    looks: Count = 0
+    seen: dict[str, Count] = {}
 
 
 def judge_companion(companion: Companion) -> Standing:
@@ -129,7 +134,11 @@ def look_beside(alarm: Alarm, before: Beside | None = None) -> Beside | None:
         return before
     windows, until_ms = (before.windows, before.until_ms) if before is not None else ({}, 0)
     apart = alarm.onset_to_ms >= until_ms
-    moved = [each for each in alarm.companions if judge_companion(each) in MOVED]
+    found = [each for each in alarm.companions if judge_companion(each) in MOVED]
+    looks, seen = (1, dict[str, int]()) if before is None else (before.looks + 1, dict(before.seen))
+    for each in found:
+        seen[_name(each)] = seen.get(_name(each), 0) + 1
+    moved = [each for each in found if LASTING * looks <= seen[_name(each)]]
     moved.sort(key=lambda each: (each.tolerance - abs(each.observed - each.baseline), each.signal))
     guardrails = [each for each in alarm.companions if each.role is Role.GUARDRAIL]
     return Beside(
@@ -142,6 +151,8 @@ def look_beside(alarm: Alarm, before: Beside | None = None) -> Beside | None:
         tallies=_count(alarm.companions),
         windows=_lengthen(windows, guardrails[:MAX_GUARDRAILS]) if apart else windows,
         until_ms=alarm.log_time_ms if apart else until_ms,
+        looks=looks,
+        seen=seen,
     )
 
 

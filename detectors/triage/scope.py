@@ -2,31 +2,40 @@
 
 import math
 from collections.abc import Iterable
+from typing import Final, NamedTuple
 
 from homeostat.detectors.triage.beside import Beside, direction_of
-from homeostat.detectors.triage.lattice import NARROWEST_FIRST, cover, join_tags, overlap, read_tags
+from homeostat.detectors.triage.lattice import NARROWEST_FIRST, cover, covers, join_tags, overlap, read_tags
 from homeostat.detectors.triage.move_names import name_move
 from homeostat.detectors.triage.open_event import OpenEvent
 from homeostat.schemas.alarm import Alarm
+from homeostat.schemas.base import DAY_MS
 from homeostat.schemas.cohort import ACROSS_TENANTS, Cohort
 
-EXPLAINING_SHARE = 0.5
-"""Narrower cohorts explain a parent's change when theirs make up this share of it."""
-DILUTION = 0.7
-"""A parent whose sessions moved by less than this share of what the narrower cohorts' did holds others that did not."""
+ALIKE: Final = 0.25
+"""Shares of sessions are estimates: a rest that moved by up to so much of the narrower cohorts' change shows none."""
+MIX_ERRORS: Final = 2.0
+"""Of few sessions since the onset more may be the narrower cohorts' than usual: by so many standard errors."""
+NEARLY_ALL: Final = 0.9
+"""Narrower cohorts with this share of a parent's sessions leave too few others to speak of."""
 
-_DAY_MS = 86_400_000
-"""Over less than a day a rate is that of the hour of the day, and compares with nothing."""
+
+class _Part(NamedTuple):
+    """A narrower cohort's change: its excess a session, and its sessions per ms."""
+
+    cohort: Cohort
+    excess: float
+    rate: float
 
 
 def find_scope(event: OpenEvent) -> Cohort:
     """Give the narrowest declared cohort that covers the leaves that moved and the parents they do not explain.
 
-    A parent's change is an excess of so much a session over so many sessions; so is a narrower cohort's. Where the
-    excess per unit of time of narrower cohorts within it makes up half of the parent's, they explain it; so they do
-    where the parent's excess a session is so much less than theirs that others among its sessions have none. Else the
-    change is wider than them. Of parents that only overlap and do not explain each other the larger excess counts,
-    the other one has its share of it. An event without alarms has the cohorts that the guard judged.
+    A parent's change is an excess of so much a session over so many sessions; so is a narrower cohort's. What is left
+    of the parent's excess beside theirs is that of its other sessions. Where these moved by no more than the tolerance
+    the narrower cohorts explain the parent; else the change is wider than them. Of parents that only overlap and do not
+    explain each other the larger excess counts, the other one has its share of it. An event without alarms has the
+    cohorts that the guard judged.
     """
     if event.rest_tags is not None:
         return event.scope
@@ -49,9 +58,15 @@ def choose_besides(event: OpenEvent) -> dict[str, Beside]:
 
 
 def _is_share(parent: Cohort, kept: Iterable[Cohort], event: OpenEvent) -> bool:
-    own = _find_largest(parent, event)
-    others = [_find_largest(other, event) for other in kept if other != parent and overlap(other, parent)]
-    return own is not None and any(other is not None and _rate(other) > _rate(own) for other in others)
+    """Whether another parent that shares sessions with this one has more of the excess; of equals the narrower has."""
+    own = _weigh(parent, event)
+    others = [_weigh(other, event) for other in kept if other != parent and overlap(other, parent)]
+    return own is not None and any(other is not None and other > own for other in others)
+
+
+def _weigh(parent: Cohort, event: OpenEvent) -> tuple[float, int] | None:
+    largest = _find_largest(parent, event)
+    return None if largest is None else (_rate(largest), -NARROWEST_FIRST.index(parent.layer))
 
 
 def _is_explained(parent: Cohort, event: OpenEvent) -> bool:
@@ -61,24 +76,16 @@ def _is_explained(parent: Cohort, event: OpenEvent) -> bool:
     largest = _find_largest(parent, event)
     if largest is None:
         return True
-    move = name_move(largest.signal, largest.direction)
-    shares = _rates_of(move, narrower, event)
-    if not shares:
+    parts = _list_parts(name_move(largest.signal, largest.direction), narrower, event)
+    if not parts:
         return parent.layer not in ACROSS_TENANTS
-    if _is_diluted(largest, move, narrower, event):
+    share = min(1.0, math.fsum(part.rate for part in parts) / _find_pace(largest))
+    excess = math.fsum(part.excess * part.rate for part in parts) / math.fsum(part.rate for part in parts)
+    share = min(1.0, share + MIX_ERRORS * math.sqrt(share * (1.0 - share) / max(1, largest.observed_sessions)))
+    if share >= NEARLY_ALL:
         return True
-    return _add_disjoint(shares) >= EXPLAINING_SHARE * _rate(largest)
-
-
-def _is_diluted(parent: Alarm, move: str, narrower: Iterable[Cohort], event: OpenEvent) -> bool:
-    """Whether the parent's sessions moved by so much less each than those of the narrower cohorts."""
-    keys = {cohort.key for cohort in narrower}
-    inside = [a for a in event.changes.values() if a.cohort.key in keys and name_move(a.signal, a.direction) == move]
-    sessions = sum(alarm.observed_sessions for alarm in inside)
-    if not sessions:
-        return False
-    excess = math.fsum(abs(alarm.observed - alarm.baseline) * alarm.observed_sessions for alarm in inside) / sessions
-    return abs(parent.observed - parent.baseline) <= DILUTION * excess
+    rest = abs(largest.observed - largest.baseline) - share * excess
+    return rest <= (1.0 - share) * max(largest.tolerance, ALIKE * excess)
 
 
 def _find_largest(cohort: Cohort, event: OpenEvent) -> Alarm | None:
@@ -89,37 +96,42 @@ def _find_largest(cohort: Cohort, event: OpenEvent) -> Alarm | None:
 
 def _is_within(narrow: Cohort, wide: Cohort) -> bool:
     order = NARROWEST_FIRST.index
-    return order(narrow.layer) < order(wide.layer) and overlap(narrow, wide)
+    return order(narrow.layer) < order(wide.layer) and covers(wide, narrow)
 
 
-def _rates_of(move: str, cohorts: Iterable[Cohort], event: OpenEvent) -> list[tuple[float, Cohort]]:
-    """By cohort the largest excess per ms of this move, alarmed or beside an alarm; without those that show none."""
-    rates: dict[str, tuple[float, Cohort]] = {}
+def _list_parts(move: str, cohorts: Iterable[Cohort], event: OpenEvent) -> list[_Part]:
+    """The cohorts with this move, alarmed or beside an alarm, that share no session, the largest first."""
     wanted = {cohort.key: cohort for cohort in cohorts}
+    found = dict[str, _Part]()
+    paces = {alarm.cohort.key: _find_pace(alarm) for alarm in event.changes.values()}
     for alarm in event.changes.values():
         key = alarm.cohort.key
         if key in wanted and name_move(alarm.signal, alarm.direction) == move:
-            rates[key] = max(rates.get(key, (0.0, wanted[key])), (_rate(alarm), wanted[key]), key=lambda row: row[0])
+            part = _Part(wanted[key], abs(alarm.observed - alarm.baseline), _find_pace(alarm))
+            found[key] = max(found.get(key, part), part, key=lambda each: each.excess * each.rate)
     for row in event.besides.values():
-        key = row.cohort.key
-        span_ms = max(_DAY_MS, row.log_time_ms - row.onset_from_ms)
         for each in row.moved:
-            if key in wanted and key not in rates and name_move(each.signal, direction_of(each)) == move:
-                rates[key] = (abs(each.observed - each.baseline) * each.sessions / span_ms, wanted[key])
-    return list(rates.values())
-
-
-def _add_disjoint(rates: list[tuple[float, Cohort]]) -> float:
-    """The sum over cohorts that share no session, the largest first."""
-    total, counted = 0.0, list[Cohort]()
-    for rate, cohort in sorted(rates, key=lambda row: (-row[0], row[1].key)):
-        if not any(overlap(cohort, other) for other in counted):
-            total += rate
-            counted.append(cohort)
-    return total
+            if row.cohort.key in wanted and name_move(each.signal, direction_of(each)) == move:
+                pace = each.sessions / max(DAY_MS, row.log_time_ms - row.onset_from_ms)
+                part = _Part(row.cohort, abs(each.observed - each.baseline), paces.get(row.cohort.key, pace))
+                found.setdefault(row.cohort.key, part)
+    kept = list[_Part]()
+    for part in sorted(found.values(), key=lambda each: (-each.excess * each.rate, each.cohort.key)):
+        if not any(overlap(part.cohort, other.cohort) for other in kept):
+            kept.append(part)
+    return kept
 
 
 def _rate(alarm: Alarm) -> float:
     """Excess per ms: (observed − baseline) · sessions since the onset / time since the onset, at least a day."""
-    span_ms = max(_DAY_MS, alarm.log_time_ms - alarm.onset_from_ms)
-    return abs(alarm.observed - alarm.baseline) * alarm.observed_sessions / span_ms
+    return abs(alarm.observed - alarm.baseline) * _pace(alarm)
+
+
+def _find_pace(alarm: Alarm) -> float:
+    """Sessions per ms of an alarm's cohort: as it says, or since the onset where it is too young to say."""
+    return alarm.sessions_per_day / DAY_MS or _pace(alarm)
+
+
+def _pace(alarm: Alarm) -> float:
+    """Sessions per ms since the onset, over at least a day."""
+    return max(1, alarm.observed_sessions) / max(DAY_MS, alarm.log_time_ms - alarm.onset_from_ms)

@@ -93,8 +93,13 @@ def find_latest(
 
 
 def list_harmed(decision: Decision) -> list[Cohort]:
-    """Where a guardrail is harmful, or one that decided over all cohorts together lies beyond its tolerance."""
-    places = {(row.tenant, row.specialty, row.workflow) for row in decision.guardrails if _is_harmed(row, decision)}
+    """Where a guardrail is harmful, or one that decided over all cohorts together lies beyond its tolerance.
+
+    What must never be may come next wherever the candidate was given: all cohorts that were judged are concerned.
+    """
+    everywhere = decision.verdict is Verdict.NEVER
+    rows = [row for row in decision.guardrails if everywhere or _is_harmed(row, decision)]
+    places = {(row.tenant, row.specialty, row.workflow) for row in rows}
     return [name_leaf(*place) for place in sorted(places)[:_MAX_HARMED]]
 
 

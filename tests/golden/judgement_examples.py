@@ -166,6 +166,7 @@ def _alarm() -> Alarm:
         limit=0.4,
         explained=0.02,
         release_since_ms=AT_MS - 61_000,
+        sessions_per_day=12.5,
         companions=(_companion(),),
         affected=(TRACE,),
         unaffected=(WORK,),

@@ -209,8 +209,8 @@ def test_a_parents_alarm_is_read_with_the_carrier_that_is_declared() -> None:
 def test_a_parent_that_moved_much_less_a_session_is_explained_by_those_within_it() -> None:
     triage = Triage(with_rollout=False)
     for number, tenant in enumerate(("tenant-1", "tenant-2")):
-        triage.alarm(alarm(number, leaf(tenant), observed=0.6, observed_sessions=20))
-    triage.alarm(alarm(9, PLATFORM, observed=0.4, observed_sessions=400))
+        triage.alarm(alarm(number, leaf(tenant), observed=0.6, observed_sessions=20, sessions_per_day=100.0))
+    triage.alarm(alarm(9, PLATFORM, observed=0.4, observed_sessions=400, sessions_per_day=400.0))
     triage.tick()
     assert scopes(triage) == [SPECIALTY.key]
 
