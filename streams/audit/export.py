@@ -7,7 +7,7 @@ about.json          partitions, and where the records of each partition began
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,16 +16,15 @@ import pyarrow.parquet as pq
 
 from homeostat.schemas.audit import AuditEntry
 from homeostat.schemas.errors import DocumentInvalid, PoisonRecord
-from homeostat.schemas.log import LogRecord
 from homeostat.schemas.parsing import parse_message
 from homeostat.streams.audit.entries import Place
 from homeostat.streams.audit.log import AuditLog, Stored
 from homeostat.streams.audit.records import Records
+from homeostat.streams.audit.records_file import read_records_file, write_records
 from homeostat.streams.errors import SettingsInvalid
 
 FORMAT: Final = "homeostat-audit-1"
 ENTRIES, RECORDS, CHECKPOINTS, ABOUT = "entries.parquet", "records.parquet", "checkpoints.jsonl", "about.json"
-_HEADER = pa.struct([("name", pa.string()), ("value", pa.binary())])
 _ENTRIES = pa.schema(
     [
         pa.field("partition", pa.int32(), nullable=False),
@@ -37,17 +36,6 @@ _ENTRIES = pa.schema(
         pa.field("record", pa.string()),
         pa.field("signed_by", pa.list_(pa.string())),
         pa.field("at", pa.timestamp("ms", "UTC")),
-    ]
-)
-_RECORDS = pa.schema(
-    [
-        pa.field("topic", pa.string(), nullable=False),
-        pa.field("partition", pa.int32(), nullable=False),
-        pa.field("offset", pa.int64(), nullable=False),
-        pa.field("timestamp", pa.int64(), nullable=False),
-        pa.field("key", pa.binary()),
-        pa.field("value", pa.binary()),
-        pa.field("headers", pa.list_(_HEADER), nullable=False),
     ]
 )
 
@@ -74,20 +62,6 @@ def read_folder(folder: Path) -> tuple[AuditLog, Records]:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException) as error:
         raise DocumentInvalid(f"{folder} is no export of an audit ({error})") from None
     raise DocumentInvalid(f"{folder} is no export of an audit: {ABOUT} does not say {FORMAT}")
-
-
-def write_records(path: Path, records: Iterable[tuple[Place, LogRecord]]) -> None:
-    """Write records of any topics as Parquet."""
-    rows = [_record_row(place, record) for place, record in records]
-    pq.write_table(pa.Table.from_pylist(rows, _RECORDS), path, compression="zstd")
-
-
-def read_records_file(path: Path) -> Iterator[tuple[Place, LogRecord]]:
-    """Read what `write_records` wrote."""
-    for row in pq.read_table(path).to_pylist():
-        headers = [(header["name"], header["value"]) for header in row["headers"]]
-        place = Place(row["topic"], row["partition"], row["offset"])
-        yield place, LogRecord(row["offset"], row["timestamp"], row["key"], row["value"], headers)
 
 
 def _read_log(folder: Path, partitions: int) -> AuditLog:
@@ -119,8 +93,3 @@ def _tell(value: bytes) -> dict[str, Any]:
     place = Place(entry.topic, entry.partition, entry.offset)
     told = {"kind": entry.kind.value, "subject": entry.subject, "record": str(place)}
     return {**told, "signed_by": list(entry.signed_by), "at": entry.at_ms}
-
-
-def _record_row(place: Place, record: LogRecord) -> dict[str, Any]:
-    headers = [{"name": name, "value": value} for name, value in record.headers]
-    return {**place._asdict(), **record._asdict(), "headers": headers}

@@ -34,7 +34,7 @@ from homeostat.schemas.decision import Decision
 from homeostat.schemas.errors import DocumentInvalid
 from homeostat.schemas.log import LogRecord
 from homeostat.schemas.topics import EVIDENCE
-from homeostat.streams.audit.export import read_records_file, write_records
+from homeostat.streams.audit.records_file import read_records_file, write_records
 from homeostat.streams.backtest.dump_file import DumpHead, DumpRow, read_dump, read_head, write_dump
 from homeostat.streams.decisions.course_of_evidence import SCHEMA, Starts, count_starts, follow_evidence
 from homeostat.streams.decisions.dossier import Dossier, open_decision

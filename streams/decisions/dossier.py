@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from homeostat.detectors.control_types import CONTROL_KINDS
 from homeostat.detectors.releases.diff import ReleaseDiff, diff_releases
@@ -29,7 +29,9 @@ from homeostat.schemas.rollout import Rollout
 from homeostat.schemas.topics import ACKS, COMMANDS, DECISIONS, EVIDENCE, INTENTS
 from homeostat.streams.audit.entries import Place
 from homeostat.streams.decisions.replay import Course, find_window
-from homeostat.streams.decisions.topics import Topics
+
+if TYPE_CHECKING:  # who has a bundle needs no client of a broker
+    from homeostat.streams.decisions.topics import Topics
 
 M = TypeVar("M", bound=Message)
 _LEADS_TO = (INTENTS, COMMANDS, ACKS)
@@ -121,7 +123,7 @@ class Dossier:
                 yield body
 
 
-def gather_dossier(topics: Topics, decision_id: str, trust: TrustStore) -> Dossier:
+def gather_dossier(topics: "Topics", decision_id: str, trust: TrustStore) -> Dossier:
     """Find a decision and all that belongs to it. Raises `DocumentInvalid` where it is not there or was not signed."""
     envelope, payload, decision, signed_by = _find_decision(topics, decision_id, trust)
     course = Course(decision.source_partition, topics.partitions(EVIDENCE), decision.mark)
@@ -188,7 +190,7 @@ _MODELS: dict[str, type[Message]] = {INTENTS: Intent, COMMANDS: DesiredState, AC
 _SIGNERS = {INTENTS: tuple(SignerRole), COMMANDS: (SignerRole.SEQUENCER,), ACKS: (SignerRole.GATEWAY,)}
 
 
-def _find_decision(topics: Topics, decision_id: str, trust: TrustStore) -> tuple[bytes, bytes, Decision, str]:
+def _find_decision(topics: "Topics", decision_id: str, trust: TrustStore) -> tuple[bytes, bytes, Decision, str]:
     refused = ""
     for place, record in topics.read(DECISIONS):
         message = _open(Decision, record.value)

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from homeostat.detectors.guard.stage import GuardStage
 from homeostat.detectors.trust import TrustStore
 from homeostat.schemas.control import CONTROL_HEADER, ControlType
 from homeostat.schemas.decision import Decision
 from homeostat.schemas.headers import find_header
 from homeostat.schemas.log import LogRecord
 from homeostat.schemas.topics import DECISIONS
-from homeostat.streams.app import stage_factories
 
 _BATCH_RECORDS = 1_000
 
@@ -24,7 +24,7 @@ class Course(NamedTuple):
 
 def replay(records: Sequence[LogRecord], course: Course, trust: TrustStore) -> list[bytes]:
     """The decisions, unsigned, that a new guard takes at the mark."""
-    stage = stage_factories(trust, {})["guard"](course.partition, course.partitions)
+    stage = GuardStage(course.partition, course.partitions, course.partitions, trust)
     before = [record for record in records if record.offset < course.mark]
     for start in range(0, len(before), _BATCH_RECORDS):
         stage.apply(before[start : start + _BATCH_RECORDS])

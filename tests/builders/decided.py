@@ -1,15 +1,13 @@
 """Every decision that guards take in tests: exported as a bundle, and run again from it in a process of its own.
 
 A `GuardLog` and an installation on a broker note themselves; when their test has ended, all that they decided is
-exported, and at the end of the session one fresh process (no settings, no broker, another working directory and home)
-replays the bundles.
+exported, and a fresh process (no settings, no broker, another working directory and home) replays the bundles.
 """
 
 import re
 import shutil
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -31,8 +29,8 @@ if TYPE_CHECKING:
     from tests.builders.guard_log import GuardLog
 
 _READ = (EVIDENCE, DECISIONS, INTENTS, COMMANDS, ACKS)
-_AT_ONCE = 200
-"""Bundles that one command line names."""
+_AT_ONCE = 100
+"""Bundles that are replayed together; no test's end has to wait for many more."""
 
 
 class HeldTopics:
@@ -87,20 +85,21 @@ class Shelf:
         self._own_trust: Path | None = None
         self._seen: set[str] = set()
         self._waiting: list[Path] = []
-        self.replayed: Counter[str] = Counter()
 
     def export_noted(self, name: str) -> None:
         """Export what was noted since the last call; each must give its decision again already here."""
         noted, _noted[:] = _noted[:], []
         for topics, trust_folder in noted:
             self._export(name, HeldTopics(topics), trust_folder or self._write_own_trust())
+        if len(self._waiting) >= _AT_ONCE:
+            self.replay()
 
     def replay(self) -> None:
         """Replay every bundle that waits in a process of its own, and forget it."""
         home = self._folder / "home"
         home.mkdir(exist_ok=True)
-        for first in range(0, len(self._waiting), _AT_ONCE):
-            replay_afresh(self._waiting[first : first + _AT_ONCE], home)
+        if self._waiting:
+            replay_afresh(self._waiting, home)
         for bundle in self._waiting:
             shutil.rmtree(bundle)
         self._waiting.clear()
@@ -117,7 +116,6 @@ class Shelf:
             assert dossier.replays, f"{folder.name}: its log does not give it again"
             write_bundle(dossier, folder, trust_folder)
             self._waiting.append(folder)
-            self.replayed[decision.verdict] += 1
 
     def _write_own_trust(self) -> Path:
         if self._own_trust is None:

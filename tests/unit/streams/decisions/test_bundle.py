@@ -58,11 +58,20 @@ def test_every_decision_replays_to_the_same_bytes(dossiers: list[Dossier], trust
         assert read.payload == dossier.payload
 
 
-def test_a_bundle_replays_in_a_process_of_its_own_without_settings(exported: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "homeostat", "decision", "replay", str(exported)]
+def test_a_bundle_replays_in_a_process_that_has_no_settings_and_loads_no_client_of_a_broker(
+    exported: Path, tmp_path: Path
+) -> None:
+    program = (
+        "import sys; from homeostat.streams.cli.main import run_with; "
+        f"status = run_with(['decision', 'replay', {str(exported)!r}]); "
+        "print(sorted({'aiokafka', 'confluent_kafka', 'faust'} & set(sys.modules))); sys.exit(status)"
+    )
+    command = [sys.executable, "-c", program]
     done = subprocess.run(command, cwd=tmp_path, env={}, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith(f"{exported}: same bytes")
+    said, loaded = done.stdout.splitlines()
+    assert said.startswith(f"{exported}: same bytes")
+    assert loaded == "[]"
 
 
 def test_a_bundle_says_what_belongs_to_the_decision(exported: Path, decisions: list[Decision]) -> None:
