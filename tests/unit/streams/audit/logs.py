@@ -1,6 +1,7 @@
 """Audits in memory: a guard's rollout with what follows from it, audited in appends of some size."""
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from homeostat.schemas.base import Message
 from homeostat.schemas.canonical import to_json
@@ -60,10 +61,10 @@ class Audited:
         return gather_log(PARTITIONS, self._rows)
 
 
-def audit_rollouts(appends: Sequence[int]) -> Audited:
-    """An audit of so many records in each append."""
+def audit_rollouts(appends: Sequence[int], first: int = 0) -> Audited:
+    """An audit of so many records in each append; with another `first` statement it is another history."""
     audited = Audited()
-    made = make_statements(sum(appends))
+    made = islice(make_statements(first + sum(appends)), first, None)
     for count in appends:
         for _ in range(count):
             audited.write(*next(made))
