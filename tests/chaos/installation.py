@@ -22,6 +22,7 @@ from homeostat.schemas.roles import SignerRole
 from homeostat.schemas.topics import ROLE_STAGES, STAGE_INPUTS
 from homeostat.streams.backtest.kafka_dump import TopicReader
 from homeostat.streams.clock import SystemClock
+from homeostat.streams.decisions.topics import BrokerTopics
 from homeostat.streams.demo.children import Child, Children
 from homeostat.streams.demo.keyring import make_demo_keys
 from homeostat.streams.documents.publish import publish_documents
@@ -29,6 +30,7 @@ from homeostat.streams.documents.read import DocumentReader
 from homeostat.streams.keys import load_signers
 from homeostat.streams.settings import KafkaSettings, KeySettings, Settings
 from homeostat.streams.simulator.plan import CANARIES, GATEWAY, WORKFLOW, rollout_entries, setup_entries
+from tests.builders.decided import note_topics
 from tests.builders.waiting import LIMIT_S, wait_for
 
 PARTITIONS = 2
@@ -158,10 +160,12 @@ class Installation:
         self.children.all.remove(child)
 
     def close(self) -> None:
-        """End every process."""
+        """End every process; what their guards decided is noted, to be exported and replayed."""
         for child in self.children.all:
             child.signal(signal.SIGCONT)
         self.children.stop()
+        self.broker.start()  # a test may have stopped it for good
+        note_topics(BrokerTopics(self.kafka), self.keys.trust)
 
     def _find_unread(self, role: str) -> list[str]:
         committed = self._committed(f"{self.kafka.group_prefix}-{role}")
