@@ -19,9 +19,10 @@ from homeostat.detectors.statistics.e_linear import e_linear
 from homeostat.detectors.statistics.e_rank import e_rank
 from homeostat.detectors.statistics.e_shiryaev_roberts import EVIDENCE_CAP, note_starts
 from homeostat.detectors.statistics.e_sketch import e_sketch
+from homeostat.detectors.statistics.e_sparing import spare_stakes
 from homeostat.detectors.statistics.e_table import e_table
 
-TABLE, LINEAR, RANK, CHAIN, SKETCH = range(5)
+TABLE, LINEAR, RANK, CHAIN, SKETCH, RATE = range(6)
 QUIET, REFUSED = -1, -2
 
 
@@ -30,8 +31,9 @@ class Sealed(NamedTuple):
 
     `code`: which e-value; `limits` [lowest, highest, 1 for whole numbers, then the same for the stratum] of an
     observation; `edges`, `table`, `params`: of that e-value; `weights`: π [K], summing to 1; `threshold`: A + r;
-    `head_start`: r. A linear one may have as `params` how many bets each of several nulls has: the evidence is then the
-    least over nulls, whose weights are e-values of what was seen before.
+    `head_start`: r. A rate's is linear too, with sparing stakes (`e_sparing`); it may have as `params` how many bets
+    each of several nulls has: the evidence is then the least over nulls, whose weights are e-values of what was seen
+    before, and after an alarm it begins at 0.
     """
 
     code: int
@@ -77,7 +79,7 @@ def write_e(x: Floats, sealed: Sealed, memory: Floats, out: Floats) -> None:
     """Write the e-value of each bet into `out` (float64 [K]) and move the memory on; x was not refused."""
     if sealed.code == TABLE:
         e_table(x[0], sealed.edges, sealed.table, out)
-    elif sealed.code == LINEAR:
+    elif sealed.code in (LINEAR, RATE):
         e_linear(x[0], sealed.table[0], sealed.table[1], out)
     elif sealed.code == RANK:
         stratum = int(x[1]) if x.shape[0] > 1 else 0
@@ -99,9 +101,11 @@ def step_monitor(x: Floats, sealed: Sealed, live: Live, e: Floats, w: float, now
     if refuses(x, sealed.limits):
         return REFUSED, math.nan
     write_e(x, sealed, live.memory, e)
-    note_starts(live.peak, live.start, e, w, now)
-    several = sealed.code == LINEAR and sealed.params.shape[0] > 0
+    several = sealed.code == RATE and sealed.params.shape[0] > 0
     group = int(sealed.params[0]) if several else e.shape[0]
+    if sealed.code == RATE:
+        spare_stakes(live.m, w, sealed.table, sealed.weights, group, sealed.threshold, e)
+    note_starts(live.peak, live.start, e, w, now)
     least, carrier = math.inf, 0
     for first in range(0, e.shape[0], group):
         total, most, best = 0.0, -1.0, first
@@ -115,7 +119,7 @@ def step_monitor(x: Floats, sealed: Sealed, live: Live, e: Floats, w: float, now
             least, carrier = total, best
     if least < sealed.threshold:
         return QUIET, least
-    live.m[:] = sealed.head_start
+    live.m[:] = 0.0 if several else sealed.head_start
     live.peak[:] = 0.0
     return carrier, least
 

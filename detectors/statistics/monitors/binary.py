@@ -11,7 +11,7 @@ from homeostat.detectors.fixed_point import Floats
 from homeostat.detectors.statistics.cells import CellMonitor, Cells, equal_weights
 from homeostat.detectors.statistics.effects import effect_grid, rate_alternatives
 from homeostat.detectors.statistics.monitor import seal
-from homeostat.detectors.statistics.monitor_kernel import LINEAR, Sealed
+from homeostat.detectors.statistics.monitor_kernel import RATE, Sealed
 from homeostat.schemas.signal import Direction
 
 
@@ -79,7 +79,7 @@ class BinaryMonitor(CellMonitor):
         spread = means * (1.0 - means)
         inside = spread > 0.0
         stakes = np.where(inside, (alternatives - means) / np.where(inside, spread, 1.0), 0.0)
-        return seal(LINEAR, np.array([stakes, means]), self.run_length, limits=self.limits)
+        return seal(RATE, np.array([stakes, means]), self.run_length, limits=self.limits)
 
     def cells(self) -> Cells:
         rates = self._bets()[0]

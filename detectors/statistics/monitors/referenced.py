@@ -3,46 +3,49 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Self
 
 import numpy as np
 
 from homeostat.detectors.fixed_point import Floats
-from homeostat.detectors.statistics.clopper_pearson import rate_upper_bound
+from homeostat.detectors.statistics.clopper_pearson import rate_lower_bound, rate_upper_bound
 from homeostat.detectors.statistics.effects import effect_grid
 from homeostat.detectors.statistics.monitor import Monitor, seal
-from homeostat.detectors.statistics.monitor_kernel import LINEAR, Sealed
+from homeostat.detectors.statistics.monitor_kernel import RATE, Sealed
 from homeostat.schemas.signal import Direction
 
-_NULLS = 33
+_NULLS = 128
 _SIZES, _LEAST, _MOST = 5, 0.1, 1.0
-_REFERENCE_RATIOS = (0.0, 0.15, 0.4)
-_REACH = 3.0
+_MOST_OFFSET = 0.6
+_LEFT_OUT = 0.001
 
 
 @dataclass(frozen=True)
 class ReferencedMonitor(Monitor):
     """Watch whether 1s have become more (up) or less (down) frequent than among the `n` values of a reference.
 
-    For every rate p that the reference leaves possible, 15 bets on both samples: R_k = Π over the reference of
-    (q_k/p)ˣ((1 − q_k)/(1 − p))¹⁻ˣ with q_k ≤ p, and M_k ← (M_k + w)·(1 + λ_k(x − p)); alarm when
-    min over p of Σ_k R_k·M_k/15 ≥ A. The rates p are parted into 33 intervals, R_k taken at the lower end and M_k at
-    the upper one, which both only lower it. Sizes of change are .1 to 1 by 2·asin √p; q_k lies 0, .15, .4 of it lower.
-    The best of the bets loses what two samples of n and m must, m/(1 + m/n) for m, and the mixture some more; a bound
-    would forgive its whole width.
-    Guarantee: E[alarms by t] ≤ t/`run_length`, over references and streams, but for a chance of δ = `delta` that p lies
-    beyond the exact bound, while each x given the past has a mean of at most that p which each of the n values had at
-    least given theirs (for down the other way round). R_k ≥ 0 has a mean of at most 1 at p, and does not know the
-    stream; M_k − t is a supermartingale. For one reference that lies far off by chance alarms may be more frequent.
+    For every rate p, five bets on both samples: R_k = Π over the reference of (q_k/p)ˣ((1 − q_k)/(1 − p))¹⁻ˣ, q_k ≤ p,
+    and M_k ← (M_k + w)·(1 + λ_k(x − p)) from M_k = r; alarm when min over p of Σ_k R_k·M_k/5 ≥ A, then M_k ← 0. Sizes
+    d_k of change are .1 to 1 by 2·asin √p, of which ρ_k lies below p (q_k) and the rest above it (the rate that λ_k is
+    the best stake for): ρ = m/(n + m) makes p the likeliest common rate of n references at q and m observations after
+    a change, with m from nm/(n + m)·d²/2 = ln(A·d²/2), the evidence that a change of that size takes.
+    The rates are parted into intervals, R_k taken at the lower end and M_k at the upper one, which both only lower it.
+    Where p lies below the exact lower bound of the reference at .001, R_k = 1; above its exact upper one at .001/A,
+    R_k = A, so that no such p has a say; all R_k are divided by 1.002 for that.
+    Guarantee: for every rate p, E[alarms by t] ≤ (r + t)/`run_length`, r = A/100, over references and streams, while
+    each x given the past has a mean of at most p and each of the n values had one of at least p given theirs (for down
+    the other way round). E[R_k] ≤ 1 at p, R_k does not know the stream, and M_k − r − t is a supermartingale; an alarm
+    takes A off. For one reference that lies far off by chance alarms may be more frequent.
     Conditions: the reference are 0s and 1s, n does not depend on them. Units: x is 0 or 1, or a session's mean.
     Source: Turner, Ly, Grünwald, 'Generic e-variables for exact sequential k-sample tests' (2024), for two samples;
     Waudby-Smith and Ramdas (2023), for the minimum over nulls; Shin, Ramdas, Rinaldo (2022).
-    Raises `ValueError` unless 0 ≤ hits ≤ n, n > 0, 0 < delta < 1, and the direction is up or down.
+    Raises `ValueError` unless 0 ≤ hits ≤ n, n > 0, and the direction is up or down.
 
     >>> monitor = ReferencedMonitor(hits=50, n=500, run_length=1000)
     >>> state, run = monitor.run(monitor.start(), [0] * 40 + [1] * 8)
     >>> run.alarms.tolist(), run.onsets.tolist()
-    ([45], [40])
+    ([44], [40])
     """
 
     kind = "referenced"
@@ -50,11 +53,10 @@ class ReferencedMonitor(Monitor):
     n: int
     run_length: float
     direction: Direction = Direction.UP
-    delta: float = 0.01
 
     def __post_init__(self) -> None:
-        if not (0 <= self.hits <= self.n and self.n > 0 and 0.0 < self.delta < 1.0):
-            raise ValueError(f"need 0 <= hits <= n, n > 0 and 0 < delta < 1, got {self.hits}, {self.n}, {self.delta}")
+        if not (0 <= self.hits <= self.n and self.n > 0):
+            raise ValueError(f"need 0 <= hits <= n and n > 0, got {self.hits} and {self.n}")
         if self.direction is Direction.BOTH:
             raise ValueError("a referenced monitor looks up or down: use one for each")
 
@@ -63,33 +65,39 @@ class ReferencedMonitor(Monitor):
         return self.n - self.hits if self.direction is Direction.DOWN else self.hits
 
     def _ends(self) -> Floats:
-        """Ends of the intervals of p, on the scale where harm is up: 0, then evenly from −3 standard errors to U."""
+        """Ends of the intervals of p, on the scale where harm is up: 0, then evenly by angle between both bounds."""
         hits, n = self._harmful_hits, self.n
-        middle = (hits + 0.5) / (n + 1.0)
-        least = max(middle - _REACH * math.sqrt(middle * (1.0 - middle) / n), middle / 10.0)
-        most = rate_upper_bound(n, hits, self.delta)
-        return np.concatenate(([0.0], np.linspace(min(least, most / 2.0), most, _NULLS)))
+        least = rate_lower_bound(n, hits, _LEFT_OUT)
+        most = rate_upper_bound(n, hits, _LEFT_OUT / self.run_length)
+        inner = np.sin(np.linspace(_angle(least), _angle(most), _NULLS)) ** 2
+        return np.concatenate(([0.0], inner)) if least > 0.0 else inner
 
     def _seal(self) -> Sealed:
-        ends = self._ends()
-        effects = effect_grid(_SIZES, _LEAST, _MOST)
+        effects = effect_grid(_SIZES, _LEAST, _MOST).tolist()
+        offsets = [self._offset(effect) for effect in effects]
+        ends = self._ends().tolist()
         stakes, means, weights = [], [], []
-        for low, high in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True):
-            for effect in effects.tolist():
-                for ratio in _REFERENCE_RATIOS:
-                    stakes.append(_stake(high, effect))
-                    means.append(high)
-                    weights.append(_reference_e(self.n, self._harmful_hits, low, ratio * effect))
-        group = effects.size * len(_REFERENCE_RATIOS)
+        for low, high in pairwise(ends):
+            for effect, offset in zip(effects, offsets, strict=True):
+                stakes.append(_stake(high, (1.0 - offset) * effect))
+                means.append(high)
+                weights.append(_reference_e(self.n, self._harmful_hits, low, offset * effect))
         table = np.array([stakes, means])
         if self.direction is Direction.DOWN:
             table = np.array([-table[0], 1.0 - table[1]])
-        sealed = seal(LINEAR, table, self.run_length, limits=(0, 1, 0), params=np.array([float(group)]))
-        return sealed._replace(weights=np.array(weights) / group, threshold=self.run_length, head_start=0.0)
+        sealed = seal(RATE, table, self.run_length, limits=(0, 1, 0), params=np.array([float(_SIZES)]))
+        share = _SIZES * (1.0 + 2.0 * _LEFT_OUT)
+        return sealed._replace(weights=np.array(weights) / share, threshold=self.run_length)
+
+    def _offset(self, effect: float) -> float:
+        """The share ρ = m/(n + m) of a change that lies below the common rate, at most .6."""
+        evidence = max(math.log(self.run_length * effect**2 / 2.0), 1.0)
+        return min(2.0 * evidence / (self.n * effect**2), _MOST_OFFSET)
 
     def draw(self, u: float) -> float:
         """At the lowest rate considered every bet has a mean of at most 1."""
-        least = float(self._ends()[1])
+        ends = self._ends()
+        least = float(ends[ends > 0.0][0])
         return float(u >= (least if self.direction is Direction.DOWN else 1.0 - least))
 
     def draw_moved(self, u: float) -> float:
@@ -101,20 +109,27 @@ class ReferencedMonitor(Monitor):
         return cls(30, 100, 200.0), cls(180, 200, 200.0, Direction.DOWN), cls(0, 50, 200.0)
 
 
+def _angle(rate: float) -> float:
+    return math.asin(math.sqrt(rate))
+
+
 def _stake(rate: float, effect: float) -> float:
     """The stake of the likelihood ratio of a rate that lies `effect` above, by angle; 0 from a rate of 1."""
     if rate >= 1.0:
         return 0.0
-    angle = math.asin(math.sqrt(rate))
+    angle = _angle(rate)
     moved = math.sin(angle + min(effect / 2.0, 0.75 * (math.pi / 2.0 - angle))) ** 2
     return (moved - rate) / (rate * (1.0 - rate))
 
 
 def _reference_e(n: int, hits: int, rate: float, effect: float) -> float:
-    """The e-value of the reference for a rate that lies `effect` below, by angle, against rates of at least `rate`."""
+    """The e-value of the reference for a rate that lies `effect` below, by angle; 1 against a rate of 0.
+
+    It rises with the rate, at a given effect, so against all rates of an interval its lower end is the least.
+    """
     if rate <= 0.0 or effect <= 0.0:
         return 1.0
-    moved = math.sin(max(math.asin(math.sqrt(rate)) - effect / 2.0, 0.0)) ** 2
+    moved = math.sin(max(_angle(rate) - effect / 2.0, 0.0)) ** 2
     if moved <= 0.0:
         return 0.0 if hits else (1.0 - rate) ** -n
     log_e = hits * math.log(moved / rate) + (n - hits) * math.log((1.0 - moved) / (1.0 - rate))

@@ -10,6 +10,7 @@ from scipy import stats
 from homeostat.detectors.statistics import cells, count_cells, effects, normal_cells
 from homeostat.detectors.statistics.clopper_pearson import rate_upper_bound
 from homeostat.detectors.statistics.monitor import Monitor, seal
+from homeostat.detectors.statistics.monitor_kernel import LINEAR
 from homeostat.detectors.statistics.monitors.binary import BinaryMonitor
 from homeostat.detectors.statistics.monitors.bounded import BoundedMonitor
 from homeostat.detectors.statistics.monitors.categorical import CategoricalMonitor
@@ -159,9 +160,9 @@ def test_a_reference_and_its_stream_alarm_as_rarely_as_declared_over_references(
     rng, rate, alarms, steps, streams = np.random.default_rng(12), 0.1, 0, 200, 300
     for _ in range(streams):
         reference, xs = rng.random(60) < rate, (rng.random(steps) < rate).astype(float)
-        monitor = ReferencedMonitor(int(reference.sum()), 60, 50.0, direction, delta=0.05)
+        monitor = ReferencedMonitor(int(reference.sum()), 60, 50.0, direction)
         alarms += monitor.run(monitor.start(), xs)[1].alarms.size
-    assert 0 < alarms <= streams * (steps / 50.0) * 1.05
+    assert 0 < alarms <= streams * ((steps + 0.5) / 50.0)
 
 
 def test_a_reference_tells_a_change_that_its_bound_forgives() -> None:
@@ -172,3 +173,19 @@ def test_a_reference_tells_a_change_that_its_bound_forgives() -> None:
     found = [monitor.run(monitor.start(), xs)[1].alarms for monitor in (both, bound)]
     assert found[0].size > 0
     assert found[1].size == 0 or found[0][0] < found[1][0]
+
+
+@pytest.mark.parametrize("direction", list(Direction))
+def test_sparing_stakes_alarm_never_later_and_do_not_overshoot(direction: Direction) -> None:
+    rng = np.random.default_rng(14)
+    sparing, plain = (BinaryMonitor(0.2, 300.0, direction) for _ in range(2))
+    plain.__dict__["sealed"] = plain.sealed._replace(code=LINEAR)
+    earlier = 0
+    for rate in [0.05, 0.35, 0.5] * 20:
+        xs = (rng.random(400) < rate).astype(float)
+        runs = [monitor.run(monitor.start(), xs)[1] for monitor in (sparing, plain)]
+        first, other = (int(run.alarms[0]) if run.alarms.size else xs.size for run in runs)
+        assert first <= other
+        earlier += first < other
+        assert all(runs[0].evidence[at] <= sparing.sealed.threshold + 1.0 for at in runs[0].alarms)
+    assert earlier > 0
