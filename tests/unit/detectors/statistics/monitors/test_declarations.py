@@ -178,10 +178,10 @@ def test_a_reference_tells_a_change_that_its_bound_forgives() -> None:
 @pytest.mark.parametrize("direction", list(Direction))
 def test_sparing_stakes_alarm_never_later_and_do_not_overshoot(direction: Direction) -> None:
     rng = np.random.default_rng(14)
-    sparing, plain = (BinaryMonitor(0.2, 300.0, direction) for _ in range(2))
+    sparing, plain = (BinaryMonitor(0.5, 300.0, direction) for _ in range(2))
     plain.__dict__["sealed"] = plain.sealed._replace(code=LINEAR)
     earlier = 0
-    for rate in [0.05, 0.35, 0.5] * 20:
+    for rate in [0.2, 0.35, 0.65, 0.8] * 20:
         xs = (rng.random(400) < rate).astype(float)
         runs = [monitor.run(monitor.start(), xs)[1] for monitor in (sparing, plain)]
         first, other = (int(run.alarms[0]) if run.alarms.size else xs.size for run in runs)
