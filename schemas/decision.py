@@ -22,12 +22,13 @@ class Health(StrEnum):
 
 
 class Verdict(StrEnum):
-    """Why a rollout was moved; all but HARMFUL and HEALTHY are outside the error bounds and named as such."""
+    """Why a rollout was moved; all but HARMFUL, REGRESSED and HEALTHY are outside the error bounds and named so."""
 
     BEGIN = "begin"
     ADVANCE = "advance"
     HEALTHY = "healthy"
     HARMFUL = "harmful"
+    REGRESSED = "regressed"
     SAMPLE_RATIO = "sample_ratio"
     LOW_YIELD = "low_yield"
     NO_DATA = "no_data"

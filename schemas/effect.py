@@ -43,7 +43,8 @@ class Aftermath(Message):
 
     Log times are the partition's. `acknowledged_ms` is when it heard the gateway's acknowledgement. `traces_before` and
     `traces_after` count work that carries the release, since `since_ms` and since the acknowledgement; `last_ms` is the
-    last one's time, 0 for none. `sessions` is the cohort's work in its baseline arm since the acknowledgement.
+    last one's time, 0 for none. `sessions` is the cohort's work in its baseline arm since the acknowledgement. With
+    `promoted` the release was promoted there instead, and nothing is counted but what the signals do.
     """
 
     ce_type: ClassVar[str] = "homeostat.aftermath"
@@ -63,6 +64,7 @@ class Aftermath(Message):
     last_ms: EpochMs = 0
     last_trace: OpaqueId | None = None
     sessions: Count = 0
+    promoted: bool = False
     signals: Annotated[tuple[WatchedSignal, ...], Field(max_length=64)] = ()
 
 

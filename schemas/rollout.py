@@ -116,7 +116,8 @@ class Rollout(Message):
     P(promoted | some guardrail worse than its tolerance). `guardrails` names the signals of the policy that
     decide; empty means every guardrail of the policy. `waves` empty means those of the strategy. `max_duration_s` and
     `max_sessions` are its budget to be shown safe; `on_unproven` None: as the policy says. `watch_s` is how long
-    after promotion an alarm about the release takes it back. A `drill` is of a known-bad release in a probe tenant: it
+    after a promotion a guardrail beyond its tolerance of the baseline that was sealed before takes it back; it spends a
+    part of `alpha` (`detectors/guard/promotion`). A `drill` is of a known-bad release in a probe tenant: it
     is never promoted.
     """
 

@@ -1,4 +1,4 @@
-"""Which cohorts a decision has taken a release back from."""
+"""Which cohorts a decision has taken a release back from, or promoted it to."""
 
 from typing import NamedTuple
 
@@ -20,6 +20,10 @@ def list_withdrawn(decision: Decision, rollout: Rollout) -> list[CohortTags]:
     While the rollout goes on, those taken back; after its end all of it, but for those promoted.
     """
     if decision.phase in ENDED:
-        promoted = {CohortTags(tag.tenant, tag.specialty, tag.workflow) for tag in decision.promoted}
-        return sorted({CohortTags(*cohort) for cohort in rollout.cohorts()} - promoted)
+        return sorted({CohortTags(*cohort) for cohort in rollout.cohorts()}.difference(list_promoted(decision)))
     return sorted(CohortTags(tag.tenant, tag.specialty, tag.workflow) for tag in decision.taken_back)
+
+
+def list_promoted(decision: Decision) -> list[CohortTags]:
+    """The cohorts to which the rollout's candidate is promoted, sorted."""
+    return sorted(CohortTags(tag.tenant, tag.specialty, tag.workflow) for tag in decision.promoted)

@@ -66,7 +66,7 @@ def assess_cohort(plan: Plan, measure: CohortMeasure) -> Assessed:
         measure.non_inferior[np.newaxis],
         np.full((1, guardrails), usable),
         verdict.split_shares(shares, verdict.POOLED_PART)[0][:1],
-        plan.rollout.alpha,
+        plan.alpha,
         plan.rollout.beta,
     )
     cells = tuple(
@@ -101,7 +101,7 @@ def pool_harm(plan: Plan, cohorts: Sequence[Assessed], taken_back: Collection[Co
         ),
         np.repeat(np.array(usable), guardrails).reshape(-1, guardrails),
         verdict.equal_shares(len(plan.cohorts), guardrails),
-        plan.rollout.alpha,
+        plan.alpha,
         verdict.POOLED_PART,
     )
     return tuple(

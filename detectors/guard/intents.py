@@ -7,9 +7,9 @@ from homeostat.detectors.guard.evidence_book import CohortKey
 from homeostat.detectors.guard.rollout_state import RolloutState
 from homeostat.schemas.decision import Verdict
 from homeostat.schemas.intent import IntentAction
-from homeostat.schemas.rollout import RolloutPhase, RolloutTarget, Target
+from homeostat.schemas.rollout import Rollout, RolloutPhase, RolloutTarget, Target
 
-QUARANTINES = frozenset({Verdict.HARMFUL, Verdict.NEVER})
+QUARANTINES = frozenset({Verdict.HARMFUL, Verdict.REGRESSED, Verdict.NEVER})
 """The verdicts that say something of quality: what they take back is quarantined."""
 
 
@@ -32,6 +32,11 @@ def find_wanted(before: RolloutState, after: RolloutState) -> Iterator[Wanted]:
         wanted = _of_target(entry, before, after)
         if wanted is not None:
             yield wanted
+
+
+def find_targets(rollout: Rollout, cohorts: Collection[CohortKey]) -> list[RolloutTarget]:
+    """The targets that some cohorts are of."""
+    return [entry for entry in rollout.targets if _among(cohorts, entry)]
 
 
 def exposed_at(state: RolloutState, entry: RolloutTarget) -> tuple[str, ...]:

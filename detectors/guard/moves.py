@@ -8,7 +8,7 @@ from homeostat.detectors.guard.judge import Finding
 from homeostat.detectors.guard.rollout_state import RolloutState
 from homeostat.schemas.control import OrderDocument, OrderKind
 from homeostat.schemas.decision import Verdict
-from homeostat.schemas.rollout import OnUnproven, RolloutPhase
+from homeostat.schemas.rollout import OnHarm, OnUnproven, RolloutPhase
 
 _ENDS: Mapping[Verdict, RolloutPhase] = MappingProxyType(
     {
@@ -49,6 +49,8 @@ def move(state: RolloutState, finding: Finding, now_ms: int, order: OrderDocumen
             changed = {"phase": _UNPROVEN[state.plan.budget.action]}
         case Verdict.HARMFUL | Verdict.STOPPED if finding.cohorts:
             changed = _take_back(state, finding)
+        case Verdict.REGRESSED:
+            changed = _take_back_promoted(state, finding)
         case verdict:
             changed = {"phase": _ENDS[verdict]}
             if verdict is Verdict.HEALTHY:
@@ -88,6 +90,17 @@ def _take_back(state: RolloutState, finding: Finding) -> dict[str, object]:
     if set(state.exposed) <= set(taken_back):
         return {"taken_back": taken_back, "phase": _ENDS[finding.verdict]}
     return {"taken_back": taken_back, "lease_epoch": state.lease_epoch + 1}
+
+
+def _take_back_promoted(state: RolloutState, finding: Finding) -> dict[str, object]:
+    """Promoted cohorts go back; the rollout is over when that was all of it, or when harm takes back everything."""
+    settled = tuple(cohort for cohort in state.settled if cohort not in set(finding.cohorts))
+    changed: dict[str, object] = {"settled": settled, "taken_back": _join(state.taken_back, finding.cohorts)}
+    assert state.plan is not None
+    whole = state.plan.rollout.on_harm is OnHarm.ROLLOUT
+    if whole or (state.phase is RolloutPhase.PROMOTED and not settled):
+        changed["phase"] = RolloutPhase.ROLLED_BACK
+    return changed
 
 
 def _join(before: tuple[CohortKey, ...], more: list[CohortKey] | tuple[CohortKey, ...]) -> tuple[CohortKey, ...]:

@@ -11,10 +11,12 @@ from homeostat.schemas.base import Count, Digest, EpochMs, OpaqueId, Part, Parti
 from homeostat.schemas.canonical import derive_id
 from homeostat.schemas.decision import Health, Verdict
 from homeostat.schemas.errors import StateCorrupt
-from homeostat.schemas.rollout import OnUnproven, Rollout, RolloutPhase
+from homeostat.schemas.rollout import Mode, OnUnproven, Rollout, RolloutPhase
 
 STATE_VERSION = 1
 PREFIX = b"rollout/"
+WATCH_PART = 0.1
+"""The part of α that the watch after a promotion spends."""
 
 
 class Guardrail(Part):
@@ -52,6 +54,17 @@ class Plan(Part):
         rollout = self.rollout
         own = ExposureBudget(max_duration_s=rollout.max_duration_s, max_sessions=rollout.max_sessions)
         return self.exposure or own
+
+    @property
+    def watch_alpha(self) -> float:
+        """What of α the watch after a promotion spends; nothing where none is declared, or nobody was exposed."""
+        watched = self.rollout.watch_s > 0 and self.rollout.mode is Mode.LIVE
+        return WATCH_PART * self.rollout.alpha if watched else 0.0
+
+    @property
+    def alpha(self) -> float:
+        """What of α is left for the exposure."""
+        return self.rollout.alpha - self.watch_alpha
 
     @property
     def cohorts(self) -> list[CohortKey]:

@@ -1,5 +1,6 @@
 """When a rollout's exposure begins, goes on and ends."""
 
+from collections.abc import Sequence
 from functools import partial
 
 from homeostat.detectors.control_log import ControlLog
@@ -21,12 +22,14 @@ from homeostat.detectors.guard.judge import Finding, Judgement, Situation, judge
 from homeostat.detectors.guard.measure import measure_cohort
 from homeostat.detectors.guard.moves import move
 from homeostat.detectors.guard.plans import build_plan
+from homeostat.detectors.guard.promotion import find_regression
 from homeostat.detectors.guard.rollout_state import Plan, RolloutState
 from homeostat.detectors.guard.sources import SourceTable
 from homeostat.detectors.guard.stability import find_instability
 from homeostat.detectors.outbox import Outbox
 from homeostat.schemas.control import OrderDocument
 from homeostat.schemas.decision import Health, Verdict
+from homeostat.schemas.effect import Aftermath
 from homeostat.schemas.errors import DocumentInvalid
 from homeostat.schemas.evidence import Echo, Evidence
 from homeostat.schemas.policy import Policy
@@ -87,6 +90,17 @@ class Runs:
             self._begin(state, policy, outbox)
         elif state.phase in _JUDGED:
             self._judge(state, policy, outbox, renew)
+
+    def look_after_promotion(self, rollout: str, reports: Sequence[Aftermath], outbox: Outbox) -> bool:
+        """Take back what was promoted and is worse than the baseline before it; whether that was decided."""
+        state, policy = self.states.get(rollout), self._control.policy
+        if state is None or policy is None or not self._control.evaluated or not state.settled:
+            return False
+        judgement = find_regression(state, reports)
+        if judgement is None or judgement.finding is None:
+            return False
+        self._decide(state, judgement, judgement.finding, policy, outbox)
+        return True
 
     def judge_now(self, rollout: str) -> Judgement | None:
         """What the evidence says at this moment, for those who show it; None unless exposing or held."""
@@ -223,7 +237,7 @@ class Runs:
             moved = moved.model_copy(update={"health": judgement.health})
         people = self._people
         signed = find_approvers(state.plan, moved.wave, people)
-        marked = judgement._replace(marks=self._find_marks(state.rollout))
+        marked = judgement._replace(marks=judgement.marks or self._find_marks(state.rollout))
         targets = [(entry.target.tenant, entry.target.workflow) for entry in state.plan.rollout.targets]
         configuration = self._control.overrides.digest(targets)
         decision = persist.write_decision(moved, marked, finding, signed, configuration, outbox)

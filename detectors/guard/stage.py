@@ -96,10 +96,19 @@ class GuardStage(RecordStage):
                 self._count("echoes" if self._runs.note_echo(message) else "echoes_repeated")
                 self._runs.look(message.rollout, outbox, renew=False)
             case Aftermath():
-                self._count("aftermaths" if self._effects.take(message) else "aftermaths_repeated")
+                taken = self._effects.take(message)
+                self._count("aftermaths" if taken else "aftermaths_repeated")
+                if taken and message.promoted:
+                    self._look_after_promotion(message.rollout, outbox)
             case Evidence():
                 if self._runs.note_evidence(message):
                     self._count("evidence")
                     self._runs.look(message.rollout, outbox, renew=False)
                 else:
                     self._count("evidence_repeated")
+
+    def _look_after_promotion(self, rollout: str, outbox: Outbox) -> None:
+        book = self._effects.book
+        if self._runs.look_after_promotion(rollout, book.of_rollout(rollout, promoted=True), outbox):
+            book.drop(rollout, promoted=True)
+            self._count("promotions_taken_back")

@@ -1,7 +1,7 @@
 """What the leaf sees of a release after it was taken back: work that still carries it, and the signals' return."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
 from pydantic import TypeAdapter
@@ -16,8 +16,8 @@ from homeostat.schemas.command import Acknowledgement, AckOutcome
 from homeostat.schemas.decision import Decision
 from homeostat.schemas.effect import Aftermath
 from homeostat.schemas.policy import Policy
-from homeostat.schemas.rollout import Rollout
-from homeostat.schemas.withdrawal import CohortTags, list_withdrawn
+from homeostat.schemas.rollout import Mode, Rollout
+from homeostat.schemas.withdrawal import CohortTags, list_promoted, list_withdrawn
 
 _STATE_VERSION = 1
 _PREFIX = b"aftermath/"
@@ -38,7 +38,8 @@ class Place(NamedTuple):
 class Watch:
     """One cohort from which a rollout's candidate was taken back; log times, `targets` are the gateways' of the cohort.
 
-    `acknowledged` are those of them that have confirmed since.
+    `acknowledged` are those of them that have confirmed since. With `promoted` it was promoted there, and
+    nothing is counted.
     """
 
     rollout: str
@@ -57,6 +58,7 @@ class Watch:
     after: int = 0
     last_ms: int = 0
     seen: list[str] = field(default_factory=list)
+    promoted: bool = False
     said_ms: int = 0
     changed: bool = True
 
@@ -66,7 +68,8 @@ class Watch:
 
     @property
     def key(self) -> bytes:
-        return _PREFIX + f"{self.rollout}/{self.tenant}/{self.specialty}/{self.workflow}".encode()
+        kind = "promoted" if self.promoted else "withdrawn"
+        return _PREFIX + f"{kind}/{self.rollout}/{self.tenant}/{self.specialty}/{self.workflow}".encode()
 
     def count(self, trace_id: str, now_ms: int) -> None:
         """Count one work that carries the release; a repeat of one that is remembered is none."""
@@ -113,22 +116,22 @@ class AftermathBook:
         """Watch the cohorts that a decision has taken back; those that are watched already go on."""
         known, until_ms = list(acks), now_ms + round(policy.effects.watch_s * 1000)
         for cohort in list_withdrawn(decision, rollout):
-            is_home = self._home.holds(cohort.tenant)
-            if not is_home and not world.cohorts.count_of(cohort.tenant):
-                continue
-            watch = self._make(cohort, decision, rollout, world, now_ms, until_ms)
-            if watch.key in self._watches:
-                continue
-            self._keep(watch)
-            for ack in known:
-                self._confirm(watch, ack, now_ms, policy)
+            self._end_promoted(cohort, lambda of: of == rollout.rollout)
+            if self._home.holds(cohort.tenant) or world.cohorts.count_of(cohort.tenant):
+                self._begin(self._make(cohort, decision, rollout, world, now_ms, until_ms), known, now_ms, policy)
+        watched_ms = now_ms + round(rollout.watch_s * 1000)
+        for cohort in list_promoted(decision) if rollout.watch_s and rollout.mode is Mode.LIVE else ():
+            if self._home.holds(cohort.tenant):
+                watch = self._make(cohort, decision, rollout, world, now_ms, watched_ms)
+                self._end_promoted(cohort, lambda of: of != rollout.rollout)
+                self._begin(replace(watch, promoted=True), known, now_ms, policy)
         self._place()
 
     def forget(self, rollout: Rollout) -> None:
         """A rollout tries a release again: where it does, using it is nothing to be counted."""
         again = {Place(*cohort, rollout.candidate) for cohort in rollout.cohorts()}
         for key, watch in list(self._watches.items()):
-            if watch.rollout != rollout.rollout and watch.place in again:
+            if watch.rollout != rollout.rollout and watch.place in again and not watch.promoted:
                 self._drop(key)
         self._place()
 
@@ -143,7 +146,7 @@ class AftermathBook:
         if place not in self.places:
             return
         for watch in self._watches.values():
-            if watch.place == place:
+            if watch.place == place and not watch.promoted:
                 watch.count(trace.trace_id, now_ms)
                 self._touched.add(watch.key)
 
@@ -186,6 +189,20 @@ class AftermathBook:
             self._watches[key] = _ADAPTER.validate_json(unframe(records[key], _STATE_VERSION))
         self._place()
 
+    def _begin(self, watch: Watch, acks: Iterable[Acknowledgement], now_ms: int, policy: Policy) -> None:
+        if watch.key in self._watches:
+            return
+        self._watches[watch.key] = watch
+        self._touched.add(watch.key)
+        for ack in acks:
+            self._confirm(watch, ack, now_ms, policy)
+
+    def _end_promoted(self, cohort: CohortTags, is_over: Callable[[str], bool]) -> None:
+        """End the watch over what some rollouts have promoted in a cohort."""
+        for key, watch in list(self._watches.items()):
+            if watch.promoted and watch.place[:3] == cohort and is_over(watch.rollout):
+                self._drop(key)
+
     def _make(
         self, cohort: CohortTags, decision: Decision, rollout: Rollout, world: World, now_ms: int, until_ms: int
     ) -> Watch:
@@ -207,16 +224,12 @@ class AftermathBook:
             watch.confirm(ack.target.key, now_ms)
             self._touched.add(watch.key)
 
-    def _keep(self, watch: Watch) -> None:
-        self._watches[watch.key] = watch
-        self._touched.add(watch.key)
-
     def _drop(self, key: bytes) -> None:
         del self._watches[key]
         self._touched.add(key)
 
     def _place(self) -> None:
-        self.places = frozenset(watch.place for watch in self._watches.values())
+        self.places = frozenset(watch.place for watch in self._watches.values() if not watch.promoted)
 
 
 def _spec_of(plan: Plan, name: str) -> object:
@@ -242,6 +255,7 @@ def _say(watch: Watch, partition: int, mark: int, now_ms: int) -> Aftermath:
         last_ms=watch.last_ms,
         last_trace=watch.seen[-1] if watch.seen else None,
         sessions=watch.returning.sessions,
+        promoted=watch.promoted,
         signals=watch.returning.describe(),
     )
 

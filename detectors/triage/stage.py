@@ -216,9 +216,9 @@ class TriageStage(RecordStage):
         now_ms, window_ms = self._control.log_time_ms, round(policy.correlation_window_s * 1000)
         timeline = self._book.rollouts.get(event.rollout or "")
         if timeline is not None and timeline.ended_ms is not None and event.is_of_candidate():
-            if timeline.phase is RolloutPhase.PROMOTED:
-                return why_ended(event, timeline, self._count_acknowledged(timeline), now_ms, window_ms)
             effect = self._control.effects.get(timeline.rollout)
+            if timeline.phase is RolloutPhase.PROMOTED and effect is None and not timeline.judged_harmful:
+                return why_ended(event, timeline, self._count_acknowledged(timeline), now_ms, window_ms)
             if not (is_missing(effect) or is_contradicted(effect, event)):
                 return why_over(effect, timeline, now_ms, round(policy.effects.watch_s * 1000))
         return why_accepted(event) or why_quiet(event, now_ms, window_ms)

@@ -18,6 +18,7 @@ VERDICTS: Mapping[Verdict, str] = MappingProxyType(
         Verdict.NO_DATA: "The rollout was held: there is no data",
         Verdict.UNPROVEN: "Nobody gets the candidate: not shown to be safe within its budget of time and sessions",
         Verdict.LAPSE: "Exposure ended: its lease lapsed",
+        Verdict.REGRESSED: "What was promoted was taken back: worse than the baseline before it",
         Verdict.NEVER: "The candidate was taken back: something happened that must never happen",
         Verdict.OPERATOR: "An operator decided",
         Verdict.STOPPED: "An emergency stop ended the exposure",

@@ -3,6 +3,7 @@
 import math
 from typing import Any, NamedTuple
 
+from homeostat.detectors.guard.promotion import find_limit
 from homeostat.detectors.guard.rollout_state import ExposureBudget, Plan
 from homeostat.detectors.statistics.verdict import POOLED_PART
 from homeostat.schemas.canonical import digest_document
@@ -58,7 +59,7 @@ def _describe_wave(plan: Plan, number: int) -> tuple[str, ...]:
 def _notes(plan: Plan, candidate: ReleaseManifest) -> list[str]:
     rollout = plan.rollout
     family = len(plan.cohorts) * len(plan.guardrails)
-    limit = -math.log(rollout.alpha * (1 - POOLED_PART) / family)
+    limit = -math.log(plan.alpha * (1 - POOLED_PART) / family)
     names = ", ".join(guardrail.signal for guardrail in plan.guardrails)
     back = "the harmed cohorts alone" if rollout.on_harm == "cohort" else "the whole rollout"
     notes = [
@@ -68,6 +69,11 @@ def _notes(plan: Plan, candidate: ReleaseManifest) -> list[str]:
         f"harm takes back {back}; what must never be takes back everything",
         _say_budget(plan.budget),
     ]
+    if plan.watch_alpha:
+        notes.append(
+            f"after a promotion, for {rollout.watch_s:g} s, a guardrail beyond its tolerance of the baseline that was "
+            f"sealed before takes it back at e ≥ {math.exp(find_limit(plan)):.4g}, with {plan.watch_alpha:g} of α"
+        )
     if rollout.windows:
         notes.append(f"it begins and widens only in its {len(rollout.windows)} windows (UTC)")
     if rollout.not_before_ms:

@@ -10,7 +10,7 @@ from homeostat.detectors.statistics.bets import guard_stakes
 from homeostat.detectors.statistics.sample_ratio import RATIO_BETS, add_session
 from homeostat.detectors.statistics.two_sample import sum_pairs
 from homeostat.schemas.canonical import to_json
-from homeostat.schemas.effect import Aftermath
+from homeostat.schemas.effect import Aftermath, WatchedSignal
 from homeostat.schemas.evidence import Echo, Evidence, GuardrailEvidence
 from homeostat.schemas.headers import output_headers
 from homeostat.schemas.policy import Policy
@@ -63,6 +63,27 @@ def evidence(
     }
     guardrails = {name: guardrail(name, ds) for name, ds in differences.items()}
     return Evidence(mark=mark, log_time_ms=log_time_ms, guardrails=guardrails, **{**defaults, **fields})
+
+
+def aftermath(mark: int, log_time_ms: int, **fields: Any) -> Aftermath:
+    """What a leaf has seen in one cohort since the test rollout's second step."""
+    defaults: dict[str, Any] = {
+        "rollout": documents.ROLLOUT_ID,
+        "step": 2,
+        "source_partition": 0,
+        "tenant": "tenant-1",
+        "specialty": "cardiology",
+        "workflow": "scribe",
+        "release": documents.CANDIDATE_DIGEST,
+        "since_ms": log_time_ms,
+    }
+    return Aftermath(mark=mark, log_time_ms=log_time_ms, **{**defaults, **fields})
+
+
+def regressed(mark: int, log_time_ms: int, beyond: float, **fields: Any) -> Aftermath:
+    """The same of a promoted cohort whose omissions are worse than before."""
+    signal = WatchedSignal(signal="omission", sessions=80, mean=0.3, baseline=0.1, tolerance=0.05, beyond=beyond)
+    return aftermath(mark, log_time_ms, promoted=True, signals=(signal,), **fields)
 
 
 def echo(mark: int, log_time_ms: int, source: int = 0, count: int = 1, step: int = 1, **fields: Any) -> Echo:

@@ -14,14 +14,25 @@ def check_decision(plan: Plan, before: Decision | None, decision: Decision, step
     """One decision against the plan: limits of the declared family, evidence of what it advances or promotes."""
     rollout, waves = plan.rollout, plan.waves
     assert decision.step == step
-    assert before is None or before.phase not in ENDED
-    cells = 2 * len(plan.cohorts) * len(plan.guardrails)
+    regressed = decision.verdict is Verdict.REGRESSED
+    assert before is None or before.phase not in ENDED or (regressed and before.phase is RolloutPhase.PROMOTED)
+    cells = len(plan.cohorts) * len(plan.guardrails)
+    assert plan.alpha + plan.watch_alpha == pytest.approx(rollout.alpha)
+    limit = math.log(cells / plan.watch_alpha) if regressed else math.log(2 * cells / plan.alpha)
     for cell in decision.guardrails:
-        assert cell.limit_harmful == pytest.approx(math.log(cells / rollout.alpha))
+        assert cell.limit_harmful == pytest.approx(limit)
         assert cell.limit_non_inferior == pytest.approx(math.log(1 / rollout.beta))
     kept = {*decision.exposed, *decision.taken_back, *decision.promoted}
     assert before is None or set(before.taken_back) <= set(decision.taken_back)
     assert not set(decision.taken_back) & {*decision.exposed, *decision.promoted}
+    if regressed:
+        assert before is not None
+        back = set(before.promoted) - set(decision.promoted)
+        assert back
+        assert back <= set(decision.taken_back)
+        assert any(cell.health is Health.HARMFUL for cell in decision.guardrails)
+    elif before is not None:
+        assert set(before.promoted) <= set(decision.promoted)
     if decision.verdict is Verdict.BEGIN:
         assert before is None
         assert len(decision.approved_by) >= waves[0].approvals

@@ -5,13 +5,12 @@ from typing import Any
 import pytest
 
 from homeostat.detectors.guard.stage import GuardStage
-from homeostat.schemas.effect import Aftermath, Effect, Outcome, WatchedSignal
+from homeostat.schemas.effect import Effect, Outcome, WatchedSignal
 from homeostat.schemas.policy import Effects
 from homeostat.schemas.rollout import RolloutPhase
 from homeostat.schemas.topics import DECISIONS, EFFECTS
 from tests.builders import documents
-from tests.builders.documents import CANDIDATE_DIGEST, ROLLOUT_ID
-from tests.builders.evidence import from_leaf
+from tests.builders.evidence import aftermath, from_leaf
 from tests.builders.guard_log import GuardLog, read
 from tests.builders.keys import trust
 from tests.builders.release_path import HARM
@@ -38,21 +37,9 @@ class RolledBack:
     def report(self, *signals: WatchedSignal, **fields: Any) -> None:
         """The leaf's report; its acknowledgement came with the decision."""
         self.guard.mark += 1
-        defaults: dict[str, Any] = {
-            "rollout": ROLLOUT_ID,
-            "step": 2,
-            "source_partition": 0,
-            "mark": self.guard.mark,
-            "log_time_ms": self.guard.scenario.now_ms,
-            "tenant": "tenant-1",
-            "specialty": "cardiology",
-            "workflow": "scribe",
-            "release": CANDIDATE_DIGEST,
-            "since_ms": self.since_ms,
-            "acknowledged_ms": self.since_ms,
-            "signals": signals,
-        }
-        self.guard.add(from_leaf(Aftermath(**{**defaults, **fields})))
+        shown = {"since_ms": self.since_ms, "acknowledged_ms": self.since_ms, "signals": signals}
+        message = aftermath(self.guard.mark, self.guard.scenario.now_ms, **{**shown, **fields})
+        self.guard.add(from_leaf(message))
 
     def tick(self, seconds: float) -> list[Effect]:
         self.effects += (found := read(self.guard.tick(seconds), EFFECTS, Effect))

@@ -23,7 +23,7 @@ from homeostat.schemas.rollout import Flag, OnHarm, OnUnproven, RolloutPhase, St
 from homeostat.schemas.trace import OutputProperty
 from tests.builders import documents
 from tests.builders.documents import CANDIDATE_DIGEST, CONTROL_DIGEST
-from tests.builders.evidence import ratio
+from tests.builders.evidence import from_leaf, ratio, regressed
 from tests.builders.keys import REVIEWER, SECOND_REVIEWER, trust
 from tests.builders.release_path import ReleasePath, state_of
 from tests.builders.replays import check_replay
@@ -129,6 +129,15 @@ class ReleaseMachine(RuleBasedStateMachine):
                 self._say(cohort, source, 0.0, 1, never=("invented_allergy",))
             case _:
                 self._say(cohort, source, 0.0, 30, step=1, ratio_log_e=ratio(200, 20))
+
+    @precondition(lambda self: not self.stops.get(StopScope.AUTOMATION))
+    @rule(cohort=cohorts, beyond=st.sampled_from([5.0, 12.0]))
+    def watch_what_was_promoted(self, cohort: tuple[str, str], beyond: float) -> None:
+        """Of a cohort that is not promoted it comes to nothing."""
+        self.path.guard.mark += 1
+        place = {"tenant": cohort[0], "specialty": cohort[1]}
+        message = regressed(self.path.guard.mark, self.path.guard.scenario.now_ms, beyond, **place)
+        self.path.pass_on(self.path.guard.add(from_leaf(message)))
 
     @rule(cohort=cohorts, starts=st.tuples(st.integers(0, 60), st.integers(0, 60)), missing=st.integers(0, 60))
     def report_starts(self, cohort: tuple[str, str], starts: tuple[int, int], missing: int) -> None:

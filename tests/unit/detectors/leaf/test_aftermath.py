@@ -15,7 +15,7 @@ from homeostat.schemas.rollout import RolloutPhase
 from homeostat.schemas.topics import EVIDENCE
 from homeostat.schemas.trace import Arm
 from tests.builders import traces
-from tests.builders.documents import ROLLOUT_ID, decision, document, rollout
+from tests.builders.documents import CANDIDATE_DIGEST, ROLLOUT_ID, decision, document, rollout
 from tests.builders.keys import GATEWAY
 from tests.builders.scenario import Scenario
 from tests.unit.detectors.leaf.logs import LEAST_SESSIONS, arm_trace, messages, new_stage, quick_policy, run, run_split
@@ -64,7 +64,8 @@ class Rollback(Scenario):
     def carry(self, number: object, **fields: Any) -> None:
         """A work that the candidate did."""
         self.wait(0.05)
-        self.add(arm_trace(number, Arm.CANDIDATE, USUAL, **fields))
+        arm = fields.pop("arm", Arm.CANDIDATE)
+        self.add(arm_trace(number, arm, USUAL, **{"release": CANDIDATE_DIGEST, **fields}))
 
     def works(self, name: str, count: int, **signals: float) -> None:
         for number in range(count):
@@ -132,7 +133,7 @@ def test_a_cohort_that_was_promoted_or_goes_on_is_not_watched() -> None:
         log.step(2, phase, **fields)
         log.carry("later")
         log.tick(3.0)
-        assert said(log.log) == []
+        assert sum(each.traces_before for each in said(log.log)) == 0
     log = Rollback()
     log.step(2, RolloutPhase.EXPOSING, taken_back=(tag,))
     log.carry("later")
@@ -176,3 +177,18 @@ def test_the_watch_ends_and_the_same_log_gives_the_same_bytes_however_it_is_cut(
     restored.restore(first.state_records())
     assert [*before, *restored.apply(log.log)] == outputs
     assert said(log.log)[-1].traces_after == 1
+
+
+def test_what_is_promoted_is_held_against_the_baseline_of_before() -> None:
+    tag = LeafTags(tenant="tenant-1", specialty="cardiology", workflow="scribe")
+    log = Rollback()
+    log.step(2, RolloutPhase.PROMOTED, verdict=Verdict.HEALTHY, promoted=(tag,))
+    log.acknowledge()
+    log.carry("usual now", arm=Arm.BASELINE)
+    log.works("worse", 100, edit_ratio=0.6)
+    newest = said(log.log)[-1]
+    assert (newest.promoted, newest.traces_before, newest.traces_after) == (True, 0, 0)
+    assert {each.signal: each for each in newest.signals}["edit_ratio"].beyond > 10.0
+    log.step(3, RolloutPhase.ROLLED_BACK, verdict=Verdict.REGRESSED, taken_back=(tag,))
+    log.works("after", 10)
+    assert not said(log.log)[-1].promoted

@@ -14,7 +14,7 @@ from homeostat.streams.decisions.bundle import write_bundle
 from homeostat.streams.decisions.dossier import gather_dossier
 from tests.builders import documents
 from tests.builders.decided import replay_afresh
-from tests.builders.evidence import ratio
+from tests.builders.evidence import from_leaf, ratio, regressed
 from tests.builders.guard_log import GuardLog
 from tests.builders.guard_topics import GuardTopics
 from tests.builders.keys import trust, write_trust
@@ -47,6 +47,13 @@ def advance(log: GuardLog) -> None:
         log.say(0.0, pairs=25, specialty=specialty, ratio_log_e=ratio(3, 27, 0.1))
 
 
+def regress(log: GuardLog) -> None:
+    """Promote, and be worse than the baseline of before."""
+    WAYS[Verdict.HEALTHY, RolloutPhase.PROMOTED](log)
+    log.mark += 1
+    log.add(from_leaf(regressed(log.mark, log.scenario.now_ms, 20.0)))
+
+
 def _document(model: type[Message], subject: str, body: object, version: int = 1) -> Message:
     said = {"subject": subject, "subject_version": version, "at_ms": documents.START_MS, "body": body}
     return model.model_validate(said)
@@ -68,6 +75,7 @@ WAYS: dict[tuple[Verdict, RolloutPhase], Callable[[GuardLog], object]] = {
     (Verdict.LOW_YIELD, RolloutPhase.HELD): lambda log: log.say(
         {}, candidate_starts=40, control_starts=40, candidate_missing=30, control_missing=1
     ),
+    (Verdict.REGRESSED, RolloutPhase.ROLLED_BACK): regress,
     (Verdict.NEVER, RolloutPhase.ROLLED_BACK): lambda log: log.say(0.0, pairs=1, never=("omission",)),
     (Verdict.LAPSE, RolloutPhase.LAPSED): lapse,
     (Verdict.UNPROVEN, RolloutPhase.ROLLED_BACK): use_up,
