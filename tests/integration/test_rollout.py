@@ -4,6 +4,7 @@ import json
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,6 +43,7 @@ def test_one_clinic_is_promoted_and_the_other_is_taken_back(
         assert trial.told(HARMED)["baseline"] == CONTROL_DIGEST
         assert trial.told(HARMED)["quarantine"] == [CANDIDATE_DIGEST]
         wait_for(lambda: trial.exposed() == 0, "no exposure")
+        wait_for(lambda: is_followed(show(trial, trust, capsys)), "the effect to be watched, from its confirmation on")
         check_what_is_told(trial, trust, capsys)
     finally:
         trial.close()
@@ -55,6 +57,22 @@ def while_working(trial: RolloutTrial, condition: Callable[[], bool]) -> Callabl
         return condition()
 
     return look
+
+
+def show(trial: RolloutTrial, trust: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    capsys.readouterr()
+    assert trial.run("rollout", "show", ROLLOUT, "--json", *trust) == 0
+    shown: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return shown
+
+
+def is_followed(shown: dict[str, Any]) -> bool:
+    """Both gateways' answers are known, and the guard has signed that of the clinic from which it was taken back."""
+    confirmed = [each["state"] for each in shown["targets"]] == ["acknowledged", "acknowledged"]
+    effect = shown["effect"] or {"targets": []}
+    return confirmed and [
+        (each["target"]["tenant"], each["outcome"]) for each in effect["targets"] if each["acknowledged_ms"]
+    ] == [(HARMED, "watching")]
 
 
 def check_what_is_told(trial: RolloutTrial, trust: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
