@@ -4,8 +4,14 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
 
+from homeostat.detectors.guard.assess import GRAVEST_FIRST
 from homeostat.schemas.decision import Decision, GuardrailVerdict, Health, LeafTags, Verdict
 from homeostat.schemas.intent import IntentAction
+from homeostat.schemas.rollout import RolloutPhase
+from homeostat.streams.report.units import say_column as say_signal
+
+_MOST_SAID = 4
+_GRAVEST = (*GRAVEST_FIRST, Health.NOT_EVALUATED)
 
 VERDICTS: Mapping[Verdict, str] = MappingProxyType(
     {
@@ -60,13 +66,46 @@ def say_time(at_ms: int) -> str:
     return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S.") + f"{at_ms % 1000:03d}"
 
 
+def say_plainly(decision: Decision) -> list[str]:
+    """The decision in words for people who do not read statistics: what was found where, and who goes on."""
+    said = [
+        f"In {each.tenant}, {each.specialty} ({each.workflow}), {say_signal(each.signal)} is worse by "
+        f"{abs(each.mean_difference or 0.0):.3f} on a scale from 0 to 1, and {each.tolerance:.3g} is tolerated: seen "
+        f"in {each.pairs} pairs of sessions."
+        for each in sort_verdicts(decision)
+        if decided(decision, each) and each.health is Health.HARMFUL
+    ]
+    more = [f"So it is in {len(said) - _MOST_SAID} more."] if len(said) > _MOST_SAID else []
+    goes_on = decision.phase is RolloutPhase.EXPOSING and decision.verdict is Verdict.HARMFUL
+    groups = f"{len(decision.exposed)} other group{'' if len(decision.exposed) == 1 else 's'} of patients"
+    return [*said[:_MOST_SAID], *more, *([f"The trial goes on in {groups}."] if goes_on else [])]
+
+
+def decided(decision: Decision, verdict: GuardrailVerdict) -> bool:
+    """Whether a guardrail of a cohort is among those that decided; for harm over all together, in every cohort."""
+    if verdict.signal not in decision.deciding:
+        return False
+    alone = decision.verdict is Verdict.HARMFUL and not is_pooled(decision)
+    return verdict.health is Health.HARMFUL if alone else True
+
+
+def say_difference(size: float | None) -> str:
+    """A mean difference with its sign.
+
+    >>> say_difference(-0.25), say_difference(None)
+    ('−0.250', '–')
+    """
+    return "–" if size is None else f"{'−' if size < 0 else '+'}{abs(size):.3f}"
+
+
 def say_reach(reached: float, limit: float) -> str:
     """A log-e against the limit that it had to reach.
 
     >>> say_reach(1.25, 6.5), say_reach(7.0, 6.5)
     ('1.25 of 6.50', '7.00 ≥ 6.50')
     """
-    return f"{reached:.2f} ≥ {limit:.2f}" if reached >= limit else f"{reached:.2f} of {limit:.2f}"
+    said = f"{'−' if reached < 0 else ''}{abs(reached):.2f}"
+    return f"{said} ≥ {limit:.2f}" if reached >= limit else f"{said} of {limit:.2f}"
 
 
 def is_pooled(decision: Decision) -> bool:
@@ -83,8 +122,7 @@ def list_standings(decision: Decision) -> list[tuple[str, Sequence[LeafTags]]]:
 
 def sort_verdicts(decision: Decision) -> list[GuardrailVerdict]:
     """Those that decided first, then the gravest."""
-    order = list(Health)[::-1]
     return sorted(
         decision.guardrails,
-        key=lambda each: (each.signal not in decision.deciding, order.index(each.health), -each.log_e_harmful),
+        key=lambda each: (not decided(decision, each), _GRAVEST.index(each.health), -each.log_e_harmful),
     )

@@ -1,12 +1,12 @@
 """The words of the scorecard's page: what a clinician reads, in the signals' own units."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from homeostat.schemas.decision import Health
-from homeostat.schemas.rollout import RolloutPhase
+from homeostat.schemas.rollout import ENDED, RolloutPhase
 from homeostat.schemas.signal import Direction, SignalSpec
-from homeostat.streams.report.units import is_share, say_column, say_number, say_value, to_natural, unit_of
+from homeostat.streams.report.units import is_share, say_number, say_value, to_natural, unit_of
 from homeostat.streams.rollouts.score_groups import GroupLine
 from homeostat.streams.rollouts.score_lines import Change, Line
 from homeostat.streams.rollouts.scorecard import Scorecard
@@ -48,6 +48,8 @@ CHANGES: Mapping[Change, str] = MappingProxyType(
 _CHIPS: Mapping[Change, str] = MappingProxyType(
     {Change.IMPROVED: "beneficial", Change.REGRESSED: "undetermined", Change.WITHIN: "benign"}
 )
+_MOST_APART = 4
+_GRAVEST = ("harmful", "worse", "unknown", "well")
 
 
 def say_headline(card: Scorecard) -> str:
@@ -65,7 +67,7 @@ def say_count(card: Scorecard) -> str:
     harmed = {line.cohort for line in card.decides if line.health is Health.HARMFUL}
     better = {line.cohort for line in card.decides if line.change is Change.IMPROVED} - harmed
     worse = {line.cohort for line in card.decides if line.change is Change.REGRESSED} - harmed
-    unknown = {line.cohort for line in card.decides if line.change is Change.UNKNOWN}
+    unknown = {line.cohort for line in card.decides if line.change is Change.UNKNOWN} - harmed
     total = len(card.standing.plan.cohorts)
     parts = [
         f"{len(of)} {word}"
@@ -80,10 +82,51 @@ def say_count(card: Scorecard) -> str:
     return f"Of {total} {'group' if total == 1 else 'groups'} of patients: {', '.join(parts) or 'none has changed'}."
 
 
+def is_open(card: Scorecard) -> bool:
+    """Whether anything may still be promoted."""
+    return card.standing.phase not in ENDED
+
+
+def list_harmed(card: Scorecard) -> list[Line]:
+    """The guardrails that the verdict calls harmful."""
+    return [line for line in card.decides if line.health is Health.HARMFUL]
+
+
+def list_changed(card: Scorecard, change: Change) -> list[Line]:
+    """The guardrails shown to have changed that way, without those that are harmful."""
+    return [line for line in card.decides if line.change is change and line.health is not Health.HARMFUL]
+
+
+def list_cohorts(card: Scorecard) -> list[list[Line]]:
+    """The guardrails of each cohort, the gravest cohort first."""
+    of: dict[tuple[str, str, str], list[Line]] = {}
+    for line in card.decides:
+        of.setdefault(line.cohort, []).append(line)
+    return sorted(of.values(), key=lambda lines: min(_GRAVEST.index(_gravity(line)) for line in lines))
+
+
+def _gravity(line: Line) -> str:
+    if line.health is Health.HARMFUL:
+        return "harmful"
+    return {Change.REGRESSED: "worse", Change.UNKNOWN: "unknown"}.get(line.change, "well")
+
+
 def say_place(line: Line) -> str:
     """A cohort as words, the clinic first."""
     tenant, specialty, workflow = line.cohort
     return f"{tenant}, {specialty}, {workflow}"
+
+
+def say_places(lines: Sequence[Line], spec: SignalSpec) -> str:
+    """Where one signal has changed: each with its interval, or, where they are many, by clinic."""
+    if len(lines) <= _MOST_APART:
+        return "; ".join(f"{say_place(line)} ({say_interval(spec, line)})" for line in lines)
+    by_clinic: dict[str, list[str]] = {}
+    one_workflow = len({line.cohort[2] for line in lines}) == 1
+    for line in lines:
+        tenant, specialty, workflow = line.cohort
+        by_clinic.setdefault(tenant, []).append(specialty if one_workflow else f"{specialty} ({workflow})")
+    return "; ".join(f"{clinic}: {_list(names)}" for clinic, names in by_clinic.items())
 
 
 def say_mean(spec: SignalSpec, unit: float | None) -> str:
@@ -103,9 +146,11 @@ def say_interval(spec: SignalSpec, line: Line | GroupLine) -> str:
         low, high = -high, -low
     if spec.is_logarithmic:
         return f"{low:+.3f} to {high:+.3f} of its scale"
-    width = 100.0 if is_share(spec) else spec.high - spec.low
-    unit = "points" if is_share(spec) else unit_of(spec)
-    return f"{_sign(low * width)} to {_sign(high * width)} {unit}".strip()
+    if is_share(spec):
+        return f"{_sign(f'{abs(100 * low):.1f}', low)} to {_sign(f'{abs(100 * high):.1f}', high)} points"
+    width = spec.high - spec.low
+    ends = (_sign(say_number(abs(end * width)), end) for end in (low, high))
+    return f"{' to '.join(ends)} {unit_of(spec)}".strip()
 
 
 def say_size(spec: SignalSpec, size: float) -> str:
@@ -113,7 +158,7 @@ def say_size(spec: SignalSpec, size: float) -> str:
     if spec.is_logarithmic:
         return f"{size:.3g} of its scale"
     if is_share(spec):
-        return f"{100 * size:.3g} points"
+        return f"{round(100 * size, 1):g} points"
     return f"{say_number(to_natural(spec, size) - spec.low)} {unit_of(spec)}".strip()
 
 
@@ -141,13 +186,8 @@ def say_needs(line: Line) -> str:
     return f"{line.reached_ratio:.0%} of the evidence{left}"
 
 
-def say_signal(name: str) -> str:
-    """A signal as words."""
-    return say_column(name)
-
-
-def _sign(value: float) -> str:
-    return f"{'−' if value < 0 else '+'}{say_number(abs(value))}"
+def _sign(size: str, value: float) -> str:
+    return f"{'−' if value < 0 else '+'}{size}"
 
 
 def _list(names: list[str]) -> str:

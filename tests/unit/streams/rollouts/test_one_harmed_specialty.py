@@ -68,7 +68,7 @@ def test_the_scorecard_names_who_was_harmed_and_who_gained(card: Scorecard) -> N
     assert card.proposals == [], "what gains has it already"
     page = render_page(card)
     assert "was taken back in oncology" in page
-    assert "Of 16 groups of patients: 2 harmed, 14 better in something" in page
+    assert "Of 16 groups of patients: 2 harmed, 14 better in something." in page
 
 
 def test_signals_that_do_not_decide_are_there_beside_those_that_do(card: Scorecard) -> None:
