@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from homeostat.schemas.base import Count, EpochMs, Fixed, Message, Offset, Part, Partition, Slug
+from homeostat.schemas.base import Count, Digest, EpochMs, Fixed, Message, Offset, Part, Partition, Slug
 from homeostat.schemas.cohort import Cohort
 
 HISTOGRAM_BINS = 32
@@ -29,8 +29,18 @@ class SignalSummary(Part):
     log_e_down: Annotated[tuple[Fixed, ...], Field(max_length=16)]
 
 
+class ServedRelease(Part):
+    """The newest release of leaves that had sessions in the bucket; None: as old as one of those leaves."""
+
+    release: Digest
+    since_ms: EpochMs | None = None
+
+
 class Summary(Message):
-    """Cumulative within (source partition, cohort, bucket); the highest mark wins."""
+    """Cumulative within (source partition, cohort, bucket); the highest mark wins.
+
+    `releases` are the newest ones of the leaves whose sessions are in it, by digest; empty where it is not said.
+    """
 
     ce_type: ClassVar[str] = "homeostat.summary"
     cohort: Cohort
@@ -41,6 +51,7 @@ class Summary(Message):
     records: Count
     tenants: Count
     signals: dict[Slug, SignalSummary]
+    releases: Annotated[tuple[ServedRelease, ...], Field(max_length=8)] = ()
 
 
 class Marker(Message):

@@ -9,7 +9,7 @@ import numpy as np
 from homeostat.detectors.frames import frame, unframe
 from homeostat.detectors.leaf.arrays import LayerArrays
 from homeostat.detectors.leaf.close import take_logs
-from homeostat.detectors.leaf.cohorts import BINS, CohortStore
+from homeostat.detectors.leaf.cohorts import BINS, MAX_RELEASES, CohortStore
 from homeostat.detectors.leaf.leaf_key import LeafKey
 from homeostat.detectors.leaf.plan import Plan
 from homeostat.detectors.leaf.rows import copy_rows, read_rows, take_columns
@@ -71,6 +71,7 @@ class LayerStore:
         """
         self._take_logs()
         shared = _tenants_by_specialty(cohorts, bucket)
+        served = self._served(cohorts, bucket)
         everyone = len(set().union(*shared.values()))
         for row in sorted(np.flatnonzero(self.arrays.tally[:, 0]).tolist(), key=lambda row: self._keys[row]):
             cohort = self.cohorts[row]
@@ -85,6 +86,7 @@ class LayerStore:
                 "records": int(self.arrays.tally[row, 1]),
                 "tenants": named.get(cohort.layer, everyone),
                 "signals": dict(self._signals(plan, row)),
+                "releases": _tell_releases(served.get(self._keys[row], {})),
             }
             yield self._keys[row], msgspec.json.encode(fields)
 
@@ -143,6 +145,22 @@ class LayerStore:
                 self.arrays = grown
         return row
 
+    def _served(self, cohorts: CohortStore, bucket: int) -> dict[str, dict[str, int]]:
+        """By parent the newest release of each leaf that shared sessions in the bucket, and since when one had it.
+
+        −1 for a release that one of them has had as long as it is known.
+        """
+        found: dict[str, dict[str, int]] = {}
+        rows = cohorts.arrays
+        for slot in np.flatnonzero(rows.shared_bucket == bucket).tolist():
+            number, since_ms = int(rows.releases[slot, 0]), int(rows.release_ms[slot])
+            if number >= 0:
+                for row in rows.layers[slot].tolist():
+                    held = found.setdefault(self._keys[row], {})
+                    release = cohorts.releases[number]
+                    held[release] = min(since_ms, held.get(release, since_ms))
+        return found
+
     def _signals(self, plan: Plan, row: int) -> Iterator[tuple[str, dict[str, Any]]]:
         sums, histogram, log_e = (getattr(self.arrays, name)[row].tolist() for name in _ARRAYS[:3])
         for s, name in enumerate(plan.names):
@@ -169,6 +187,12 @@ class LayerStore:
     def _encode(self, row: int) -> bytes:
         body = b"".join([getattr(self.arrays, name)[row].tobytes() for name in _ARRAYS])
         return frame(b"\n".join((self._heads[row], body)), _STATE_VERSION)
+
+
+def _tell_releases(since: Mapping[str, int]) -> list[dict[str, Any]]:
+    """The newest of a parent's releases first, at most eight."""
+    newest = sorted(since, key=lambda release: (-since[release], release))[:MAX_RELEASES]
+    return [{"release": name, "since_ms": None if since[name] < 0 else since[name]} for name in newest]
 
 
 def _tenants_by_specialty(cohorts: CohortStore, bucket: int) -> dict[str, set[str]]:

@@ -17,12 +17,13 @@ def state_alarm(judged: Judged, state: CohortState, recent: Recent, policy: Poli
     The baseline is the mean of what the leaves expected of the same sessions (`expected` / `bet_sessions`); a parent
     has no sealed reference of its own, so its bound is that mean and its `baseline_sessions` are those it was bet on.
     The onset reaches from the beginning of the first likely bucket to the end of the last; companions are of the
-    buckets from that last one on.
+    buckets from that last one on. Its releases are said where all leaves since then have one.
     """
     spec, crossing = judged
     since, bucket_ms = crossing.since, round(policy.times.bucket_s * 1000)
     baseline = _mean(since.expected, since.bet_sessions)
     beside = recent.since(crossing.onset_to)
+    releases, release_since_ms = state.release_since(crossing.onset_to)
     return Alarm(
         alarm=outbox.derive_id(),
         cohort=state.cohort,
@@ -41,6 +42,8 @@ def state_alarm(judged: Judged, state: CohortState, recent: Recent, policy: Poli
         tolerance=spec.tolerance,
         onset_from_ms=crossing.onset_from * bucket_ms,
         onset_to_ms=(crossing.onset_to + 1) * bucket_ms,
+        releases=releases,
+        release_since_ms=release_since_ms,
         stage=outbox.stage,
         source_partition=outbox.partition,
         mark=outbox.mark,

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import reduce
 from itertools import zip_longest
+from typing import Final
 
 from pydantic import TypeAdapter
 from river import stats
@@ -13,8 +14,9 @@ from homeostat.detectors.frames import frame, unframe
 from homeostat.detectors.parents.monitors import Monitors
 from homeostat.detectors.statistics.river_bridge import as_variance
 from homeostat.schemas.cohort import Cohort
-from homeostat.schemas.summary import SignalSummary
+from homeostat.schemas.summary import ServedRelease, SignalSummary
 
+MAX_RELEASES: Final = 8
 _STATE_VERSION = 2
 
 
@@ -44,8 +46,19 @@ class SignalState:
 
 
 @dataclass
+class ReleaseState:
+    """A release that leaves of a parent have as their newest: since when (None: as old as a leaf), when seen last."""
+
+    since_ms: int | None
+    last_bucket: int
+
+
+@dataclass
 class CohortState:
-    """One parent cohort. `no_data` counts the sealed buckets in which some source owed its summary."""
+    """One parent cohort. `no_data` counts the sealed buckets in which some source owed its summary.
+
+    `releases` holds by digest the newest ones of its leaves, the `MAX_RELEASES` that were seen last.
+    """
 
     cohort: Cohort
     buckets: int = 0
@@ -54,6 +67,30 @@ class CohortState:
     last_bucket: int = -1
     signals: dict[str, SignalState] = field(default_factory=dict)
     monitors: Monitors = field(default_factory=Monitors)
+    releases: dict[str, ReleaseState] = field(default_factory=dict)
+
+    def note_releases(self, bucket: int, served: Iterable[ServedRelease]) -> None:
+        """Take what the sources say of a sealed bucket."""
+        for each in sorted(served, key=lambda each: each.release):
+            held = self.releases.get(each.release, ReleaseState(each.since_ms, bucket))
+            always = held.since_ms is None or each.since_ms is None
+            since_ms = None if always else min(held.since_ms or 0, each.since_ms or 0)
+            self.releases[each.release] = ReleaseState(since_ms, bucket)
+        latest = sorted(self.releases, key=lambda name: (-self.releases[name].last_bucket, name))[:MAX_RELEASES]
+        self.releases = {name: self.releases[name] for name in sorted(latest)}
+
+    def release_since(self, bucket: int) -> tuple[tuple[str, ...], int | None]:
+        """The release that all its leaves had after `bucket`, those before it, and since when; ((), None) for several.
+
+        Without a bucket after it the newest one counts.
+        """
+        begin = min(bucket, self.last_bucket - 1)
+        served = [name for name, state in self.releases.items() if state.last_bucket > begin]
+        if len(served) != 1:
+            return (), None
+        before = [name for name in self.releases if name not in served]
+        before.sort(key=lambda name: (-self.releases[name].last_bucket, name))
+        return (served[0], *before), self.releases[served[0]].since_ms
 
     def to_bytes(self) -> bytes:
         """Give framed JSON: equal states give equal bytes."""

@@ -28,6 +28,7 @@ def judge_bucket(
     state.no_data += no_data
     state.records += sum(summary.records for summary in summaries)
     state.last_bucket = bucket
+    state.note_releases(bucket, (each for summary in summaries for each in summary.releases))
     specs: Mapping[str, SignalSpec] = {spec.name: spec for spec in policy.columns}
     found: dict[str, SignalSummary] = {}
     for name in sorted({name for summary in summaries for name in summary.signals}):

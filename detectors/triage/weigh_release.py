@@ -49,10 +49,12 @@ def weigh_exposed(exposure: Exposure | None, arms: Arms, tallies: Mapping[Strand
 def weigh_changed(moves: Sequence[Move], tallies: Mapping[Strand, Tally], near: Nearness) -> Weighed:
     """Weigh a release without a rollout: the cohorts' release changed at the onset, and no other cohort moved.
 
-    Parents' alarms do not say what was served; alone they leave it unknown.
+    Parents count where no leaf alarmed, and those whose leaves were all given one release; else it is not known.
     """
-    leaves = [move.source for move in moves if isinstance(move.source, Alarm) and move.cohort.layer is Layer.LEAF]
-    at_home = [alarm for alarm in leaves if alarm.cohort.arm is not Arm.CANDIDATE]
+    alarms = [move.source for move in moves if isinstance(move.source, Alarm)]
+    leaves = [alarm for alarm in alarms if alarm.cohort.layer is Layer.LEAF]
+    told = leaves or [alarm for alarm in alarms if alarm.releases]
+    at_home = [alarm for alarm in told if alarm.cohort.arm is not Arm.CANDIDATE]
     changed = [alarm for alarm in at_home if is_new_release(alarm, near)]
     movable = [move for move in moves if not move.given]
     if not at_home:

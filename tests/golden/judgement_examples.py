@@ -19,7 +19,7 @@ from homeostat.schemas.evidence import Echo, Evidence, GuardrailEvidence, Signal
 from homeostat.schemas.pool import PooledBaseline, PoolEdition, PooledSignal, ReferencePool
 from homeostat.schemas.release import ArtifactKind
 from homeostat.schemas.signal import Carrier, Direction, Family, Role
-from homeostat.schemas.summary import HISTOGRAM_BINS, Marker, SignalSummary, Summary
+from homeostat.schemas.summary import HISTOGRAM_BINS, Marker, ServedRelease, SignalSummary, Summary
 from tests.golden.shared import (
     ALARM,
     AT_MS,
@@ -67,6 +67,7 @@ def judgement_examples() -> list[Message]:
             records=9,
             tenants=2,
             signals={"edit_ratio": sums},
+            releases=(ServedRelease(release=CANDIDATE, since_ms=AT_MS - 61_000),),
         ),
         *_pools(),
         Marker(bucket=170_000_000, source_partition=3, partition_count=16, mark=41, log_time_ms=AT_MS),

@@ -72,6 +72,7 @@ def test_parents_sums_equal_the_sum_of_their_leaves(
         key: len(values) for key, values in expected.items()
     }
     for summary in told:
+        assert summary.releases or summary.cohort.layer is Layer.TENANT, "only what is shared says its release"
         check_sums(summary.signals["edit_ratio"], expected[summary.cohort.key, summary.bucket])
 
 

@@ -7,6 +7,7 @@ from homeostat.detectors.parents.recent import MAX_BLOCKS, Recent, restore_recen
 from homeostat.schemas.alarm import Alarm
 from homeostat.schemas.errors import StateCorrupt
 from homeostat.schemas.parsing import parse_message
+from homeostat.schemas.summary import ServedRelease
 from tests.unit.detectors.parents.summaries import BUCKET, NAT, SOURCES, marker, new_stage, run, summary, sums
 
 BUCKETS = 3000
@@ -82,3 +83,31 @@ def test_a_column_of_which_many_sessions_have_no_baseline_is_not_compared() -> N
     ]
     alarm, _ = parse_message(Alarm, run(messages)[1][0].value)
     assert alarm.companions == ()
+
+
+OLD, NEW = "sha256:" + "1" * 64, "sha256:" + "2" * 64
+SERVED_OLD = ServedRelease(release=OLD)
+SERVED_NEW = ServedRelease(release=NEW, since_ms=5000)
+
+
+def alarm_with(*served: tuple[ServedRelease, ...]) -> Alarm:
+    """The alarm of the second bucket's shift, by what was served in each."""
+    calm, shifted = sums(log_e=(-NAT, -NAT), down=(0, 0)), sums(mean=0.75, log_e=(30 * NAT, 6 * NAT), down=(0, 0))
+    messages = [
+        message
+        for bucket, (edits, releases) in enumerate(zip([calm, shifted], served, strict=True))
+        for message in (
+            summary(0, bucket, bucket, edit_ratio=edits).model_copy(update={"releases": releases}),
+            *[marker(source, bucket) for source in range(SOURCES)],
+        )
+    ]
+    return parse_message(Alarm, run(messages)[1][0].value)[0]
+
+
+def test_an_alarm_says_the_release_that_all_leaves_have() -> None:
+    changed = alarm_with((SERVED_OLD,), (SERVED_NEW,))
+    assert (changed.releases, changed.release_since_ms) == ((NEW, OLD), 5000)
+    kept = alarm_with((SERVED_OLD,), (SERVED_OLD,))
+    assert (kept.releases, kept.release_since_ms) == ((OLD,), None)
+    mixed = alarm_with((SERVED_OLD,), (SERVED_NEW, SERVED_OLD))
+    assert (mixed.releases, mixed.release_since_ms) == ((), None)
