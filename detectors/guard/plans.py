@@ -43,20 +43,29 @@ def build_plan(control: ControlLog, rollout_id: str) -> Plan | None:
         return None
     if not {rollout.candidate, rollout.control} <= control.releases.keys():
         return None
-    return make_plan(rollout, policy, control.releases[rollout.candidate], control.overrides)
+    digests = control.rollout_digests[rollout_id], control.policy_digest
+    return make_plan(rollout, policy, control.releases[rollout.candidate], control.overrides, digests)
 
 
 def make_plan(
-    rollout: Rollout, policy: Policy, candidate: ReleaseManifest, overrides: OverrideBook | None = None
+    rollout: Rollout,
+    policy: Policy,
+    candidate: ReleaseManifest,
+    overrides: OverrideBook | None = None,
+    digests: tuple[str, str] | None = None,
 ) -> Plan:
-    """The plan of these documents. Raises `DocumentInvalid` for one that cannot be judged."""
+    """The plan of these documents; `digests` of rollout and policy, if they are known: making them takes longest.
+
+    Raises `DocumentInvalid` for one that cannot be judged.
+    """
     check_drill(rollout, candidate, policy)
+    of_rollout, of_policy = digests or (digest_document(rollout), digest_document(policy))
     planned = plan_rollout(rollout, policy, candidate)
     waves, left_out = leave_out_refused(planned, candidate, overrides or OverrideBook())
     return Plan(
         rollout=rollout,
-        rollout_digest=digest_document(rollout),
-        policy_digest=digest_document(policy),
+        rollout_digest=of_rollout,
+        policy_digest=of_policy,
         guardrails=_choose_guardrails(rollout, policy),
         waves=waves,
         left_out=left_out,

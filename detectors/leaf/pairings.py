@@ -122,6 +122,7 @@ class PairStore:
         self.attempts: list[Attempt] = []
         self._rows: dict[PairKey, int] = {}
         self._live: dict[tuple[str, str, str], dict[str, int]] = {}
+        self._moved: set[tuple[str, str, str]] = set()
 
     def begin(self, rollout: Rollout, step: int, share: float, since: int) -> None:
         """Set up the pairing of every cohort of a rollout; one that stands already is left alone.
@@ -203,6 +204,11 @@ class PairStore:
             return next(iter(live.values())) if len(live) == 1 else -1
         return live.get(rollout, -1)
 
+    def take_moved(self) -> set[tuple[str, str, str]]:
+        """The leaves in which what `find` gives may have changed since this was last asked."""
+        moved, self._moved = self._moved, set()
+        return moved
+
     def name_of(self, row: int) -> str:
         """A row's key as text; the empty text for −1."""
         return "" if row < 0 else self.keys[row].text
@@ -277,6 +283,7 @@ class PairStore:
         """What follows from the attempt and the sums: flags, blocks, limits, and which tests are at their limit."""
         attempt, rows = self.attempts[row], self.arrays
         leaf = self.keys[row][:3]
+        self._moved.add(leaf)
         rows.active[row], rows.since[row] = attempt.active, attempt.since
         rows.guarded[row] = [name in attempt.guardrails for name in self._plan.names]
         rows.occurred[row] = [TOLD if name in attempt.never else NOT_YET for name in self._plan.names]

@@ -31,6 +31,14 @@ _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?")
 _ID = re.compile(r"[0-9a-f][0-9a-f-]{14,62}[0-9a-f]")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _ID_LETTERS = b"0123456789abcdef"
+_NOBODY: Final = -1
+_MOST_TAGS: Final = 512
+"""Letters of a route's tags of good form, with their ends: three slugs of 64, an arm, a digest, an id."""
+Tags = tuple[str, str, str, str, str, str, str | None]
+_ARM: Final = 4
+_RELEASE: Final = 5
+Leaf = tuple[str, str, str]
+"""(tenant, specialty, workflow)."""
 
 
 class Route(NamedTuple):
@@ -46,26 +54,44 @@ class Route(NamedTuple):
 
 
 class Router:
-    """Finds routes; those of before a change of documents are forgotten by `reset`. `arrays` is the scanner's table."""
+    """Finds routes; those of before a change of documents are forgotten by `reset`, those of some leaves by `forget`.
+
+    `arrays` is the scanner's table; a row of tenant −1 is of nobody.
+    """
 
     def __init__(self, plan: Plan, cohorts: CohortStore, pairs: PairStore, releases: Collection[str]) -> None:
         self._plan, self._cohorts, self._pairs, self._releases = plan, cohorts, pairs, releases
-        self.known: dict[tuple[str | None, ...], Route] = {}
-        self._untaught: Collection[tuple[str, str, str, str]] = ()
+        self.known: dict[Tags, Route] = {}
+        self._untaught: frozenset[tuple[str, str, str, str]] = frozenset()
         self.arrays = _new_arrays(256)
+        self._of_leaf: dict[Leaf, dict[Tags, int]] = {}
         self._slugs: set[str] = set()
 
     def reset(self, plan: Plan, releases: Collection[str]) -> None:
         """Forget the routes: documents have changed."""
         self._plan, self._releases = plan, releases
         self.known.clear()
+        self._of_leaf.clear()
         self.arrays = _new_arrays(256)
 
-    def leave_untaught(self, places: Collection[tuple[str, str, str, str]]) -> None:
+    def forget(self, leaves: Collection[Leaf]) -> None:
+        """Forget where sessions on trial in some leaves lead: their pairings have changed. All other routes stay."""
+        for leaf in leaves:
+            self._drop(leaf, [tags for tags in self._of_leaf.get(leaf, ()) if tags[_ARM] != Arm.BASELINE])
+
+    def leave_untaught(self, places: frozenset[tuple[str, str, str, str]]) -> None:
         """Keep (tenant, specialty, workflow, release) from the scanner: each such trace is to be read one by one."""
-        if places != self._untaught:
-            self._untaught = places
-            self.reset(self._plan, self._releases)
+        changed, self._untaught = places ^ self._untaught, places
+        for tenant, specialty, workflow, release in changed:
+            leaf = tenant, specialty, workflow
+            self._drop(leaf, [tags for tags in self._of_leaf.get(leaf, ()) if tags[_RELEASE] == release])
+
+    def _drop(self, leaf: Leaf, gone: Collection[Tags]) -> None:
+        for tags in gone:
+            number = self._of_leaf[leaf].pop(tags)
+            self.known.pop(tags, None)
+            if number >= 0:
+                self.arrays.tenant[number] = _NOBODY
 
     def find(self, trace: Trace, tenant: int, now_ms: int) -> Route:
         """The route of a trace of good form, from now on found by the scanner too. Raises `PoisonRecord`.
@@ -79,8 +105,8 @@ class Router:
             if len(self.known) >= _LIMIT:
                 self.reset(self._plan, self._releases)
             self.known[tags] = route
-            if (*tags[:3], trace.release) not in self._untaught:
-                self._teach(trace, tenant, route)
+            is_taught = (*tags[:3], trace.release) not in self._untaught
+            self._of_leaf.setdefault(tags[:3], {})[tags] = self._teach(trace, tenant, route) if is_taught else -1
         return route
 
     def leaf_slot(self, key: LeafKey, now_ms: int) -> int:
@@ -130,42 +156,45 @@ class Router:
                 return Route(slot, -1, number, REMARK_MISMATCH)
         return Route(slot, pair, number, REMARK_UNKNOWN if unknown else REMARK_NONE)
 
-    def _teach(self, trace: Trace, tenant: int, route: Route) -> None:
+    def _teach(self, trace: Trace, tenant: int, route: Route) -> int:
         words = (trace.specialty, trace.workflow, trace.runtime, trace.arm, trace.release, trace.rollout)
-        text, spans = _lay_out(words)
-        place = -1 - find_route(text, spans, tenant, self.arrays)
-        if place < 0:
-            return
-        number = int(self.arrays.size[0])
-        begin, end = int(self.arrays.starts[number]), int(self.arrays.starts[number]) + len(text)
-        if 2 * number > self.arrays.found.shape[0] or end > self.arrays.tags.shape[0]:
-            self._grow()
-            place = -1 - find_route(text, spans, tenant, self.arrays)
         rows = self.arrays
-        rows.tags[begin:end] = text
-        rows.starts[number + 1] = end
-        rows.tenant[number] = tenant
-        rows.found[number] = route
-        rows.table[place] = number + 1
-        rows.size[0] = number + 1
+        if 2 * rows.size[0] > rows.found.shape[0] or rows.starts[rows.size[0]] + _MOST_TAGS > rows.tags.shape[0]:
+            self._rebuild()
+        return _add(words, tenant, route, self.arrays)
 
-    def _grow(self) -> None:
+    def _rebuild(self) -> None:
+        """Make room, and leave out what is forgotten."""
         held = self.arrays
-        count, self.arrays = int(held.size[0]), _new_arrays(2 * held.found.shape[0])
-        end = int(held.starts[count])
-        self.arrays.tags[:end] = held.tags[:end]
-        for name in ("tenant", "found"):
-            getattr(self.arrays, name)[:count] = getattr(held, name)[:count]
-        self.arrays.starts[: count + 1] = held.starts[: count + 1]
-        self.arrays.size[0] = count
-        for number in range(count):
+        alive = [number for number in range(int(held.size[0])) if held.tenant[number] != _NOBODY]
+        self.arrays = _new_arrays(max(256, 1 << (2 * len(alive)).bit_length()))
+        moved = {}
+        for number in alive:
             tags = bytes(held.tags[held.starts[number] : held.starts[number + 1]]).decode().split("\n")
-            text, spans = _lay_out([tag or None for tag in tags[:-1]])
-            place = -1 - find_route(text, spans, int(held.tenant[number]), self.arrays)
-            self.arrays.table[place] = number + 1
+            words, route = [tag or None for tag in tags[:-1]], Route(*held.found[number].tolist())
+            moved[number] = _add(words, int(held.tenant[number]), route, self.arrays)
+        for known in self._of_leaf.values():
+            known.update({tags: moved.get(number, -1) for tags, number in known.items()})
 
 
-def tags_of(trace: Trace) -> tuple[str, str, str, str, str, str, str | None]:
+def _add(words: Collection[str | None], tenant: int, route: Route, rows: RouteArrays) -> int:
+    """Add a route to a table with room for it; its number, −1 where its tags are there already."""
+    text, spans = _lay_out(words)
+    place = -1 - find_route(text, spans, tenant, rows)
+    if place < 0:
+        return -1
+    number = int(rows.size[0])
+    begin = int(rows.starts[number])
+    rows.tags[begin : begin + len(text)] = text
+    rows.starts[number + 1] = begin + len(text)
+    rows.tenant[number] = tenant
+    rows.found[number] = route
+    rows.table[place] = number + 1
+    rows.size[0] = number + 1
+    return number
+
+
+def tags_of(trace: Trace) -> Tags:
     """What makes a route."""
     return trace.tenant, trace.specialty, trace.workflow, trace.runtime, trace.arm, trace.release, trace.rollout
 

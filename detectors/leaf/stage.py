@@ -39,6 +39,10 @@ _MOST_ROWS = ROWS - MAX_STARTS - 1
 """A batch with more rows than this has no room for a full exposure report."""
 
 
+_OF_ROLLOUTS: Final = frozenset({ControlType.ROLLOUT, ControlType.ROLLOUT_STEP})
+"""Documents that only change where sessions on trial lead; any other may change every route."""
+
+
 class LeafStage:
     """The leaves of one partition of `traces.v1`.
 
@@ -197,8 +201,9 @@ class LeafStage:
         if folded.changed and folded.type not in {ControlType.TICK, ControlType.ACKNOWLEDGEMENT}:
             self._take_over(folded.type, record.offset)
             self._documents.take_over(folded, self._world, record.offset)
-        if self._world is not None and self._log.evaluated:
+        if self._world is not None and self._intake is not None and self._log.evaluated:
             self._documents.follow(self._world, folded.type is ControlType.TICK)
+            self._intake.router.forget(self._world.pairs.take_moved())
         self._follow_aftermath(folded, record.offset)
 
     def _follow_aftermath(self, folded: Folded, offset: int) -> None:
@@ -241,4 +246,5 @@ class LeafStage:
             if world.cursor[BUCKET_END]:
                 begin_waiting(world, self._log.log_time_ms)
             intake.use(plan)
-        intake.router.reset(plan, self._log.releases)
+        if kind not in _OF_ROLLOUTS:
+            intake.router.reset(plan, self._log.releases)

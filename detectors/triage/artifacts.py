@@ -1,5 +1,6 @@
 """Which artifacts a release changed, and which of them several rollouts point to."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -60,12 +61,12 @@ def find_suspects(pair: Pair | None, releases: Mapping[str, ReleaseManifest], tr
     """
     changes = _diff(pair, releases)
     likely, regressed, fine = list(changes), 0, 0
-    for trial in trials:
+    for trial, times in Counter(trials).items():
         tried = {_name(change) for change in _diff(trial.pair, releases)}
         if trial.pair == pair or not any(_name(change) in tried for change in changes):
             continue
         likely = [change for change in likely if (_name(change) in tried) is trial.regressed]
-        regressed, fine = regressed + trial.regressed, fine + (not trial.regressed)
+        regressed, fine = regressed + times * trial.regressed, fine + times * (not trial.regressed)
     if not 0 < len(likely) < len(changes):
         return Suspects(changes, 0, regressed, fine)
     rest = [change for change in changes if change not in likely]
