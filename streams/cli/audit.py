@@ -71,14 +71,24 @@ def verify(
 @app.command()
 def export(
     ctx: typer.Context,
-    to: Annotated[Path, typer.Option("--out", help="A new folder.")],
+    to: Annotated[Path, typer.Option("--out", help="A new folder; with --fhir a new file.")],
+    fhir: Annotated[bool, typer.Option("--fhir", help="Write FHIR R4 AuditEvents as NDJSON instead.")] = False,
+    folder: Folder = None,
     trust: Trust = None,
     bootstrap: Bootstrap = None,
 ) -> None:
-    """Write the audit, and the records that it is about, to a folder that `verify --from` reads without a broker."""
-    from homeostat.streams.audit.export import write_folder
+    """Write the audit, and the records that it is about, to a folder that `verify --from` reads without a broker.
 
-    log, records, _ = _open(ctx, None, trust, bootstrap)
+    With --fhir each entry is an AuditEvent, a line each; an audit that does not verify is not told so.
+    """
+    from homeostat.streams.audit.export import write_folder
+    from homeostat.streams.audit.fhir import write_events
+
+    log, records, store = _open(ctx, folder, trust, bootstrap, with_records=not fhir)
+    if fhir:
+        _check(log, store)
+        out.print(f"{to}: {write_events(to, log, store)} AuditEvents", highlight=False)
+        return
     write_folder(to, log, records)
     out.print(f"{to}: {log.size} entries, {len(log.checkpoints)} checkpoints", highlight=False)
 
@@ -120,12 +130,9 @@ def prove(
 ) -> None:
     """Prove that an entry is in the audit: a file that `audit check` believes with the trust folder alone."""
     from homeostat.streams.audit.proof import prove_entry
-    from homeostat.streams.audit.verify import check_log
 
     log, _, store = _open(ctx, folder, trust, bootstrap, with_records=False)
-    checked = check_log(log, store)
-    if checked.faults:
-        raise SettingsInvalid(f"the audit does not verify: {checked.faults[0]}")
+    _check(log, store)
     partition, _, index = entry.partition("/")
     if not (partition.isdigit() and index.isdigit() and int(index) < len(log.of(int(partition)))):
         raise SettingsInvalid(f"there is no entry {entry}: `homeostat audit show` names those that are there")
@@ -149,6 +156,14 @@ def check(
     entry, number = check_proof(read_proof(proof), load_trust(_settings(ctx, trust, None).keys.trust_folder))
     place = f"{entry.topic}/{entry.partition}/{entry.offset}"
     out.print(f"checkpoint {number} has it: {entry.kind.value} of {entry.subject}, {place}, {entry.digest}")
+
+
+def _check(log: "AuditLog", trust: "TrustStore") -> None:
+    from homeostat.streams.audit.verify import check_log
+
+    faults = check_log(log, trust).faults
+    if faults:
+        raise SettingsInvalid(f"the audit does not verify: {faults[0]}")
 
 
 def _settings(ctx: typer.Context, trust: Path | None, bootstrap: str | None) -> Any:
