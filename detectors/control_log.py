@@ -45,6 +45,7 @@ from homeostat.schemas.reasons import Refusal
 from homeostat.schemas.release import ReleaseManifest
 from homeostat.schemas.roles import SignerRole
 from homeostat.schemas.rollout import Rollout
+from homeostat.schemas.safety_regression import SafetyRegression, SafetyRegressionDocument
 
 _STATE_VERSION = 1
 _CLOCK = b"control/clock"
@@ -94,6 +95,7 @@ class ControlLog:
         self.stops: dict[str, Stop] = {}
         self.overrides = OverrideBook()
         self.drills: dict[str, DrillRun] = {}
+        self.regressions: dict[str, SafetyRegression] = {}
 
     @staticmethod
     def is_control(record: Record) -> bool:
@@ -248,6 +250,8 @@ class ControlLog:
                 self.overrides.put(message.body)
             case DrillRunDocument():
                 self.drills[message.body.gateway] = message.body
+            case SafetyRegressionDocument():
+                self.regressions[message.body.event] = message.body
             case _:
                 pass
 

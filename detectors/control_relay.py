@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
+from typing import Any
 
 from homeostat.detectors.control_log import digest_snapshot
 from homeostat.detectors.control_types import CONTROL_KINDS, read_subject
+from homeostat.detectors.safety_regressions import read_regression
 from homeostat.schemas.base import Message
 from homeostat.schemas.canonical import digest_bytes, to_json
 from homeostat.schemas.cohort import Layer
@@ -13,12 +15,14 @@ from homeostat.schemas.control import (
     Baseline,
     BaselineDocument,
     ControlType,
+    Document,
     MissingSource,
     PolicyDocument,
     SnapshotBegin,
     SnapshotEnd,
     Tick,
 )
+from homeostat.schemas.drift_event import DriftEvent
 from homeostat.schemas.dsse import read_envelope
 from homeostat.schemas.errors import PoisonRecord
 from homeostat.schemas.headers import DSSE_CONTENT, event_headers
@@ -29,7 +33,8 @@ from homeostat.schemas.policy import Policy
 from homeostat.schemas.pool import PooledBaseline, name_pool
 from homeostat.schemas.reasons import Refusal
 from homeostat.schemas.roles import SignerRole
-from homeostat.schemas.topics import ALARMS, BASELINES, EVIDENCE, INTENTS, STAGE_INPUTS, SUMMARIES, TRACES
+from homeostat.schemas.safety_regression import SafetyRegression, SafetyRegressionDocument
+from homeostat.schemas.topics import ALARMS, EVIDENCE, INTENTS, STAGE_INPUTS, SUMMARIES, TRACES
 
 _EVERYWHERE = tuple(STAGE_INPUTS.values())
 ROUTES: Mapping[ControlType, tuple[str, ...]] = MappingProxyType(
@@ -50,6 +55,7 @@ ROUTES: Mapping[ControlType, tuple[str, ...]] = MappingProxyType(
         ControlType.REVIEW: (ALARMS,),
         ControlType.OVERRIDE: (TRACES, EVIDENCE, INTENTS),
         ControlType.DRILL_RUN: (EVIDENCE,),
+        ControlType.SAFETY_REGRESSION: (EVIDENCE,),
     }
 )
 """Which inputs a document is copied into."""
@@ -66,8 +72,8 @@ class ControlRelay:
 
     It keeps the newest envelope of each document; what it writes may be repeated at any time, because readers ignore
     a version that they have. `partitions` is the platform's partition count; `finish` signs what control itself says,
-    so that a baseline across tenants, which the parents state unsigned, is copied in control's envelope. Without it
-    there are no such baselines.
+    so that a baseline across tenants, which the parents state unsigned, is copied in control's envelope, and what
+    triage's events say of safety is told to the guards. Without it there is neither.
     """
 
     def __init__(self, partitions: int, finish: Callable[[Output], Output] | None = None) -> None:
@@ -77,6 +83,7 @@ class ControlRelay:
         self._heard_ms: dict[int, int] = {}
         self._mark: dict[int, int] = {}
         self._missing: set[int] = set()
+        self._regressions: dict[str, SafetyRegression] = {}
         self.policy: Policy | None = None
 
     @property
@@ -85,12 +92,14 @@ class ControlRelay:
         return self.policy is not None and any(kind is ControlType.KEY_ACTIVATION for kind, _ in self._documents)
 
     def take(self, envelope: bytes, ce_type: str, now_ms: int) -> list[Output]:
-        """Take over a document, decision, acknowledgement or pooled baseline; gives copies, or nothing for a known one.
+        """Take over a document, decision, acknowledgement, pooled baseline or drift event; gives copies of what is new.
 
         The signature is the readers' to check. Raises `SignatureRefused` or `PoisonRecord` where it cannot be read.
         """
         if ce_type == PooledBaseline.ce_type:
             return self._endorse(envelope, now_ms)
+        if ce_type == DriftEvent.ce_type:
+            return self._tell_regression(envelope, now_ms)
         kind = _BY_CE_TYPE.get(ce_type)
         if kind is None or kind not in ROUTES:
             return []
@@ -113,14 +122,31 @@ class ControlRelay:
         pooled, _ = parse_message(PooledBaseline, value)
         if pooled.cohort.layer is not Layer.WORKFLOW:
             raise PoisonRecord(Refusal.OUT_OF_RANGE, f"a pooled baseline of the layer {pooled.cohort.layer}")
-        document = _state_document(pooled)
-        headers = _headers(ControlType.BASELINE, f"baseline-{document.subject}")
-        unsigned = Output(
-            BASELINES, b"", to_json(document), pooled.log_time_ms, headers, None, signer=SignerRole.CONTROL
+        return self._state(self._finish, ControlType.BASELINE, _state_document(pooled), now_ms)
+
+    def _tell_regression(self, value: bytes, now_ms: int) -> list[Output]:
+        """Tell the guards of a safety regression when it opens, closes, or is elsewhere than before."""
+        event, _ = parse_message(DriftEvent, value)
+        found, known = read_regression(event), self._regressions.get(event.event)
+        if self._finish is None or (known is None and not found.open):
+            return []
+        if known is not None and known.model_copy(update={"sentence": found.sentence}) == found:
+            return []
+        self._regressions[event.event] = found
+        document = SafetyRegressionDocument(
+            subject=event.event, subject_version=event.revision, at_ms=event.log_time_ms, body=found
         )
-        envelope = self._finish(unsigned).value
+        return self._state(self._finish, ControlType.SAFETY_REGRESSION, document, now_ms)
+
+    def _state(
+        self, finish: Callable[[Output], Output], kind: ControlType, document: Document[Any], now_ms: int
+    ) -> list[Output]:
+        """Sign a document of control's own and take it over."""
+        headers = _headers(kind, f"{kind}-{document.subject}")
+        unsigned = Output(EVIDENCE, b"", to_json(document), document.at_ms, headers, None, signer=SignerRole.CONTROL)
+        envelope = finish(unsigned).value
         assert envelope is not None
-        return self.take(envelope, BaselineDocument.ce_type, now_ms)
+        return self.take(envelope, document.ce_type, now_ms)
 
     def hear(self, source_partition: int, mark: int, now_ms: int) -> None:
         """Note a marker of a source partition."""

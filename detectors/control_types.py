@@ -33,6 +33,7 @@ from homeostat.schemas.errors import SignatureRefused
 from homeostat.schemas.override import OverrideDocument
 from homeostat.schemas.reasons import Refusal
 from homeostat.schemas.roles import SignerRole
+from homeostat.schemas.safety_regression import SafetyRegressionDocument
 
 
 class ControlKind(NamedTuple):
@@ -71,6 +72,7 @@ CONTROL_KINDS = MappingProxyType(
         ControlType.STOP: _kind(StopDocument, _OPERATOR),
         ControlType.OVERRIDE: _kind(OverrideDocument, _OPERATOR),
         ControlType.DRILL_RUN: _kind(DrillRunDocument, _CONTROL),
+        ControlType.SAFETY_REGRESSION: _kind(SafetyRegressionDocument, _CONTROL),
     }
 )
 

@@ -39,6 +39,7 @@ from homeostat.schemas.key_document import KeyDocument
 from homeostat.schemas.lease import Lease
 from homeostat.schemas.override import OverrideDocument
 from homeostat.schemas.pool import PooledBaseline, ReferencePool
+from homeostat.schemas.safety_regression import SafetyRegressionDocument
 from homeostat.schemas.served import Served
 from homeostat.schemas.summary import Marker, Summary
 from homeostat.schemas.trace import FeedbackTrace, WorkTrace
@@ -58,6 +59,7 @@ _DOCUMENTS: tuple[type[Message], ...] = (
     ReleaseDocument,
     ReviewDocument,
     RolloutDocument,
+    SafetyRegressionDocument,
     SealBaselineDocument,
     StopDocument,
 )

@@ -45,6 +45,7 @@ class ControlType(StrEnum):
     STOP = "stop"
     OVERRIDE = "override"
     DRILL_RUN = "drill_run"
+    SAFETY_REGRESSION = "safety_regression"
 
 
 class _Addressed(Message):

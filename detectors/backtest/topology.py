@@ -15,6 +15,7 @@ from homeostat.schemas.topics import (
     BASELINES,
     CONTROLS,
     DECISIONS,
+    DRIFT_EVENTS,
     EFFECTS,
     OVERRIDES,
     POLICIES,
@@ -29,7 +30,7 @@ StageFactory = Callable[[int, int], Stage]
 Finish = Callable[[Output], Output]
 """What the shell does to an output before it leaves: signing, sealing."""
 
-RELAYED = (POLICIES, RELEASES, ROLLOUTS, OVERRIDES, BASELINES, CONTROLS, DECISIONS, EFFECTS, ACKS)
+RELAYED = (POLICIES, RELEASES, ROLLOUTS, OVERRIDES, BASELINES, CONTROLS, DECISIONS, EFFECTS, ACKS, DRIFT_EVENTS)
 _MARKER_PARTITION = 0
 _FORGET_EVERY = 5_000
 _DRAIN_EVERY = 100_000

@@ -6,6 +6,7 @@ from functools import partial
 from homeostat.detectors.control_log import ControlLog
 from homeostat.detectors.guard import persist
 from homeostat.detectors.guard.assess import Assessed, assess_cohort
+from homeostat.detectors.guard.doubts import find_doubt
 from homeostat.detectors.guard.drill_gate import NEVER_PROMOTED, find_unproven_gateway
 from homeostat.detectors.guard.evidence_book import CohortKey, EvidenceBook
 from homeostat.detectors.guard.gates import (
@@ -25,7 +26,6 @@ from homeostat.detectors.guard.plans import build_plan
 from homeostat.detectors.guard.promotion import find_regression
 from homeostat.detectors.guard.rollout_state import Plan, RolloutState
 from homeostat.detectors.guard.sources import SourceTable
-from homeostat.detectors.guard.stability import find_instability
 from homeostat.detectors.outbox import Outbox
 from homeostat.schemas.control import OrderDocument
 from homeostat.schemas.decision import Health, Verdict
@@ -207,7 +207,7 @@ class Runs:
             wave=state.wave,
             in_wave_s=(now_ms - state.wave_since_ms) / 1000,
             find_obstacle=partial(find_obstacle, state.plan, state.wave + 1, people, now_ms),
-            find_doubt=partial(find_instability, [each.measure for each in assessed], state.taken_back),
+            find_doubt=partial(find_doubt, state, assessed, self._control.regressions.values()),
             switch=NEVER_PROMOTED if state.plan.rollout.drill else find_switch(people.stops),
         )
         return judge(state.plan, assessed, situation)

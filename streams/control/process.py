@@ -21,6 +21,7 @@ from homeostat.schemas.topics import (
     BASELINES,
     CONTROLS,
     DECISIONS,
+    DRIFT_EVENTS,
     EFFECTS,
     OVERRIDES,
     POLICIES,
@@ -194,7 +195,7 @@ class _Session:
             owner.producer.poll(0)
 
     def _assign(self) -> None:
-        topics = (*DOCUMENT_TOPICS, DECISIONS, EFFECTS, ACKS)
+        topics = (*DOCUMENT_TOPICS, DECISIONS, EFFECTS, ACKS, DRIFT_EVENTS)
         places = [(topic, part) for topic in topics for part in self._partitions_of(topic)]
         self._behind = set(places)
         assigned = [TopicPartition(topic, part, 0) for topic, part in places]

@@ -1,12 +1,10 @@
 """What the topics say of rollouts: documents, decisions and evidence, each believed only with its signer's name."""
 
-from collections.abc import Iterator
-from typing import NamedTuple, TypeVar
+from collections.abc import Iterable
 
 import structlog
 
 from homeostat.detectors.control_types import CONTROL_KINDS, check_signer
-from homeostat.detectors.guard.evidence_book import EvidenceBook
 from homeostat.detectors.guard.gates import People
 from homeostat.detectors.trust import TrustStore
 from homeostat.schemas.base import Message
@@ -15,20 +13,20 @@ from homeostat.schemas.control import Approval, ControlType, Document, OrderDocu
 from homeostat.schemas.decision import Decision
 from homeostat.schemas.drill import DrillRun
 from homeostat.schemas.errors import DocumentInvalid, PoisonRecord, SignatureRefused
-from homeostat.schemas.evidence import Echo, Evidence, SignalEvidence
 from homeostat.schemas.headers import CE_TYPE, find_header
 from homeostat.schemas.log import LogRecord
 from homeostat.schemas.parsing import parse_message
 from homeostat.schemas.policy import Effects, Policy
 from homeostat.schemas.release import ReleaseManifest
 from homeostat.schemas.rollout import Rollout
+from homeostat.schemas.safety_regression import SafetyRegressionDocument
 from homeostat.schemas.topics import CONTROLS, DECISIONS, EVIDENCE, POLICIES, RELEASES, ROLLOUTS
 from homeostat.streams.decisions.topics import Topics
 from homeostat.streams.rollouts.follow_up import FollowUp, follow_up
-from homeostat.streams.rollouts.signal_book import SignalBook
+from homeostat.streams.rollouts.gathered import Gathered
 
 log = structlog.get_logger("homeostat.rollouts")
-M = TypeVar("M", bound=Message)
+_OF_SAFETY = (ControlType.SAFETY_REGRESSION,)
 _KINDS = {
     POLICIES: (ControlType.POLICY,),
     RELEASES: (ControlType.RELEASE,),
@@ -36,15 +34,6 @@ _KINDS = {
     CONTROLS: (ControlType.APPROVAL, ControlType.ORDER, ControlType.STOP, ControlType.DRILL_RUN),
     DECISIONS: (ControlType.ROLLOUT_STEP,),
 }
-
-
-class Gathered(NamedTuple):
-    """What `evidence.v1` says of a rollout: its evidence, the sources that echoed it, the log's newest time in ms."""
-
-    evidence: EvidenceBook
-    echoed: set[int]
-    newest_ms: int
-    signals: SignalBook
 
 
 class RolloutBook:
@@ -63,9 +52,9 @@ class RolloutBook:
         self._orders: dict[str, OrderDocument] = {}
         self._stops: dict[str, Stop] = {}
         self._versions: dict[tuple[str, str], int] = {}
-        for topic in _KINDS:
+        for topic, kinds in _KINDS.items():
             for place, record in topics.read(topic):
-                message = self._believe(topic, place.offset, record)
+                message = self._believe(kinds, topic, place.offset, record)
                 if message is not None:
                     self._take(topic, message)
 
@@ -92,31 +81,21 @@ class RolloutBook:
 
     def gather_evidence(self, rollout: str, up_to: Decision | None) -> Gathered:
         """The evidence of a rollout (up to a decision's mark) and what its signals say (to the end of the log)."""
-        book, echoed, newest_ms, signals = EvidenceBook(), set[int](), 0, SignalBook()
+        gathered = Gathered(rollout)
         for place, record in self._topics.read(EVIDENCE):
-            newest_ms = max(newest_ms, record.timestamp)
-            if record.key != rollout.encode():
-                continue
-            kind = find_header(record.headers, CE_TYPE)
-            if kind == SignalEvidence.ce_type.encode():
-                for said in _read(SignalEvidence, record):
-                    signals.take(said)
-            if up_to is not None and place.offset > up_to.mark:
-                continue
-            if kind == Evidence.ce_type.encode():
-                for evidence in _read(Evidence, record):
-                    book.take(evidence)
-            if kind == Echo.ce_type.encode():
-                echoed |= {echo.source_partition for echo in _read(Echo, record)}
-        return Gathered(book, echoed, newest_ms, signals)
+            gathered.take(record, is_judged=up_to is None or place.offset <= up_to.mark)
+            told = self._believe(_OF_SAFETY, EVIDENCE, place.offset, record)
+            if isinstance(told, SafetyRegressionDocument):
+                gathered.take_regression(told)
+        return gathered
 
     def follow_up(self, rollout: Rollout, limits: Effects, now_ms: int) -> FollowUp:
         """What became of what a rollout's targets were told."""
         return follow_up(self._topics, self._trust, rollout, limits, now_ms)
 
-    def _believe(self, topic: str, offset: int, record: LogRecord) -> Message | None:
+    def _believe(self, kinds: Iterable[ControlType], topic: str, offset: int, record: LogRecord) -> Message | None:
         kind = find_header(record.headers, CE_TYPE)
-        for each in _KINDS[topic]:
+        for each in kinds:
             model, roles = CONTROL_KINDS[each]
             if kind != model.ce_type.encode():
                 continue
@@ -162,10 +141,3 @@ class RolloutBook:
                 self.drills[body.gateway] = body
             case _:
                 pass
-
-
-def _read(model: type[M], record: LogRecord) -> Iterator[M]:
-    try:
-        yield parse_message(model, record.value)[0]
-    except PoisonRecord as error:
-        log.warning("not read", offset=record.offset, why=str(error))

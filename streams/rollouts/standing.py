@@ -3,13 +3,13 @@
 from typing import Any, NamedTuple
 
 from homeostat.detectors.guard.assess import Assessed, Cell, assess_cohort
+from homeostat.detectors.guard.doubts import find_doubt
 from homeostat.detectors.guard.drill_gate import find_unproven_gateway
 from homeostat.detectors.guard.evidence_book import CohortKey, EvidenceBook
 from homeostat.detectors.guard.gates import find_approvers, find_obstacle, find_order, find_stopped, find_switch
 from homeostat.detectors.guard.measure import measure_cohort
 from homeostat.detectors.guard.plans import make_plan
 from homeostat.detectors.guard.rollout_state import Plan, RolloutState
-from homeostat.detectors.guard.stability import find_instability
 from homeostat.detectors.statistics.difference_interval import difference_interval
 from homeostat.schemas.decision import Decision, Health, Verdict
 from homeostat.schemas.errors import DocumentInvalid
@@ -82,7 +82,8 @@ def find_standing(book: RolloutBook, rollout_id: str) -> Standing:
         raise DocumentInvalid(f"rollout {rollout_id}: {missing} is not on the broker")
     plan = make_plan(rollout, policy, candidate)
     ended = last is not None and last.phase in ENDED
-    evidence, echoed, now_ms, signals = book.gather_evidence(rollout_id, last if ended else None)
+    gathered = book.gather_evidence(rollout_id, last if ended else None)
+    evidence, now_ms = gathered.evidence, gathered.newest_ms
     state = _state_of(rollout_id, plan, decisions)
     cohorts = [_assess(plan, state, evidence, cohort) for cohort in plan.cohorts]
     begun_ms = decisions[0].log_time_ms if decisions else now_ms
@@ -92,8 +93,8 @@ def find_standing(book: RolloutBook, rollout_id: str) -> Standing:
         for each in cohorts
         for at, cell in enumerate(each.cells)
     ]
-    doubt = None if ended else find_instability([each.measure for each in cohorts], state.taken_back)
-    waits = [] if ended else _waits_for(book, plan, state, last, len(echoed), now_ms)
+    doubt = None if ended or last is None else find_doubt(state, cohorts, gathered.regressions.values())
+    waits = [] if ended else _waits_for(book, plan, state, last, len(gathered.echoed), now_ms)
     waits += [] if doubt is None else [f"what is non-inferior is not promoted: {doubt}"]
     return Standing(
         rollout=rollout_id,
@@ -104,7 +105,7 @@ def find_standing(book: RolloutBook, rollout_id: str) -> Standing:
         cohorts=cohorts,
         seen=seen,
         evidence=evidence,
-        signals=signals,
+        signals=gathered.signals,
         exposed=[] if ended or last is None else state.exposed,
         doubt=doubt,
         waits_for=waits,

@@ -36,6 +36,7 @@ from homeostat.schemas.drill import DrillCall, DrillOutcome, DrillRun, DrillStag
 from homeostat.schemas.drill_documents import DrillCallDocument, DrillRunDocument
 from homeostat.schemas.policy import DeadLetterKey
 from homeostat.schemas.registries.scribe_core import core_scribe_signals
+from homeostat.schemas.safety_regression import SafetyRegression, SafetyRegressionDocument
 from tests.golden.shared import AT_MS, CANDIDATE, CONTROL, DECISION, EVENT, LEAF, MANIFEST, PLAN, ROLLOUT, TRACE
 
 
@@ -120,6 +121,14 @@ def document_examples() -> list[Message]:
                 reason="taken back and restored, 40.0 s after the drill was declared",
                 proven_at_ms=AT_MS + 40_000,
                 proven_rollout=ROLLOUT,
+            ),
+        ),
+        SafetyRegressionDocument(
+            subject=EVENT,
+            subject_version=2,
+            at_ms=AT_MS,
+            body=SafetyRegression(
+                event=EVENT, open=True, places=(LEAF,), signals=("omission_ratio",), sentence="omission ratio rose"
             ),
         ),
         ReviewDocument(
