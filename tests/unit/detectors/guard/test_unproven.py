@@ -36,7 +36,7 @@ def test_a_budget_that_is_used_up_ends_exposure_without_quarantine(fields: dict[
 def test_what_is_unproven_may_be_frozen_and_gets_its_budget_once_more(by_policy: bool) -> None:
     unproven = Unproven(action=OnUnproven.FREEZE, max_duration_s=12.0)
     policy = documents.policy(unproven=unproven) if by_policy else None
-    own = {} if by_policy else {"on_unproven": OnUnproven.FREEZE, "max_duration_s": 12.0}
+    own: dict[str, Any] = {} if by_policy else {"on_unproven": OnUnproven.FREEZE, "max_duration_s": 12.0}
     log = GuardLog(rollout=documents.rollout(**own), policy=policy)
     log.begin()
     for _ in range(60):

@@ -11,7 +11,7 @@ from homeostat.streams.cli.main import run_with
 from homeostat.streams.decisions.bundle import write_bundle
 from homeostat.streams.decisions.dossier import gather_dossier
 from homeostat.streams.decisions.explain import explain, render_page, render_text
-from homeostat.streams.decisions.wording import ACTIONS, HEALTHS, VERDICTS, say_signal
+from homeostat.streams.decisions.wording import ACTIONS, HEALTHS, VERDICTS
 from homeostat.streams.keys import load_trust
 from tests.unit.streams.decisions.conftest import StoreTopics
 
