@@ -13,6 +13,7 @@ from homeostat.streams.decisions.dossier import gather_dossier
 from homeostat.streams.decisions.explain import explain, render_page, render_text
 from homeostat.streams.decisions.wording import ACTIONS, HEALTHS, VERDICTS
 from homeostat.streams.keys import load_trust
+from homeostat.streams.report.units import say_column
 from tests.unit.streams.decisions.conftest import StoreTopics
 
 
@@ -26,7 +27,7 @@ def test_the_page_says_what_on_which_numbers_for_whom_and_what_followed(
     for shown in (page, text):
         assert decision.decision in shown
         assert decision.rollout in shown
-        name_of = say_signal if shown is page else str
+        name_of = say_column if shown is page else str
         assert all(each.specialty in shown and name_of(each.signal) in shown for each in decision.guardrails)
         assert "take the candidate back and quarantine it" in shown
         assert "generation 3" in shown
