@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tests.builders.guard_log import GuardLog
 
 _READ = (EVIDENCE, DECISIONS, INTENTS, COMMANDS, ACKS)
-_AT_ONCE = 100
+_AT_ONCE = 40
 """Bundles that are replayed together; no test's end has to wait for many more."""
 
 

@@ -28,8 +28,8 @@ M = TypeVar("M", bound=Message)
 class GuardLog:
     """A guard and its log; what was written is applied at once and its outputs are kept.
 
-    `others` are further rollouts whose documents it has; with some it is the guard of the one partition of two that
-    its own rollout belongs to.
+    `others` are further rollouts whose documents it has; with some there are two sources at least, and it is the guard
+    of the one partition that its own rollout belongs to.
     """
 
     def __init__(
@@ -40,9 +40,8 @@ class GuardLog:
         others: Sequence[Rollout] = (),
     ) -> None:
         self.rollout = rollout or documents.rollout()
-        self.sources = sources
-        self.partitions = max(sources, 2 if others else 1)
-        self.partition = partition_of(self.rollout.rollout.encode(), self.partitions)
+        self.sources = max(sources, 2 if others else 1)
+        self.partition = partition_of(self.rollout.rollout.encode(), self.sources)
         self.stage = self.build_stage()
         self.scenario = Scenario(EVIDENCE, self.partition)
         self.outputs: list[Output] = []
@@ -56,7 +55,7 @@ class GuardLog:
 
     def build_stage(self) -> GuardStage:
         """The guard of the rollout's partition that has seen nothing."""
-        return GuardStage(self.partition, self.partitions, self.sources, trust())
+        return GuardStage(self.partition, self.sources, self.sources, trust())
 
     def catch_up(self) -> list[Output]:
         """Apply what the log has gained; gives the outputs of that."""

@@ -1,6 +1,5 @@
 """Two rollouts on one target, judged by guards that hear of each other late: they take turns, whatever happens."""
 
-from functools import partial
 from typing import NamedTuple
 
 import hypothesis.strategies as st
@@ -8,7 +7,6 @@ from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from homeostat.detectors.guard.gates import ACTIVE
-from homeostat.detectors.guard.stage import GuardStage
 from homeostat.detectors.sequencer.stage import SequencerStage
 from homeostat.schemas.canonical import derive_id, to_json
 from homeostat.schemas.control import Order, OrderDocument, OrderKind
@@ -115,7 +113,7 @@ class TurnsMachine(RuleBasedStateMachine):
     @rule(number=which)
     def restart(self, number: int) -> None:
         path = self.paths[number]
-        fresh = GuardStage(number, 2, SOURCES, trust())
+        fresh = path.guard.build_stage()
         fresh.restore(path.guard.stage.state_records())
         path.guard.stage = fresh
 
@@ -146,7 +144,7 @@ class TurnsMachine(RuleBasedStateMachine):
         self._check_served()
         for number, path in enumerate(self.paths):
             log = path.guard.scenario.log
-            build = partial(GuardStage, number, 2, SOURCES, trust())
+            build = self.paths[number].guard.build_stage
             assert check_replay(build, log, [len(log) // 2]) == path.guard.outputs
         log = self.sequencer.scenario.log
         assert check_replay(lambda: SequencerStage(0, 1, trust()), log, [len(log) // 2]) == self.sequencer.outputs
