@@ -63,4 +63,13 @@ class CellMonitor(Monitor):
 
     def _seal(self) -> Sealed:
         made = self.cells()
-        return seal(TABLE, made.table, self.run_length, limits=self.limits, edges=made.edges, weights=made.weights)
+        params = np.concatenate((made.null, made.table.max(axis=0)))
+        return seal(
+            TABLE,
+            made.table,
+            self.run_length,
+            limits=self.limits,
+            edges=made.edges,
+            params=params,
+            weights=made.weights,
+        )

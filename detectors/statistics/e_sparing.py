@@ -1,6 +1,8 @@
-"""Stakes of bets on a rate that win no more than an alarm needs: what would overshoot is not put at risk."""
+"""Bets that win no more than an alarm needs: what would overshoot the threshold is bet on what does not reach it."""
 
 import math
+
+import numpy as np
 
 from homeostat.detectors.compiled import compiled
 from homeostat.detectors.fixed_point import Floats
@@ -55,3 +57,56 @@ def _shrink(
         share = min(max((threshold * _MARGIN - now) / (then - now), 0.0), 1.0)
         for k in range(bets[0], bets[1]):
             out[k] = 1.0 + share * (out[k] - 1.0)
+
+
+@compiled
+def boost_cells(
+    m: Floats, w: float, table: Floats, weights: Floats, null: Floats, most: Floats, threshold: float, out: Floats
+) -> None:
+    """Raise e_k in `out` (float64 [K]) to b·e_k, b ≥ 1, where a cell would lead beyond the threshold.
+
+    S(c) = Σ π_k(M_k + w)·e_k(c); b is such that Σ_c p(c)·min(b·S(c), A) = Σ_c p(c)·S(c): what lies above A is of no use
+    to an alarm. `table` float64 [cell, K], `null` p [cell], `most` the largest e of each bet [K], `threshold` A.
+    Null: that of `e_table`; where the columns rise with the cell, min(b·S, A) does too, so the stochastic order is
+    covered as well. Guarantee: while the null holds, evidence counted up to A has no larger a mean than without b.
+    An alarm never comes later for it. Source: Fischer and Ramdas (2024).
+
+    >>> import numpy as np
+    >>> out, table = np.array([0.5]), np.array([[0.5], [1.5]])
+    >>> boost_cells(np.array([9.0]), 1.0, table, np.ones(1), np.array([0.5, 0.5]), np.array([1.5]), 12.0, out)
+    >>> round(float(out[0]), 6)
+    0.8
+    """
+    reach = 0.0
+    for k in range(out.shape[0]):
+        reach += weights[k] * (m[k] + w) * most[k]
+    if reach <= threshold:
+        return
+    sums = np.zeros(null.shape[0])
+    for c in range(null.shape[0]):
+        for k in range(out.shape[0]):
+            sums[c] += weights[k] * (m[k] + w) * table[c, k]
+    factor = _raise_to(sums, null, threshold)
+    for k in range(out.shape[0]):
+        out[k] *= factor
+
+
+@compiled
+def _raise_to(sums: Floats, null: Floats, threshold: float) -> float:
+    """The factor b of `boost_cells`, a trifle less; 1 where nothing lies above the threshold, or all does."""
+    wanted = 0.0
+    for c in range(null.shape[0]):
+        wanted += null[c] * sums[c]
+    factor = 1.0
+    for _ in range(null.shape[0]):
+        over, rest = 0.0, 0.0
+        for c in range(null.shape[0]):
+            if factor * sums[c] >= threshold:
+                over += null[c]
+            else:
+                rest += null[c] * sums[c]
+        higher = (wanted - threshold * over) / rest if rest > 0.0 else factor
+        if higher <= factor:
+            break
+        factor = higher
+    return max(factor / _MARGIN, 1.0)

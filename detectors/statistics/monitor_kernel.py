@@ -19,7 +19,7 @@ from homeostat.detectors.statistics.e_linear import e_linear
 from homeostat.detectors.statistics.e_rank import e_rank
 from homeostat.detectors.statistics.e_shiryaev_roberts import EVIDENCE_CAP, note_starts
 from homeostat.detectors.statistics.e_sketch import e_sketch
-from homeostat.detectors.statistics.e_sparing import spare_stakes
+from homeostat.detectors.statistics.e_sparing import boost_cells, spare_stakes
 from homeostat.detectors.statistics.e_table import e_table
 
 TABLE, LINEAR, RANK, CHAIN, SKETCH, RATE = range(6)
@@ -31,9 +31,9 @@ class Sealed(NamedTuple):
 
     `code`: which e-value; `limits` [lowest, highest, 1 for whole numbers, then the same for the stratum] of an
     observation; `edges`, `table`, `params`: of that e-value; `weights`: π [K], summing to 1; `threshold`: A + r;
-    `head_start`: r. A rate's is linear too, with sparing stakes (`e_sparing`); it may have as `params` how many bets
-    each of several nulls has: the evidence is then the least over nulls, whose weights are e-values of what was seen
-    before, and after an alarm it begins at 0.
+    `head_start`: r. A table's `params` are the null's probabilities and each bet's largest e (`e_sparing`). A rate's is
+    linear too, with sparing stakes; it may have as `params` how many bets each of several nulls has: the evidence is
+    then the least over nulls, whose weights are e-values of what was seen before, and after an alarm it begins at 0.
     """
 
     code: int
@@ -105,6 +105,10 @@ def step_monitor(x: Floats, sealed: Sealed, live: Live, e: Floats, w: float, now
     group = int(sealed.params[0]) if several else e.shape[0]
     if sealed.code == RATE:
         spare_stakes(live.m, w, sealed.table, sealed.weights, group, sealed.threshold, e)
+    elif sealed.code == TABLE:
+        cells = sealed.table.shape[0]
+        null, most = sealed.params[:cells], sealed.params[cells:]
+        boost_cells(live.m, w, sealed.table, sealed.weights, null, most, sealed.threshold, e)
     note_starts(live.peak, live.start, e, w, now)
     least, carrier = math.inf, 0
     for first in range(0, e.shape[0], group):

@@ -12,8 +12,8 @@ from homeostat.detectors.statistics.monitor import Monitor, seal
 from homeostat.detectors.statistics.monitor_kernel import LINEAR, Sealed
 from homeostat.schemas.signal import Direction
 
-_CAP = 31.0 / 32.0
-_CAP_BETS, _BELOW_CAP = 3, 5
+_CAP = 63.0 / 64.0
+_CAP_SHARE, _BELOW_CAP = 0.6, 5
 _ROOM = 2.0**-20
 
 
@@ -22,9 +22,9 @@ class BoundedMonitor(Monitor):
     """Watch a mean of values in [0, 1]: is it still at most `mean` (up), at least `mean_low` (down), between both?
 
     e_k = 1 + λ_k(x − m), 0 ≤ λ_k < 1/m (up); e_k = 1 − λ_k(x − m'), 0 ≤ λ_k < 1/(1 − m') (down). Best for a shift δ at
-    standard deviation σ is about λ = δ/(σ² + δ²), at the cap for σ² < mδ: three of the eight stakes are 31/32 of the
-    cap, five lie evenly below it on a log scale down to .12/σ. `spread` is the σ expected: it chooses stakes, the
-    guarantee does not use it.
+    standard deviation σ is about λ = δ/(σ² + δ²), at the cap for σ² < mδ: one stake is 63/64 of the cap and has .6 of
+    the weight, five lie evenly below it on a log scale down to .12/σ. `spread` is the σ expected: it chooses
+    stakes, the guarantee does not use it.
     Guarantee: mean run length at least `run_length` observations while E[x | past] ≤ `mean` (≥ `mean_low` for down),
     for any distribution on [0, 1] and any dependence. The price of so wide a null: no bet may pass the cap, so a signal
     of small σ is watched more slowly than a parametric test would; ranks (`ConformalMonitor`) do not pay it.
@@ -59,17 +59,18 @@ class BoundedMonitor(Monitor):
             if self.direction in {Direction.BOTH, Direction.UP if sign > 0.0 else Direction.DOWN}:
                 stakes.append(sign * self._stakes(mean if sign > 0.0 else 1.0 - mean))
                 means.append(np.full(stakes[-1].size, mean))
-        return seal(
-            LINEAR, np.array([np.concatenate(stakes), np.concatenate(means)]), self.run_length, limits=(0, 1, 0)
-        )
+        table = np.array([np.concatenate(stakes), np.concatenate(means)])
+        side = np.array([_CAP_SHARE] + [(1.0 - _CAP_SHARE) / _BELOW_CAP] * _BELOW_CAP)
+        weights = np.tile(side, len(stakes)) / len(stakes)
+        return seal(LINEAR, table, self.run_length, limits=(0, 1, 0), weights=weights)
 
     def _stakes(self, harmful_mean: float) -> Floats:
         """Stakes against a null mean mirrored so that harm is up; 0 where the null covers everything."""
         if harmful_mean > 1.0 - _ROOM:
-            return np.zeros(_CAP_BETS + _BELOW_CAP)
+            return np.zeros(1 + _BELOW_CAP)
         cap = _CAP / max(harmful_mean, _ROOM)
         least = min(LEAST_EFFECT / self.spread, cap / 2.0)
-        return np.concatenate((np.full(_CAP_BETS, cap), np.geomspace(cap, least, _BELOW_CAP + 1)[1:]))
+        return np.geomspace(cap, least, _BELOW_CAP + 1)
 
     def draw(self, u: float) -> float:
         edge = self._low if self.direction is Direction.DOWN else self.mean

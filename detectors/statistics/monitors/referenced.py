@@ -15,9 +15,10 @@ from homeostat.detectors.statistics.monitor import Monitor, seal
 from homeostat.detectors.statistics.monitor_kernel import RATE, Sealed
 from homeostat.schemas.signal import Direction
 
-_NULLS = 128
-_SIZES, _LEAST, _MOST = 5, 0.1, 1.0
+_NULLS = 160
+_SIZES, _LEAST, _MIDDLE, _MOST = 5, 0.1, 0.6, 1.0
 _MOST_OFFSET = 0.6
+_HALVINGS = 40
 _LEFT_OUT = 0.001
 
 
@@ -27,9 +28,10 @@ class ReferencedMonitor(Monitor):
 
     For every rate p, five bets on both samples: R_k = Π over the reference of (q_k/p)ˣ((1 − q_k)/(1 − p))¹⁻ˣ, q_k ≤ p,
     and M_k ← (M_k + w)·(1 + λ_k(x − p)) from M_k = r; alarm when min over p of Σ_k R_k·M_k/5 ≥ A, then M_k ← 0. Sizes
-    d_k of change are .1 to 1 by 2·asin √p, of which ρ_k lies below p (q_k) and the rest above it (the rate that λ_k is
-    the best stake for): ρ = m/(n + m) makes p the likeliest common rate of n references at q and m observations after
-    a change, with m from nm/(n + m)·d²/2 = ln(A·d²/2), the evidence that a change of that size takes.
+    d_k of change, by 2·asin √p, reach to 1 from the one that takes as many observations as the reference has (held to
+    .1 … .6). ρ_k·d_k lies below p (q_k) and the rest above it (the rate that λ_k is the best stake for): ρ = m/(n + m)
+    makes p the likeliest common rate of n references at q and m observations after a change, with m from
+    nm/(n + m)·d²/2 = ln(A·d²/2) − 1, the evidence that an oracle has of a change of that size when it alarms.
     The rates are parted into intervals, R_k taken at the lower end and M_k at the upper one, which both only lower it.
     Where p lies below the exact lower bound of the reference at .001, R_k = 1; above its exact upper one at .001/A,
     R_k = A, so that no such p has a say; all R_k are divided by 1.002 for that.
@@ -73,7 +75,7 @@ class ReferencedMonitor(Monitor):
         return np.concatenate(([0.0], inner)) if least > 0.0 else inner
 
     def _seal(self) -> Sealed:
-        effects = effect_grid(_SIZES, _LEAST, _MOST).tolist()
+        effects = effect_grid(_SIZES, self._least_effect(), _MOST).tolist()
         offsets = [self._offset(effect) for effect in effects]
         ends = self._ends().tolist()
         stakes, means, weights = [], [], []
@@ -91,8 +93,19 @@ class ReferencedMonitor(Monitor):
 
     def _offset(self, effect: float) -> float:
         """The share ρ = m/(n + m) of a change that lies below the common rate, at most .6."""
-        evidence = max(math.log(self.run_length * effect**2 / 2.0), 1.0)
+        evidence = max(math.log(self.run_length * effect**2 / 2.0) - 1.0, 1.0)
         return min(2.0 * evidence / (self.n * effect**2), _MOST_OFFSET)
+
+    def _least_effect(self) -> float:
+        """The size of change that takes as many observations as the reference has: half of it lies below."""
+        low, high = _LEAST, _MIDDLE
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2.0
+            if self._offset(middle) > 0.5:
+                low = middle
+            else:
+                high = middle
+        return high
 
     def draw(self, u: float) -> float:
         """At the lowest rate considered every bet has a mean of at most 1."""

@@ -1,5 +1,6 @@
 """What single declarations promise beside the common contract: refusals, fits, neighbours, strata, sketches."""
 
+import copy
 import math
 from collections.abc import Callable
 
@@ -8,7 +9,9 @@ import pytest
 from scipy import stats
 
 from homeostat.detectors.statistics import cells, count_cells, effects, normal_cells
+from homeostat.detectors.statistics.cells import CellMonitor
 from homeostat.detectors.statistics.clopper_pearson import rate_upper_bound
+from homeostat.detectors.statistics.e_sparing import boost_cells
 from homeostat.detectors.statistics.monitor import Monitor, seal
 from homeostat.detectors.statistics.monitor_kernel import LINEAR
 from homeostat.detectors.statistics.monitors.binary import BinaryMonitor
@@ -189,3 +192,61 @@ def test_sparing_stakes_alarm_never_later_and_do_not_overshoot(direction: Direct
         earlier += first < other
         assert all(runs[0].evidence[at] <= sparing.sealed.threshold + 1.0 for at in runs[0].alarms)
     assert earlier > 0
+
+
+@pytest.mark.parametrize(
+    "monitor",
+    [
+        SpreadMonitor.normal(0.5, 0.1, 300.0, Direction.UP),
+        CountMonitor(2.0, 300.0, Direction.DOWN),
+        CategoricalMonitor((0.6, 0.35, 0.05), 300.0),
+    ],
+    ids=lambda monitor: str(monitor.kind),
+)
+def test_boosted_cells_alarm_never_later(monitor: CellMonitor) -> None:
+    rng, plain = np.random.default_rng(15), copy.copy(monitor)
+    params = monitor.sealed.params.copy()
+    params[monitor.sealed.table.shape[0] :] = 0.0
+    plain.__dict__["sealed"] = monitor.sealed._replace(params=params)
+    earlier = 0
+    for _ in range(60):
+        xs = [monitor.draw(u) for u in rng.random(300) ** 0.8]
+        runs = [each.run(each.start(), xs)[1].alarms for each in (monitor, plain)]
+        first, other = (int(alarms[0]) if alarms.size else len(xs) for alarms in runs)
+        assert first <= other
+        earlier += first < other
+    assert earlier > 0
+
+
+def test_boosting_leaves_the_mean_of_what_counts_as_it_is() -> None:
+    rng = np.random.default_rng(16)
+    for _ in range(200):
+        null, weights = rng.dirichlet(np.ones(6)), np.full(3, 1.0 / 3.0)
+        table = np.ascontiguousarray((rng.dirichlet(np.ones(6), 3) / null).T)
+        m, threshold = rng.random(3) * 100.0, 60.0
+        sums = (table * weights * (m + 1.0)).sum(axis=1)
+        out = np.ones(3)
+        boost_cells(m, 1.0, table, weights, null, table.max(axis=0), threshold, out)
+        factor = float(out[0])
+        assert factor >= 1.0
+        counted = float(np.minimum(factor * sums, threshold) @ null)
+        assert counted <= max(float(sums @ null), float(np.minimum(sums, threshold) @ null)) * (1.0 + 1e-9)
+        if float(sums @ null) < threshold:
+            assert counted == pytest.approx(float(sums @ null), rel=1e-6)
+
+
+@pytest.mark.parametrize("direction", [Direction.UP, Direction.DOWN])
+def test_bets_on_a_reference_have_a_mean_of_at_most_one_at_every_rate(direction: Direction) -> None:
+    """Summed exactly over all references: what a rate's interval stakes on the reference, A above the last interval."""
+    n, rates = 40, np.linspace(0.001, 0.999, 400)
+    means = np.zeros((rates.size, 5))
+    for hits in range(n + 1):
+        monitor = ReferencedMonitor(hits, n, 100.0, direction)
+        weights = monitor.sealed.weights.reshape(-1, 5) * 5.0
+        highs = monitor.sealed.table[1].reshape(-1, 5)[:, 0]
+        harmful = highs if direction is Direction.UP else 1.0 - highs
+        cells = np.searchsorted(harmful, rates)
+        above = np.concatenate((weights, np.full((1, 5), 100.0 / 1.002)))
+        harmful_hits = hits if direction is Direction.UP else n - hits
+        means += stats.binom.pmf(harmful_hits, n, rates)[:, None] * above[cells]
+    assert means.max() <= 1.0 + 1e-9
