@@ -10,12 +10,12 @@ from scipy import optimize, stats
 
 from bench.delay import focus
 from bench.delay.chains import ROWS, SKIPPED, chain_ratios, chain_score, draw_chain, rows
-from bench.delay.floor import Statistic, run_union, sphere_statistic
+from bench.delay.floor import Statistic, referenced_statistic, run_union, sphere_statistic
 from bench.delay.oracle import Draw, Floats
 from homeostat.detectors.statistics.baseline_bound import session_rate_bounds, upper_bound
 from homeostat.detectors.statistics.cells import CellMonitor
 from homeostat.detectors.statistics.effects import divergence, rate_alternatives
-from homeostat.detectors.statistics.monitor import Monitor
+from homeostat.detectors.statistics.monitor import HEAD_START_RATIO, Monitor
 from homeostat.detectors.statistics.monitors.binary import BinaryMonitor
 from homeostat.detectors.statistics.monitors.bounded import BoundedMonitor
 from homeostat.detectors.statistics.monitors.categorical import CategoricalMonitor
@@ -46,8 +46,8 @@ class Case(NamedTuple):
 
     `fit`: models from a sample, to be ranked; `bound`: the edge of the null from a reference, and `at_edge`: monitor,
     oracle's score and null there;
-    `against`: the monitor of a reference and the stream together; `floor`: of the detector that knows all but which
-    index has moved (`bench.delay.floor`);
+    `against`: the monitor of a reference and the stream together, `against_size`: the statistic of who knows the size
+    as well; `floor`: of the detector that knows all but which index has moved (`bench.delay.floor`);
     `family`, `as_number`: for FOCuS and River's detectors; `parametric`: scores of an oracle that knows both whole
     distributions, where `score` is held to the same null as the monitor.
     """
@@ -66,6 +66,7 @@ class Case(NamedTuple):
     parametric: Score | None = None
     floor: Statistic | None = None
     against: Callable[[Floats], Monitor] | None = None
+    against_size: Callable[[Floats], Statistic] | None = None
 
 
 def same(xs: Floats) -> Floats:
@@ -74,6 +75,7 @@ def same(xs: Floats) -> Floats:
 
 def rates(before: float, after: float) -> Case:
     side, sign = (UP, 1) if after > before else (DOWN, -1)
+    effect = 2.0 * abs(math.asin(math.sqrt(after)) - math.asin(math.sqrt(before)))
 
     def from_edge(edge: float) -> Score:
         hit, miss = math.log(after / edge), math.log((1.0 - after) / (1.0 - edge))
@@ -97,6 +99,9 @@ def rates(before: float, after: float) -> Case:
         focus.Family(focus.BERNOULLI, before, sign),
         same,
         against=lambda values: ReferencedMonitor(int(values.sum()), values.size, RUN_LENGTH, side),
+        against_size=lambda values: referenced_statistic(
+            values, effect, up=side is UP, head_start=HEAD_START_RATIO * RUN_LENGTH
+        ),
     )
 
 

@@ -15,6 +15,7 @@ from homeostat.detectors.statistics.monitors.conformal import ConformalMonitor
 
 ORACLE = "oracle CUSUM"
 FLOOR = "floor: index unknown"
+REFERENCE_FLOOR = f"floor: size known, {REFERENCES} references"
 FROM_BOUND = "oracle CUSUM from the bound"
 FITTED_SHARE = 4
 
@@ -85,7 +86,7 @@ class Race:
         statistic = self.case.floor
         if statistic is None:
             return None
-        level = floor.calibrate_level(statistic, self.case.before, self.rng, self.size.null_steps, RUN_LENGTH)
+        level = floor.calibrate_level(lambda: statistic, self.case.before, self.rng, self.size.null_steps, RUN_LENGTH)
         return self._figures(
             lambda _: lambda xs: floor.first_above(statistic(xs), level), self.size.repeats * 2, self.longest
         )
@@ -156,7 +157,27 @@ class Race:
             return lambda xs: first_alarm(monitor, xs)
 
         figures = twin._figures(alarm_of, self.size.repeats, self.longest)
-        return [self._line(f"e-SR, both samples, {REFERENCES} references", figures, Figure(np.nan, np.nan, 0))]
+        base = twin._reference_floor()
+        line = self._line(f"e-SR, both samples, {REFERENCES} references", figures, Figure(np.nan, np.nan, 0))
+        over = max(mine.mean / its.mean for mine, its in zip(figures, base, strict=True))
+        below = self._line(REFERENCE_FLOOR, base, Figure(RUN_LENGTH, np.nan, 0))
+        return [below, line._replace(floor=over)]
+
+    def _reference_floor(self) -> list[Figure]:
+        """Delays of the detector that knows the size of the change, and of its baseline what a reference shows."""
+        case, rng = self.case, self.rng
+
+        def statistic() -> floor.Statistic:
+            assert case.against_size is not None
+            return case.against_size(case.before(rng, REFERENCES))
+
+        level = floor.calibrate_level(statistic, case.before, rng, self.size.null_steps, RUN_LENGTH)
+
+        def alarm_of(_: int) -> FirstAlarm:
+            running = statistic()
+            return lambda xs: floor.first_above(running(xs), level)
+
+        return self._figures(alarm_of, self.size.repeats * 2, self.longest)
 
     def of_bound(self) -> list[Line]:
         """The bound's monitor against an oracle from the bound, and what the bound costs against the bare baseline."""

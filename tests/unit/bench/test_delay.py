@@ -92,7 +92,7 @@ def test_the_floor_has_the_declared_run_length() -> None:
     def draw(source: np.random.Generator, n: int) -> Floats:
         return source.normal(-0.125, 0.5, n)
 
-    level = floor.calibrate_level(lambda xs: floor.run_union(xs[:, None]), draw, rng, 1_000_000, 5000.0)
+    level = floor.calibrate_level(lambda: lambda xs: floor.run_union(xs[:, None]), draw, rng, 1_000_000, 5000.0)
     fresh = draw(rng, 2_000_000)
     assert fresh.size / oracle.count_crossings(fresh, level) == pytest.approx(5000.0, rel=0.2)
 
