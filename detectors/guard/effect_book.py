@@ -24,16 +24,19 @@ class TakenBack(Part):
 
 
 class EffectRun(Part):
-    """One rollout's rollback; `deciding` are the signals that it rests on, `stated` what was last said and when."""
+    """One rollout's rollback; `deciding` are the signals that it rests on, `stated` what was last said.
+
+    `done` are cohorts of which the last word is said: what is taken back later is watched without them.
+    """
 
     rollout: OpaqueId
     step: Annotated[int, Field(ge=1)]
     release: Digest
     deciding: tuple[Slug, ...] = ()
     cohorts: tuple[TakenBack, ...] = ()
+    done: tuple[CohortTags, ...] = ()
     revision: Count = 0
     stated: str = ""
-    stated_ms: EpochMs = 0
     final: bool = False
 
 
@@ -45,7 +48,6 @@ class ReportKey(NamedTuple):
     tenant: str
     specialty: str
     workflow: str
-    promoted: bool
 
     def encode(self) -> bytes:
         """The key of its state record."""
@@ -66,31 +68,23 @@ class EffectBook:
         self.runs[run.rollout] = run
         self._note(_RUN + run.rollout.encode(), run)
         if run.final:
-            self.drop(run.rollout, promoted=False)
+            for key in [key for key in self._reports if key.rollout == run.rollout]:
+                del self._reports[key]
+                self._note(key.encode(), None)
 
     def take(self, report: Aftermath) -> bool:
         """Keep a report that is newer than what its source said before; False for a repeat, or one that is too late."""
-        place = report.tenant, report.specialty, report.workflow
-        key = ReportKey(report.rollout, report.source_partition, *place, report.promoted)
+        key = ReportKey(report.rollout, report.source_partition, report.tenant, report.specialty, report.workflow)
         held, run = self._reports.get(key), self.runs.get(report.rollout)
-        over = run is not None and run.final and not report.promoted
-        if (held is not None and report.mark <= held.mark) or over:
+        if (held is not None and report.mark <= held.mark) or (run is not None and run.final):
             return False
         self._reports[key] = report
         self._note(key.encode(), report)
         return True
 
-    def drop(self, rollout: str, promoted: bool) -> None:
-        """Forget a rollout's reports of one kind."""
-        for key in [key for key in self._reports if (key.rollout, key.promoted) == (rollout, promoted)]:
-            del self._reports[key]
-            self._note(key.encode(), None)
-
-    def of_rollout(self, rollout: str, promoted: bool = False) -> list[Aftermath]:
-        """What every source says of the cohorts from which a rollout was taken back, or to which it was promoted."""
-        return [
-            self._reports[key] for key in sorted(self._reports) if (key.rollout, key.promoted) == (rollout, promoted)
-        ]
+    def of_rollout(self, rollout: str) -> list[Aftermath]:
+        """What every source says of a rollout's cohorts, in order."""
+        return [self._reports[key] for key in sorted(self._reports) if key.rollout == rollout]
 
     def state_records(self) -> dict[bytes, bytes]:
         """One record a run and a report."""

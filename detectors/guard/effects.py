@@ -24,6 +24,7 @@ class EffectWatch:
     def __init__(self, control: ControlLog, sources: SourceTable, states: Mapping[str, RolloutState]) -> None:
         self._control, self._sources, self._states = control, sources, states
         self.book = EffectBook()
+        self.looked_ms = 0
 
     def begin(self, decision: Decision) -> None:
         """Watch what a decision takes back from cohorts that were given it; of a former step's what is new."""
@@ -33,7 +34,7 @@ class EffectWatch:
         reached = {cohort for wave in state.plan.waves[: decision.wave + 1] for cohort in wave.cohorts}
         gone = [cohort for cohort in list_withdrawn(decision, state.plan.rollout) if tuple(cohort) in reached]
         run = self.book.runs.get(decision.rollout)
-        known = {each.cohort for each in run.cohorts} if run is not None else set[CohortTags]()
+        known = {*run.done, *(each.cohort for each in run.cohorts)} if run is not None else set[CohortTags]()
         new = tuple(TakenBack(cohort=each, since_ms=self._control.log_time_ms) for each in gone if each not in known)
         if not new:
             return
@@ -47,10 +48,13 @@ class EffectWatch:
         return report.rollout in self._states and self.book.take(report)
 
     def look_at_all(self, outbox: Outbox) -> None:
-        """State what has changed, of every effect that is not final."""
-        policy = self._control.policy
+        """State what has changed, of every effect that is not final; at most once a bucket of log time."""
+        policy, now_ms = self._control.policy, self._control.log_time_ms
         if policy is None or not self._control.evaluated:
             return
+        if now_ms < self.looked_ms + round(policy.times.bucket_s * 1000):
+            return
+        self.looked_ms = now_ms
         for rollout in sorted(self.book.runs):
             if not self.book.runs[rollout].final:
                 self._look(self.book.runs[rollout], policy, outbox)
@@ -64,12 +68,14 @@ class EffectWatch:
         over = now_ms >= max(each.since_ms for each in run.cohorts) + round(policy.effects.watch_s * 1000)
         final = over or all(each.outcome is Outcome.RETURNED for each in targets)
         facts = derive_id(final, *(_facts(each) for each in targets))
-        soon = run.stated and now_ms < run.stated_ms + round(policy.times.bucket_s * 1000)
-        if facts == run.stated or (soon and not final):
+        if facts == run.stated:
             return
-        told = {"revision": run.revision + 1, "stated": facts, "stated_ms": now_ms, "final": final}
+        told = {"revision": run.revision + 1, "stated": facts, "final": final}
         run = run.model_copy(update=told)
         outbox.put(EFFECTS, run.rollout, _state(run, plan.rollout, targets, outbox), SignerRole.GUARD)
+        if final:
+            done = (*run.done, *(each.cohort for each in run.cohorts))
+            run = run.model_copy(update={"cohorts": (), "done": tuple(sorted(done))})
         self.book.put(run)
 
 

@@ -46,9 +46,13 @@ def judge_targets(targets: Sequence[RolloutTarget], known: Known) -> tuple[Targe
     watched = {signal.signal for report in known.reports for signal in report.signals}
     needed = watched & set(known.run.deciding) or watched
     family = max(1, len(known.run.cohorts) * len(watched))
-    touched = [entry for entry in targets if _cohorts_of(entry, known.run)]
+    taken_back = _index(known.run)
+    touched = [entry for entry in targets if _cohorts_of(entry, taken_back)]
     most = max(1, _MOST_SIGNALS // max(1, len(touched)))
-    found = [_gather(entry, known, needed, family) for entry in touched]
+    by_place: dict[tuple[str, str], list[Aftermath]] = {}
+    for report in known.reports:
+        by_place.setdefault((report.tenant, report.workflow), []).append(report)
+    found = [_gather(entry, _cohorts_of(entry, taken_back), known, by_place, needed, family) for entry in touched]
     return tuple(_judge(target, known, most) for target in found)
 
 
@@ -57,19 +61,31 @@ def find_gravest(outcomes: Collection[Outcome]) -> Outcome:
     return next(outcome for outcome in GRAVEST_FIRST if outcome in outcomes)
 
 
-def _cohorts_of(entry: RolloutTarget, run: EffectRun) -> dict[str, int]:
-    """By specialty, when the release was taken back there."""
-    place = entry.target.tenant, entry.target.workflow
-    return {
-        each.cohort.specialty: each.since_ms
-        for each in run.cohorts
-        if (each.cohort.tenant, each.cohort.workflow) == place and each.cohort.specialty in entry.specialties
-    }
+def _index(run: EffectRun) -> dict[tuple[str, str], dict[str, int]]:
+    """By tenant and workflow, and then by specialty, when the release was taken back there."""
+    found: dict[tuple[str, str], dict[str, int]] = {}
+    for each in run.cohorts:
+        found.setdefault((each.cohort.tenant, each.cohort.workflow), {})[each.cohort.specialty] = each.since_ms
+    return found
 
 
-def _gather(entry: RolloutTarget, known: Known, needed: Collection[str], family: int) -> _Target:
-    taken_back, place = _cohorts_of(entry, known.run), (entry.target.tenant, entry.target.workflow)
-    own = [each for each in known.reports if (each.tenant, each.workflow) == place and each.specialty in taken_back]
+def _cohorts_of(entry: RolloutTarget, taken_back: Mapping[tuple[str, str], Mapping[str, int]]) -> dict[str, int]:
+    """A target's part of the index."""
+    own = taken_back.get((entry.target.tenant, entry.target.workflow), {})
+    return {specialty: since_ms for specialty, since_ms in own.items() if specialty in entry.specialties}
+
+
+def _gather(
+    entry: RolloutTarget,
+    taken_back: Mapping[str, int],
+    known: Known,
+    by_place: Mapping[tuple[str, str], Sequence[Aftermath]],
+    needed: Collection[str],
+    family: int,
+) -> _Target:
+    own = [
+        each for each in by_place.get((entry.target.tenant, entry.target.workflow), ()) if each.specialty in taken_back
+    ]
     heard = {each.specialty: each.acknowledged_ms for each in own if each.acknowledged_ms is not None}
     acknowledged_ms = max(heard.values()) if set(heard) == set(taken_back) else None
     last = max((each for each in own if each.last_ms), key=lambda each: each.last_ms, default=None)

@@ -24,21 +24,19 @@ from homeostat.schemas.effect import Aftermath, WatchedSignal
 from homeostat.schemas.rollout import OnHarm
 
 
-def find_regression(state: RolloutState, reports: Sequence[Aftermath]) -> Judgement | None:
-    """What reports of promoted cohorts say, with the finding that takes them back; None where all are fine."""
-    assert state.plan is not None
+def find_regression(state: RolloutState, report: Aftermath) -> Judgement | None:
+    """What a report of a promoted cohort says, with the finding that takes it back; None where it is fine."""
     settled = set(state.settled)
-    own = [each for each in reports if (each.tenant, each.specialty, each.workflow) in settled]
-    assessed = (_assess(state.plan, each) for each in own)
-    cohorts = tuple(each for each in assessed if each.cells)
-    harmful = tuple(cell for cohort in cohorts for cell in cohort.cells if cell.health is Health.HARMFUL)
+    if state.plan is None or (report.tenant, report.specialty, report.workflow) not in settled:
+        return None
+    cohort = _assess(state.plan, report)
+    harmful = tuple(cell for cell in cohort.cells if cell.health is Health.HARMFUL)
     if not harmful:
         return None
-    regressed = {cell.cohort.cohort for cell in harmful}
-    back = settled if state.plan.rollout.on_harm is OnHarm.ROLLOUT else _widen(state.plan, regressed, settled)
+    whole = state.plan.rollout.on_harm is OnHarm.ROLLOUT
+    back = settled if whole else _widen(state.plan, {cohort.measure.cohort}, settled)
     finding = Finding(Verdict.REGRESSED, _describe(harmful), harmful, tuple(sorted(back)))
-    marks = tuple((each.source_partition, each.mark) for each in own)
-    return Judgement(Health.HARMFUL, cohorts, (), finding, tuple(sorted(dict(sorted(marks)).items())))
+    return Judgement(Health.HARMFUL, (cohort,), (), finding, ((report.source_partition, report.mark),))
 
 
 def find_limit(plan: Plan) -> float:

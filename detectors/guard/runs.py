@@ -1,6 +1,5 @@
 """When a rollout's exposure begins, goes on and ends."""
 
-from collections.abc import Sequence
 from functools import partial
 
 from homeostat.detectors.control_log import ControlLog
@@ -91,12 +90,12 @@ class Runs:
         elif state.phase in _JUDGED:
             self._judge(state, policy, outbox, renew)
 
-    def look_after_promotion(self, rollout: str, reports: Sequence[Aftermath], outbox: Outbox) -> bool:
+    def look_after_promotion(self, report: Aftermath, outbox: Outbox) -> bool:
         """Take back what was promoted and is worse than the baseline before it; whether that was decided."""
-        state, policy = self.states.get(rollout), self._control.policy
-        if state is None or policy is None or not self._control.evaluated or not state.settled:
+        state, policy = self.states.get(report.rollout), self._control.policy
+        if state is None or policy is None or not self._control.evaluated:
             return False
-        judgement = find_regression(state, reports)
+        judgement = find_regression(state, report)
         if judgement is None or judgement.finding is None:
             return False
         self._decide(state, judgement, judgement.finding, policy, outbox)

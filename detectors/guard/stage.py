@@ -1,6 +1,7 @@
 """The guard: judges rollouts on their evidence, renews their leases, decides how they end, watches what that did."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from homeostat.detectors.control_log import Folded
 from homeostat.detectors.guard.effects import EffectWatch
@@ -96,10 +97,7 @@ class GuardStage(RecordStage):
                 self._count("echoes" if self._runs.note_echo(message) else "echoes_repeated")
                 self._runs.look(message.rollout, outbox, renew=False)
             case Aftermath():
-                taken = self._effects.take(message)
-                self._count("aftermaths" if taken else "aftermaths_repeated")
-                if taken and message.promoted:
-                    self._look_after_promotion(message.rollout, outbox)
+                self._take_aftermath(message, outbox)
             case Evidence():
                 if self._runs.note_evidence(message):
                     self._count("evidence")
@@ -107,8 +105,17 @@ class GuardStage(RecordStage):
                 else:
                     self._count("evidence_repeated")
 
-    def _look_after_promotion(self, rollout: str, outbox: Outbox) -> None:
-        book = self._effects.book
-        if self._runs.look_after_promotion(rollout, book.of_rollout(rollout, promoted=True), outbox):
-            book.drop(rollout, promoted=True)
-            self._count("promotions_taken_back")
+    def _take_aftermath(self, message: Aftermath, outbox: Outbox) -> None:
+        """Of a cohort that was promoted it is judged as it comes: it is cumulative, and says all by itself."""
+        if message.promoted:
+            decided = self._runs.look_after_promotion(message, outbox)
+            self._count("promotions_taken_back" if decided else "promotions_watched")
+        else:
+            self._count("aftermaths" if self._effects.take(message) else "aftermaths_repeated")
+
+    def _meta_fields(self) -> dict[str, Any]:
+        return {**super()._meta_fields(), "effects_looked_ms": self._effects.looked_ms}
+
+    def _restore_meta(self, fields: dict[str, Any]) -> None:
+        super()._restore_meta(fields)
+        self._effects.looked_ms = fields.get("effects_looked_ms", 0)

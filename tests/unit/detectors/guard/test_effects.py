@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from homeostat.detectors.guard.stage import GuardStage
+from homeostat.schemas.decision import Verdict
 from homeostat.schemas.effect import Effect, Outcome, WatchedSignal
 from homeostat.schemas.policy import Effects
-from homeostat.schemas.rollout import RolloutPhase
+from homeostat.schemas.rollout import OnHarm, RolloutPhase
 from homeostat.schemas.topics import DECISIONS, EFFECTS
 from tests.builders import documents
 from tests.builders.evidence import aftermath, from_leaf
@@ -25,14 +26,19 @@ WORSE = WatchedSignal(signal="latency", sessions=90, mean=0.5, baseline=0.1, tol
 class RolledBack:
     """A rollout of one cohort that was taken back because of omissions, and what is said of that."""
 
-    def __init__(self) -> None:
-        self.guard = GuardLog(policy=POLICY)
+    def __init__(self, *specialties: str, **fields: Any) -> None:
+        rollout = documents.rollout(specialties=specialties or ("cardiology",), **fields)
+        self.guard = GuardLog(policy=POLICY, rollout=rollout)
         self.guard.begin()
-        self.guard.say(HARM)
-        assert self.guard.decisions[-1].phase is RolloutPhase.ROLLED_BACK
+        self.effects: list[Effect] = []
+        self.harm()
+
+    def harm(self, specialty: str = "cardiology") -> None:
+        """Another specialty is taken back; the guard reads its own decision."""
+        self.guard.say(HARM, specialty=specialty)
+        assert self.guard.decisions[-1].verdict is Verdict.HARMFUL
         self.guard.control(self.guard.decisions[-1])
         self.since_ms = self.guard.scenario.now_ms
-        self.effects: list[Effect] = []
 
     def report(self, *signals: WatchedSignal, **fields: Any) -> None:
         """The leaf's report; its acknowledgement came with the decision."""
@@ -99,6 +105,21 @@ def test_a_target_that_never_confirms_is_not_shown() -> None:
     (last,) = path.tick(201)
     assert (last.outcome, last.final) == (Outcome.NOT_SHOWN, True)
     assert "has not confirmed" in last.reason
+
+
+def test_what_is_taken_back_later_is_watched_without_what_is_done() -> None:
+    path = RolledBack("cardiology", "oncology", on_harm=OnHarm.COHORT)
+    path.report(RETURNED)
+    for _ in range(3):
+        path.tick(5)
+    assert (path.effects[-1].outcome, path.effects[-1].final) == (Outcome.RETURNED, True)
+    path.harm("oncology")
+    assert path.guard.decisions[-1].phase is RolloutPhase.ROLLED_BACK
+    path.report(RETURNED, specialty="oncology")
+    path.report(WORSE)
+    (second,) = path.tick(15)
+    assert (second.outcome, second.final) == (Outcome.RETURNED, True)
+    assert {each.specialty for target in second.targets for each in target.signals} == {"oncology"}
 
 
 def test_effects_replay_and_are_restored() -> None:

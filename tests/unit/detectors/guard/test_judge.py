@@ -60,7 +60,7 @@ def test_log_e_and_limits_are_those_of_the_statistics() -> None:
     sums = said.guardrails["omission"]
     assert cell.log_e_harmful == mixture_log_e(np.array(sums.harmful))
     assert cell.log_e_non_inferior == mixture_log_e(np.array(sums.non_inferior))
-    assert cell.limit_harmful == pytest.approx(math.log(2 * 18 / 0.02))
+    assert cell.limit_harmful == pytest.approx(math.log(2 * 18 / of.alpha))
     assert cell.limit_non_inferior == pytest.approx(math.log(10))
     assert cell.measure.mean_difference == pytest.approx(0.075, abs=1e-6)
     empty = cells["urology", "omission"]
@@ -82,7 +82,7 @@ def test_harm_begins_exactly_at_the_share_of_the_family(count: int) -> None:
     """One cohort has all of α; of many, those that are silent leave what one says to the pooled member's half."""
     specialties = tuple(f"specialty-{number}" for number in range(count))
     of = plan(specialties)
-    limit = math.log((6 if count == 1 else 2 * 6) / 0.05)
+    limit = math.log((6 if count == 1 else 2 * 6) / of.alpha)
     for pairs in range(1, 80):
         said = tell({"omission": [0.4] * pairs}, specialty=specialties[0])
         reached = mixture_log_e(np.array(said.guardrails["omission"].harmful)) >= limit

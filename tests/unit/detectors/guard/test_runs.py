@@ -70,8 +70,8 @@ def test_harm_rolls_every_target_back_with_its_numbers() -> None:
     )
     assert decision.deciding == ("omission",)
     assert decision.reason.startswith("omission +0.220 > 0.05 (n=80 pairs, e=")
-    assert "≥ 9.6e2) in tenant-1/cardiology/scribe" in decision.reason
-    assert decision.reason.endswith("omission > 0.05 in some of 4 cohorts (n=80 pairs together, e=2.9e4 ≥ 2.4e2)")
+    assert "≥ 1.1e3) in tenant-1/cardiology/scribe" in decision.reason
+    assert decision.reason.endswith("omission > 0.05 in some of 4 cohorts (n=80 pairs together, e=2.9e4 ≥ 2.7e2)")
     assert (decision.pairs, decision.sessions, decision.share) == (80, 160, 0.0)
     assert len(decision.guardrails) == 24
     intents = [intent for intent in log.intents if intent.action is IntentAction.ROLL_BACK]
