@@ -67,8 +67,7 @@ def state_alarm(crossing: Crossing, cohorts: CohortStore, plan: Plan, rollout: s
     blur_ms = plan.absent_times(crossing.column)[0] if spec.absence else 0
     affected, unaffected = _draw_samples(cohorts, plan, crossing, recent, onset)
     reference = _reference(cohorts, crossing, recent.since(onset.to_ms))
-    limit = float(plan.arrays.limit[crossing.column])
-    limited = not math.isnan(limit) and direction is spec.direction
+    limit = _limit_of(plan, crossing.column) if direction is spec.direction else None
     return Alarm(
         alarm=derive_id(STAGE, at.partition, at.mark, at.number),
         cohort=key.cohort,
@@ -82,7 +81,7 @@ def state_alarm(crossing: Crossing, cohorts: CohortStore, plan: Plan, rollout: s
         observed=onset.observed,
         observed_sessions=onset.sessions,
         baseline=reference.mean,
-        bound=limit if limited else reference.upper if direction is Direction.UP else reference.lower,
+        bound=limit if limit is not None else reference.upper if direction is Direction.UP else reference.lower,
         baseline_sessions=reference.sessions,
         tolerance=spec.tolerance,
         onset_from_ms=max(0, onset.from_ms - blur_ms),
@@ -95,8 +94,8 @@ def state_alarm(crossing: Crossing, cohorts: CohortStore, plan: Plan, rollout: s
         mark=at.mark,
         log_time_ms=at.log_time_ms,
         carrier=spec.carrier,
-        plug_in=reference.borrowed and not limited,
-        limit=limit if limited else None,
+        plug_in=reference.borrowed and limit is None,
+        limit=limit,
         explained=explain_change(cohorts, plan, crossing.column, since[WORK]),
         release_since_ms=_release_since(int(rows.release_ms[owner])),
         sessions_per_day=_count_per_day(cohorts, crossing, at.log_time_ms),
@@ -104,6 +103,12 @@ def state_alarm(crossing: Crossing, cohorts: CohortStore, plan: Plan, rollout: s
         affected=affected,
         unaffected=unaffected,
     )
+
+
+def _limit_of(plan: Plan, column: int) -> float | None:
+    """The absolute limit that a column must not pass in its harmful direction, if one is declared."""
+    limit = float(plan.arrays.limit[column])
+    return None if math.isnan(limit) else limit
 
 
 def _draw_samples(

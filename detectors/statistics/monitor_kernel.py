@@ -107,8 +107,8 @@ def step_monitor(x: Floats, sealed: Sealed, live: Live, e: Floats, w: float, now
         spare_stakes(live.m, w, sealed.table, sealed.weights, group, sealed.threshold, e)
     elif sealed.code == TABLE:
         cells = sealed.table.shape[0]
-        null, most = sealed.params[:cells], sealed.params[cells:]
-        boost_cells(live.m, w, sealed.table, sealed.weights, null, most, sealed.threshold, e)
+        null, highest = sealed.params[:cells], sealed.params[cells:]
+        boost_cells(live.m, w, sealed.table, sealed.weights, null, highest, sealed.threshold, e)
     note_starts(live.peak, live.start, e, w, now)
     least, carrier = math.inf, 0
     for first in range(0, e.shape[0], group):

@@ -7,6 +7,7 @@ import pytest
 
 from homeostat.schemas.base import Message
 from homeostat.schemas.canonical import derive_id
+from homeostat.schemas.control import Order, OrderDocument, OrderKind
 from homeostat.schemas.decision import Verdict
 from homeostat.schemas.evidence import Evidence
 from homeostat.schemas.log import Output
@@ -142,6 +143,8 @@ def test_what_a_rollout_was_held_for_does_not_hold_its_retry(starts: tuple[int, 
     leaf.scenario.tick(3.0)
     hear(guard, leaf, leaf.run())
     assert [made.verdict for made in guard.decisions] == [Verdict.BEGIN, verdict]
+    abort = Order(rollout=rollout().rollout, order=OrderKind.ABORT, author="ada", reason="try again")
+    guard.control(OrderDocument(subject="order/first", subject_version=1, at_ms=guard.scenario.now_ms, body=abort))
     leaf.control(guard.decisions[-1])
     guard.control(document(RETRY))
     hear(guard, leaf, leaf.control(document(RETRY)))
@@ -149,7 +152,9 @@ def test_what_a_rollout_was_held_for_does_not_hold_its_retry(starts: tuple[int, 
     leaf.pair(RETRY, 6)
     leaf.scenario.tick(3.0)
     hear(guard, leaf, leaf.run())
-    assert [(made.verdict, made.rollout) for made in guard.decisions[2:]] == [(Verdict.BEGIN, RETRY.rollout)]
+    begun = guard.decisions[3:]
+    assert (guard.decisions[2].verdict, guard.decisions[2].phase) == (Verdict.OPERATOR, RolloutPhase.ABORTED)
+    assert [(made.verdict, made.rollout) for made in begun] == [(Verdict.BEGIN, RETRY.rollout)]
     assert guard.stage.rollouts[RETRY.rollout].phase is RolloutPhase.EXPOSING
 
 

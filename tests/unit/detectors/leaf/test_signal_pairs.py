@@ -7,6 +7,7 @@ from homeostat.detectors.fixed_point import VALUE_SCALE, decode_value
 from homeostat.detectors.statistics.centred_interval import centred_interval
 from homeostat.schemas.decision import Verdict
 from homeostat.schemas.evidence import SignalEvidence
+from homeostat.schemas.headers import CE_TYPE, find_header
 from homeostat.schemas.rollout import RolloutPhase
 from homeostat.schemas.topics import EVIDENCE
 from homeostat.schemas.trace import Arm
@@ -17,7 +18,9 @@ from tests.unit.detectors.leaf.test_pairs import add, begun
 
 
 def told(scenario: Scenario) -> list[SignalEvidence]:
-    return [SignalEvidence.model_validate(m) for m in messages(run(scenario.log)[1], EVIDENCE, "signals")]
+    kind = SignalEvidence.ce_type.encode()
+    own = [output for output in run(scenario.log)[1] if find_header(output.headers, CE_TYPE) == kind]
+    return [SignalEvidence.model_validate(message) for message in messages(own, EVIDENCE)]
 
 
 def test_all_that_waits_of_both_arms_makes_one_difference_whichever_is_early() -> None:

@@ -5,11 +5,9 @@ from typing import Any
 import pytest
 
 from homeostat.schemas.canonical import derive_id, digest_bytes, digest_document, to_json
-from homeostat.schemas.command import AckOutcome
 from homeostat.schemas.control import Tick
 from homeostat.schemas.intent import IntentAction
 from homeostat.schemas.log import Output
-from homeostat.schemas.reasons import Refusal
 from homeostat.schemas.release import Artifact, ArtifactKind, ReleaseManifest
 from homeostat.schemas.roles import SignerRole
 from homeostat.schemas.rollout import Target
@@ -305,27 +303,6 @@ def test_an_older_wish_of_an_operator_is_refused() -> None:
     assert log.commands[-1].baseline == CANDIDATE_DIGEST
 
 
-def test_acknowledgements_show_which_targets_are_silent() -> None:
-    log = SequencerLog()
-    assert _is_silent(log)
-    log.acknowledge()
-    assert not _is_silent(log)
-    log.ask(EXPOSE)
-    assert _is_silent(log)
-    log.acknowledge(AckOutcome.REFUSED, reason=Refusal.CLOCK_OFF)
-    assert (log.target.silent, log.target.refused) == (True, Refusal.CLOCK_OFF)
-    log.ask(ROLL_BACK)
-    assert log.target.refused is None
-    log.acknowledge(generation=99)
-    assert (log.target.applied, log.stage.counts["acknowledgements_of_nothing_stated"]) == (1, 1)
-
-
-def test_an_acknowledgement_of_another_payload_counts_for_nothing() -> None:
-    log = SequencerLog()
-    log.acknowledge(state_digest="sha256:" + "0" * 64)
-    assert log.target.silent
-
-
 def _hostile() -> list[tuple[Draft, str]]:
     intent = SequencerLog(documented=False).intent(EXPOSE)
     good = signed(intent, GUARD)
@@ -351,10 +328,6 @@ def test_hostile_records_are_refused_and_the_stage_goes_on(draft: Draft, reason:
     assert refusals(outputs) == [reason]
     assert (outputs[0].topic, outputs[0].key) == (DEAD_LETTERS, b"release.intents.v1/0")
     assert _generations(log.ask(EXPOSE)) == 1
-
-
-def _is_silent(log: SequencerLog) -> bool:
-    return log.target.silent
 
 
 def _generations(outputs: list[Output]) -> int:

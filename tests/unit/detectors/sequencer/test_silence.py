@@ -84,3 +84,28 @@ def test_reminders_replay_and_are_restored() -> None:
     records = log.scenario.log
     found = check_replay(lambda: SequencerStage(0, 1, trust()), records, [len(records) - 4, len(records) - 2])
     assert found == log.outputs
+
+
+def test_acknowledgements_show_which_targets_are_silent() -> None:
+    log = SequencerLog()
+    assert _is_silent(log)
+    log.acknowledge()
+    assert not _is_silent(log)
+    log.ask(IntentAction.EXPOSE)
+    assert _is_silent(log)
+    log.acknowledge(AckOutcome.REFUSED, reason=Refusal.CLOCK_OFF)
+    assert (log.target.silent, log.target.refused) == (True, Refusal.CLOCK_OFF)
+    log.ask(IntentAction.ROLL_BACK)
+    assert log.target.refused is None
+    log.acknowledge(generation=99)
+    assert (log.target.applied, log.stage.counts["acknowledgements_of_nothing_stated"]) == (1, 1)
+
+
+def test_an_acknowledgement_of_another_payload_counts_for_nothing() -> None:
+    log = SequencerLog()
+    log.acknowledge(state_digest="sha256:" + "0" * 64)
+    assert log.target.silent
+
+
+def _is_silent(log: SequencerLog) -> bool:
+    return log.target.silent

@@ -243,10 +243,10 @@ def test_bets_on_a_reference_have_a_mean_of_at_most_one_at_every_rate(direction:
     for hits in range(n + 1):
         monitor = ReferencedMonitor(hits, n, 100.0, direction)
         weights = monitor.sealed.weights.reshape(-1, 5) * 5.0
-        highs = monitor.sealed.table[1].reshape(-1, 5)[:, 0]
+        highs = np.asarray(monitor.sealed.table[1]).reshape(-1, 5)[:, 0]
         harmful = highs if direction is Direction.UP else 1.0 - highs
         cells = np.searchsorted(harmful, rates)
         above = np.concatenate((weights, np.full((1, 5), 100.0 / 1.002)))
         harmful_hits = hits if direction is Direction.UP else n - hits
-        means += stats.binom.pmf(harmful_hits, n, rates)[:, None] * above[cells]
+        means += np.asarray(stats.binom.pmf(harmful_hits, n, rates))[:, None] * above[cells]
     assert means.max() <= 1.0 + 1e-9
