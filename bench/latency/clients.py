@@ -9,7 +9,7 @@ PRODUCER = {"enable.idempotence": True, "acks": "all", "linger.ms": LINGER_MS, "
 
 def make_producer(address: str) -> Producer:
     """The producer of traces, and of the probe."""
-    return Producer({"bootstrap.servers": address, "log_level": 0, **PRODUCER})
+    return Producer({"bootstrap.servers": address, "log_level": 0, "delivery.report.only.error": True, **PRODUCER})
 
 
 def make_consumer(address: str, group: str) -> Consumer:

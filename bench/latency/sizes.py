@@ -51,5 +51,5 @@ SIZES = {
         probes_per_s=20,
     ),
     "ci": Size(traces_per_s=1_000, decisions=100, decisions_per_s=2.0, tenants=100, partitions=4, times=Times()),
-    "full": Size(traces_per_s=5_000, decisions=1_000, decisions_per_s=4.0, tenants=250, partitions=4, times=Times()),
+    "full": Size(traces_per_s=5_000, decisions=1_000, decisions_per_s=3.0, tenants=250, partitions=4, times=Times()),
 }
