@@ -20,11 +20,15 @@ def main(
     size: Annotated[str, typer.Option(help=f"{', '.join(SIZES)}.")] = "full",
     json_path: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,
     rate: Annotated[int | None, typer.Option(min=1, help="Traces a second, in place of the size's own.")] = None,
+    decisions_per_s: Annotated[float | None, typer.Option(min=0.1, help="In place of the size's own.")] = None,
     seed: Annotated[int, typer.Option(help="Of the load.")] = 1,
 ) -> None:
     """How long harm takes to be taken back once its evidence is there, on real Kafka."""
     progress, out = Console(stderr=True), Console(width=None if Console().is_terminal else 140)
-    chosen = SIZES[size] if rate is None else SIZES[size]._replace(traces_per_s=rate)
+    chosen = SIZES[size]
+    chosen = chosen._replace(
+        traces_per_s=rate or chosen.traces_per_s, decisions_per_s=decisions_per_s or chosen.decisions_per_s
+    )
     figures = summarize(run(chosen, seed, lambda text: progress.print(text, highlight=False)))
     print_figures(figures, out)
     if json_path is not None:
