@@ -7,13 +7,14 @@ import numpy as np
 
 from homeostat.schemas.policy import Policy
 from homeostat.schemas.signal import Carrier, Kind, SignalSpec
-from homeostat.streams.scenarios.effects_format import Effects, Impact
+from homeostat.streams.scenarios.effects_format import Canary, Change, Effects, Impact
 from homeostat.streams.scenarios.figures import figures_of
 from homeostat.streams.scenarios.match import cells_of_scope
 from homeostat.streams.scenarios.policy_of import build_policy
 from homeostat.streams.scenarios.scenario import Scenario
 from homeostat.streams.scenarios.sessions import expect_sessions
 
+DAY_S = 86_400.0
 _ERRORS = 3.0
 """A sealed bound is about so many standard errors, and as many counts, off its mean."""
 _FEW = 60
@@ -25,9 +26,10 @@ def advise_author(scenario: Scenario) -> Iterator[str]:
     policy = build_policy(scenario)
     yield from _advise_times(scenario, policy)
     specs = {spec.name: spec for spec in policy.signals}
-    parts: list[tuple[str, Impact]] = [(f"changes[{n}]", change) for n, change in enumerate(scenario.changes)]
+    parts: list[tuple[str, Change | Canary]] = [(f"changes[{n}]", change) for n, change in enumerate(scenario.changes)]
     parts += [(f"rollouts[{n}]", canary) for n, canary in enumerate(scenario.rollouts)]
     for at, impact in parts:
+        yield from (f"{at}.at_day: {said}" for said in _find_young(impact, impact.at_day, specs))
         if scenario.truth and impact.signals and impact.population is None and not impact.crash_share:
             small = list(_find_small(impact.signals, specs, scenario))
             if len(small) == len(impact.signals):
@@ -56,6 +58,17 @@ def _advise_times(scenario: Scenario, policy: Policy) -> Iterator[str]:
         most = float(np.max(after[concerned]))
         if most < _FEW:
             yield f"truth[{number}].onset_day: about {most:.0f} sessions of a cohort are left: little can be noticed"
+
+
+def _find_young(impact: Impact, at_day: float, specs: dict[str, SignalSpec]) -> Iterator[str]:
+    """The signals whose answers come so late that their baseline has not begun, as sentences."""
+    for name in impact.signals:
+        age_s = specs[name].max_age_s or 0.0
+        if specs[name].carrier is Carrier.FEEDBACK and at_day * DAY_S <= age_s:
+            yield (
+                f"the answers that carry {name} are waited for {age_s / DAY_S:g} days, and what is usual is learned "
+                "from those after that: begin later"
+            )
 
 
 def _find_small(effects: Effects, specs: dict[str, SignalSpec], scenario: Scenario) -> Iterator[str]:

@@ -135,6 +135,12 @@ def test_advice_says_what_may_not_come_out_as_meant(write: Write) -> None:
     )
 
 
+def test_advice_says_when_answers_come_too_late_to_be_learned(write: Write) -> None:
+    denied = {"at_day": 24, "signals": {"claim_denied": {"rate": 0.4}}}
+    assert "waited for 45 days" in advice_of(write(runtime="billing", days=90, changes=[denied]))
+    assert "waited for" not in advice_of(write(runtime="billing", days=90, changes=[{**denied, "at_day": 60}]))
+
+
 def test_advice_says_what_a_baseline_of_few_sessions_cannot_tell(write: Write) -> None:
     faint = [{"at_day": 4, "signals": {"policy_violation": {"rate": 0.08}}}]
     assert "it may never be noticed: policy_violation moves by 0.060" in advice_of(write(changes=faint))
