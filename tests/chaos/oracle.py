@@ -148,15 +148,18 @@ def _find_missing(expected: Mapping[Coordinates, Output], seen: Container[Coordi
 
 
 def _compare_commands(trial: Installation, commands: Dump) -> list[str]:
-    """No older desired state after a newer one, none twice; the gateway obeyed each once, and has the newest."""
+    """No older desired state after a newer one, none twice but word for word; the gateway has the newest."""
     wrong: list[str] = []
     newest: dict[str, int] = {}
+    payloads: dict[tuple[str, int], bytes] = {}
     for records in commands.values():
         for record in records:
-            state, _ = parse_message(DesiredState, read_envelope(record.value)[1])
-            if state.generation <= newest.get(state.target.key, 0):
-                wrong.append(f"generation {state.generation} of {state.target.key} lies after {newest}")
-            newest[state.target.key] = state.generation
+            payload = read_envelope(record.value)[1]
+            state, _ = parse_message(DesiredState, payload)
+            key, generation = state.target.key, state.generation
+            if generation < newest.get(key, 0) or payloads.setdefault((key, generation), payload) != payload:
+                wrong.append(f"generation {generation} of {key} lies after {newest}")
+            newest[key] = generation
     with closing(sqlite3.connect(trial.folder / "gateway.db")) as db:
         held = dict(db.execute("SELECT target, generation FROM desired_state").fetchall())
     return wrong + [f"{t} has {held.get(t)} instead of {g}" for t, g in newest.items() if held.get(t) != g]
@@ -164,12 +167,12 @@ def _compare_commands(trial: Installation, commands: Dump) -> list[str]:
 
 def _compare_obeyed(trial: Installation, acks: Dump, expected: Mapping[Coordinates, Output]) -> list[str]:
     """What the gateway has obeyed, and said so: every desired state of the core, in order, each once, byte for byte."""
-    wanted: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    wanted: dict[str, set[tuple[int, str]]] = defaultdict(set)
     for output in expected.values():
         if output.topic == COMMANDS:
             payload = read_envelope(output.value)[1]
             state, _ = parse_message(DesiredState, payload)
-            wanted[state.target.key].append((state.generation, digest_bytes(payload)))
+            wanted[state.target.key].add((state.generation, digest_bytes(payload)))
     obeyed: dict[str, list[tuple[int, str]]] = defaultdict(list)
     with closing(sqlite3.connect(trial.folder / "gateway.db")) as db:
         for target, generation, digest in db.execute(
