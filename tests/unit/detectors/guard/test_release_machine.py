@@ -242,14 +242,19 @@ class ReleaseMachine(RuleBasedStateMachine):
                 assert self._is_promoted(cohort) or self._may_be_exposed(cohort)
 
     def teardown(self) -> None:
-        """Homeostat is gone for good: within the lease everybody is served one release, promoted or restored."""
+        """Homeostat is gone for good: within the lease everybody is served one release, promoted or restored.
+
+        It stays so for days, and over restarts of the gateway.
+        """
         if not hasattr(self, "path"):
             return
         for decision in self.path.guard.decisions:
             event(f"{decision.verdict} in wave {decision.wave}, {decision.phase}")
-        self.path.guard.scenario.wait(TTL_S)
-        for cohort in COHORTS:
-            assert self._served(cohort) == {self._kept(cohort)}
+        for seconds in (TTL_S, 0.0, 86_400.0):
+            self.path.guard.scenario.wait(seconds)
+            for cohort in COHORTS:
+                assert self._served(cohort) == {self._kept(cohort)}
+            self.path.restart_gateway()
         guard, sequencer = self.path.guard, self.path.sequencer
         for log, build, outputs in (
             (guard.scenario.log, guard.build_stage, guard.outputs),
