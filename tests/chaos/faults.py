@@ -10,7 +10,7 @@ from types import MappingProxyType
 from homeostat.schemas.topics import ROLE_STAGES
 from homeostat.streams.demo.children import Child
 from homeostat.streams.failpoints import ALL_FAILPOINTS, GATEWAY_FAILPOINTS
-from tests.builders.waiting import wait_for
+from tests.builders.waiting import LIMIT_S, wait_for
 from tests.chaos.compaction import compact_states
 from tests.chaos.installation import Installation
 
@@ -51,6 +51,11 @@ class Running:
     def kill(self, role: str) -> None:
         """Kill a role's worker at this very moment."""
         self.trial.end(self.workers[role], signal.SIGKILL)
+
+    def restart_gateway(self, failpoint: str = "") -> None:
+        """Put a new gateway in the place of one that has ended, over the same store."""
+        self.trial.replace(self.gateway)
+        self.gateway = self.trial.gateway(failpoint)
 
 
 Fault = Callable[[Running, str], None]
@@ -106,7 +111,7 @@ def _at_failpoint(name: str, running: Running, role: str) -> None:
         _join_until_killed(running, role)
     elif name == _AT_OUTPUTS:
         running.trial.apply_rollouts()  # once its rollouts have ended, the release role appends nothing
-    _await_killed(running.workers[role])
+    await_killed(running.workers[role])
     running.restart(role)
 
 
@@ -135,12 +140,10 @@ def _join_and_leave(running: Running, role: str) -> None:
 
 def _at_gateway_failpoint(name: str, running: Running, _: str) -> None:
     running.trial.end(running.gateway)
-    running.trial.replace(running.gateway)
-    running.gateway = running.trial.gateway(f"{name}:kill")
+    running.restart_gateway(f"{name}:kill")
     running.trial.apply_new_target()
-    _await_killed(running.gateway)
-    running.trial.replace(running.gateway)
-    running.gateway = running.trial.gateway()
+    await_killed(running.gateway)
+    running.restart_gateway()
 
 
 def _kill(running: Running, role: str) -> None:
@@ -191,12 +194,12 @@ def _kill_broker(running: Running, _: str) -> None:
 
 def _kill_gateway(running: Running, _: str) -> None:
     running.trial.end(running.gateway, signal.SIGKILL)
-    running.trial.replace(running.gateway)
-    running.gateway = running.trial.gateway()
+    running.restart_gateway()
 
 
-def _await_killed(child: Child) -> None:
-    wait_for(lambda: _has_ended(child), f"{child.name} to meet its failpoint")
+def await_killed(child: Child, limit_s: float = LIMIT_S) -> None:
+    """Wait until a process has met the failpoint that it was started with."""
+    wait_for(lambda: _has_ended(child), f"{child.name} to meet its failpoint", limit_s)
     assert child.process.returncode == -signal.SIGKILL, f"{child.name} ended with {child.process.returncode}"
 
 

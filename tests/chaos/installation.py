@@ -4,6 +4,7 @@ import json
 import signal
 import sqlite3
 import threading
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from homeostat.streams.decisions.topics import BrokerTopics
 from homeostat.streams.demo.children import Child, Children
 from homeostat.streams.demo.keyring import make_demo_keys
 from homeostat.streams.documents.publish import publish_documents
-from homeostat.streams.documents.read import DocumentReader
+from homeostat.streams.documents.read import DocumentReader, ToPublish
 from homeostat.streams.keys import load_signers
 from homeostat.streams.settings import KafkaSettings, KeySettings, Settings
 from homeostat.streams.simulator.plan import CANARIES, GATEWAY, WORKFLOW, rollout_entries, setup_entries
@@ -191,9 +192,16 @@ class Installation:
         return {(item.topic, item.partition): item.offset for item in found}
 
     def _publish(self, entries: list[dict[str, object]]) -> None:
+        self._send(self._read(entries))
+
+    def _read(self, entries: list[dict[str, object]]) -> list[ToPublish]:
         reader = DocumentReader(SystemClock().wall_ms())
-        documents = [document for entry in entries for document in reader.read_entry(entry)]
-        signer = load_signers(self.keys.private, [SignerRole.OPERATOR])[SignerRole.OPERATOR]
+        return [document for entry in entries for document in reader.read_entry(entry)]
+
+    def _send(
+        self, documents: Sequence[ToPublish], role: SignerRole = SignerRole.OPERATOR, name: str | None = None
+    ) -> None:
+        signer = load_signers(self.keys.private, [role], name)[role]
         publish_documents(self.kafka, signer, documents, limit_s=30)
 
     def _environment(self, prefix: str) -> dict[str, str]:

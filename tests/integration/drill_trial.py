@@ -12,7 +12,7 @@ from homeostat.streams.cli.main import run_with
 from homeostat.streams.demo.children import Child
 from homeostat.streams.simulator.plan import GATEWAY
 from tests.builders.documents import TIMES
-from tests.integration.rollout_trial import RolloutTrial
+from tests.integration.rollout_trial import RolloutTrial, release_entries
 
 PROBE = "probe"
 
@@ -30,14 +30,14 @@ class DrillTrial(RolloutTrial):
         env = {"HOMEOSTAT_DRILL__TENANT_KEYS_FOLDER": str(folder)} if has_key else {}
         return self.children.start(self._name("control"), "homeostat", "worker", "--role", "control", pipe=False, **env)
 
-    def set_up(self) -> None:
+    def set_up(self, **of_policy: Any) -> None:
         """Two clinics, the probe's target, and a policy that declares the drill."""
         drill = Drill(gateway=GATEWAY, tenant=PROBE, block_rollouts=True, limit_s=300)
         times = TIMES.model_copy(update={"lease_ttl_s": 60.0})  # without control no lease is renewed
-        super().set_up(drills=(drill,), times=times)
+        super().set_up(drills=(drill,), times=times, **of_policy)
         probe = {"gateway": GATEWAY, "tenant": PROBE, "workflow": drill.workflow}
-        targets = {"kind": "targets", "body": {"release": "@control", "targets": [probe]}}
-        self._publish([*self._releases(), targets])
+        targets: dict[str, object] = {"kind": "targets", "body": {"release": "@control", "targets": [probe]}}
+        self._publish([*release_entries(), targets])
 
     def drill_status(self) -> dict[str, Any]:
         """`homeostat drill status --json`, of the one gateway."""

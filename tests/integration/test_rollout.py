@@ -53,7 +53,7 @@ def while_working(trial: RolloutTrial, condition: Callable[[], bool]) -> Callabl
     """The condition, asked again and again after some more sessions."""
 
     def look() -> bool:
-        trial.work()
+        trial.look()
         return condition()
 
     return look
