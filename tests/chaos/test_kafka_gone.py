@@ -26,6 +26,7 @@ def test_exposure_is_zero_within_the_lease(tmp_path: Path) -> None:
             trial.apply_rollouts()
             everyone = sum(len(canary.tenants) for canary in CANARIES) * len(SPECIALTIES)
             wait_for(lambda: trial.exposed() == everyone, "every cohort to be exposed")
+            trial.note_decisions()
             broker.kill()
             killed_s = time.monotonic()
             ttl_s = demo_times().lease_ttl_s
