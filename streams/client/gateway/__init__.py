@@ -3,6 +3,7 @@
 from homeostat.streams.client.gateway.core import GatewayCore, Serving
 from homeostat.streams.client.gateway.gateway import Gateway
 from homeostat.streams.client.gateway.lease_clock import LeaseClock, Moment
+from homeostat.streams.client.gateway.statements import Statements
 from homeostat.streams.client.gateway.store import GatewayStore, SqliteStore
 
-__all__ = ["Gateway", "GatewayCore", "GatewayStore", "LeaseClock", "Moment", "Serving", "SqliteStore"]
+__all__ = ["Gateway", "GatewayCore", "GatewayStore", "LeaseClock", "Moment", "Serving", "SqliteStore", "Statements"]

@@ -1,12 +1,13 @@
 """The gateway's judgement: which desired states it obeys, and what each session gets. No Kafka, no clock, no disk."""
 
 from collections.abc import Collection, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from homeostat.detectors.trust import TrustStore
 from homeostat.schemas.canonical import derive_id, digest_bytes
 from homeostat.schemas.command import DesiredState, Exposure
 from homeostat.schemas.errors import SignatureRefused
+from homeostat.schemas.exposure import SessionStart
 from homeostat.schemas.lease import Lease
 from homeostat.schemas.parsing import parse_message
 from homeostat.schemas.reasons import Refusal
@@ -16,6 +17,9 @@ from homeostat.schemas.rollout import Mode, Target
 from homeostat.schemas.trace import Arm, OutputProperty
 from homeostat.streams.client.gateway.arms import assign_candidate
 from homeostat.streams.client.gateway.lease_clock import HeldLease, LeaseClock, LeaseState, Moment
+
+if TYPE_CHECKING:  # the rules are loaded without a disk
+    from homeostat.streams.client.gateway.store import GatewayStore
 
 _SEQUENCER = frozenset({SignerRole.SEQUENCER})
 _GUARD = frozenset({SignerRole.GUARD})
@@ -48,6 +52,17 @@ class Serving(NamedTuple):
     step: int = 0
     shadow: Shadow | None = None
 
+    def start(self, specialty: str, session: str, at_ms: int) -> SessionStart:
+        """What is to be reported of a session that gets this under a rollout."""
+        return SessionStart(
+            specialty=specialty,
+            rollout=self.rollout or "",
+            arm=self.arm,
+            session=session,
+            started_at_ms=at_ms,
+            step=self.step,
+        )
+
 
 class ExposureView(NamedTuple):
     """An exposure of a desired state, and whether it may be served now; `left_ms` is 0 where it may not."""
@@ -77,6 +92,11 @@ class GatewayCore:
         self._trust = trust
         self._states = dict(states)
         self._leases = leases
+
+    @classmethod
+    def load(cls, gateway: str, trust: TrustStore, store: "GatewayStore") -> "GatewayCore":
+        """A core that knows what a store has kept."""
+        return cls(gateway, trust, store.load_states(), LeaseClock(store.load_renewals()))
 
     @property
     def states(self) -> Mapping[str, DesiredState]:

@@ -10,23 +10,23 @@ import structlog
 from confluent_kafka import Message as KafkaMessage
 
 from homeostat.detectors.trust import TrustStore
-from homeostat.schemas.canonical import digest_bytes, to_json
-from homeostat.schemas.command import Acknowledgement, AckOutcome, DesiredState
+from homeostat.schemas.canonical import digest_bytes
+from homeostat.schemas.command import DesiredState
 from homeostat.schemas.dsse import read_envelope
 from homeostat.schemas.errors import PoisonRecord, SignatureRefused
-from homeostat.schemas.exposure import MAX_STARTS, ExposureReport, SessionStart
+from homeostat.schemas.exposure import MAX_STARTS, SessionStart
 from homeostat.schemas.lease import Lease
 from homeostat.schemas.parsing import parse_message
-from homeostat.schemas.reasons import Refusal
 from homeostat.schemas.rollout import Target
-from homeostat.schemas.topics import ACKS, COMMANDS, TRACES
+from homeostat.schemas.topics import COMMANDS
 from homeostat.schemas.trace import Arm, OutputProperty
 from homeostat.streams import failpoints, metrics
 from homeostat.streams.client.gateway.announcer import Announcer, Listener
 from homeostat.streams.client.gateway.core import GatewayCore, Serving, TargetView
-from homeostat.streams.client.gateway.lease_clock import HeldLease, LeaseClock, LeaseState, Moment
+from homeostat.streams.client.gateway.lease_clock import HeldLease, LeaseState, Moment
 from homeostat.streams.client.gateway.outbox import Outbox
-from homeostat.streams.client.gateway.store import GatewayStore, Outgoing
+from homeostat.streams.client.gateway.statements import Statements
+from homeostat.streams.client.gateway.store import GatewayStore
 from homeostat.streams.client.gateway.topic_follower import TopicFollower
 from homeostat.streams.client.gateway.webhook import Webhook, WebhookSender
 from homeostat.streams.clock import Clock, SystemClock
@@ -59,8 +59,8 @@ class Gateway:
     ) -> None:
         self.name = name
         self._clock = clock or SystemClock()
-        self._store, self._signer = store, signer
-        self._core = GatewayCore(name, trust, store.load_states(), LeaseClock(store.load_renewals()))
+        self._store, self._says = store, Statements(name, signer)
+        self._core = GatewayCore.load(name, trust, store)
         self._lock, self._looking = threading.Lock(), threading.Lock()
         self._starts: dict[tuple[str, str], list[SessionStart]] = {}
         self._seen: OrderedDict[tuple[str, str], None] = OrderedDict()
@@ -158,14 +158,7 @@ class Gateway:
         self._seen[rollout, session] = None
         if len(self._seen) > _REMEMBERED_SESSIONS:
             self._seen.popitem(last=False)
-        start = SessionStart(
-            specialty=specialty,
-            rollout=rollout,
-            arm=serving.arm,
-            session=session,
-            started_at_ms=now.wall_ms,
-            step=serving.step,
-        )
+        start = serving.start(specialty, session, now.wall_ms)
         self._starts.setdefault((target.tenant, target.workflow), []).append(start)
         metrics.GATEWAY_STARTS.labels(arm=serving.arm.value).inc()
 
@@ -191,12 +184,8 @@ class Gateway:
         for (tenant, workflow), starts in batches.items():
             for first in range(0, len(starts), MAX_STARTS):
                 self._store.add_report(
-                    self.name, tenant, workflow, starts[first : first + MAX_STARTS], self._seal_report
+                    self.name, tenant, workflow, starts[first : first + MAX_STARTS], self._says.report
                 )
-
-    def _seal_report(self, report: ExposureReport) -> Outgoing:
-        envelope = self._signer.sign(to_json(report), ExposureReport.ce_type)
-        return Outgoing(TRACES, report.tenant.encode(), ExposureReport.ce_type, envelope)
 
     def _on_messages(self, messages: Sequence[KafkaMessage]) -> None:
         """Obey commands before leases: there are many renewals, and one transaction keeps all of them."""
@@ -225,7 +214,7 @@ class Gateway:
         except (SignatureRefused, PoisonRecord) as error:
             self._refuse(envelope, error)
             return
-        acknowledgement = self._acknowledgement(offered.state, offered.state_digest, AckOutcome.APPLIED, None)
+        acknowledgement = self._says.acknowledge(offered.state, offered.state_digest, self._clock.wall_ms())
         if offered.repeat:
             self._store.acknowledge(acknowledgement)
             return
@@ -250,23 +239,8 @@ class Gateway:
         claimed = _read_claim(envelope)
         if claimed is not None and claimed[0].target.gateway == self.name:
             state, digest = claimed
-            self._store.acknowledge(self._acknowledgement(state, digest, AckOutcome.REFUSED, error.reason))
+            self._store.acknowledge(self._says.acknowledge(state, digest, self._clock.wall_ms(), error.reason))
             self._outbox.wake()
-
-    def _acknowledgement(
-        self, state: DesiredState, digest: str, outcome: AckOutcome, reason: Refusal | None
-    ) -> Outgoing:
-        message = Acknowledgement(
-            gateway=self.name,
-            target=state.target,
-            generation=state.generation,
-            state_digest=digest,
-            outcome=outcome,
-            reason=reason,
-            at_ms=self._clock.wall_ms(),
-        )
-        envelope = self._signer.sign(to_json(message), Acknowledgement.ce_type)
-        return Outgoing(ACKS, state.target.key.encode(), Acknowledgement.ce_type, envelope)
 
     def _on_leases(self, envelopes: Sequence[bytes]) -> None:
         newer = [renewed for envelope in envelopes if (renewed := self._renew(envelope)) is not None]
