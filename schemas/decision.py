@@ -22,13 +22,14 @@ class Health(StrEnum):
 
 
 class Verdict(StrEnum):
-    """Why a rollout was moved; all but HARMFUL, REGRESSED and HEALTHY are outside the error bounds and named so."""
+    """Why a rollout was moved; all but HARMFUL, OVER_BUDGET, REGRESSED and HEALTHY are outside the error bounds."""
 
     BEGIN = "begin"
     ADVANCE = "advance"
     HEALTHY = "healthy"
     HARMFUL = "harmful"
     REGRESSED = "regressed"
+    OVER_BUDGET = "over_budget"
     SAMPLE_RATIO = "sample_ratio"
     LOW_YIELD = "low_yield"
     NO_DATA = "no_data"
@@ -59,6 +60,24 @@ class GuardrailVerdict(Part):
     limit_harmful: float
     log_e_non_inferior: float
     limit_non_inferior: float
+
+
+class BudgetSpent(Part):
+    """A guardrail's error budget: what the candidate's sessions have spent in the present period, of all cohorts.
+
+    `burn_rate` is how many times faster than declared, `left_ratio` what is left of the period's budget at the present
+    volume (below 0: overspent). `log_e` (nats) is the evidence of all periods that they spend faster than declared.
+    """
+
+    signal: Slug
+    rate: Annotated[float, Field(gt=0, lt=1)]
+    period_s: Annotated[float, Field(gt=0)]
+    sessions: Count
+    spent: Annotated[float, Field(ge=0)]
+    burn_rate: Annotated[float, Field(ge=0)]
+    left_ratio: Annotated[float, Field(le=1)]
+    log_e: float
+    limit: float
 
 
 class LeafTags(Part):
@@ -103,6 +122,7 @@ class Decision(Message):
     control: Digest
     deciding: Annotated[tuple[Slug, ...], Field(max_length=64)] = ()
     guardrails: Annotated[tuple[GuardrailVerdict, ...], Field(max_length=10_000)] = ()
+    budgets: Annotated[tuple[BudgetSpent, ...], Field(max_length=64)] = ()
     sources: Annotated[tuple[SourceMark, ...], Field(max_length=4096)] = ()
     policy_digest: Digest
     rollout_digest: Digest

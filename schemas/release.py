@@ -103,6 +103,11 @@ class RiskClass(StrEnum):
     MEDIUM = "medium"
     HIGH = "high"
 
+    @property
+    def rank(self) -> int:
+        """0 for the lowest."""
+        return list(RiskClass).index(self)
+
 
 class ReleaseManifest(Message):
     """A composite release; its name is the SHA-256 of its canonical JSON (RFC 8785), see `digest_document`.

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Self
 from pydantic import Field, model_validator
 
 from homeostat.schemas.base import Digest, EpochMs, Message, OpaqueId, Part, Slug
+from homeostat.schemas.release import RiskClass
 from homeostat.schemas.trace import OutputProperty
 
 
@@ -22,9 +23,10 @@ class Target(Part):
 
 
 class RolloutTarget(Part):
-    """A target and the specialties in it that the rollout may expose."""
+    """A target and the specialties in it that the rollout may expose; `risk` is the author's estimate of the place."""
 
     target: Target
+    risk: RiskClass = RiskClass.MEDIUM
     specialties: Annotated[tuple[Slug, ...], Field(min_length=1, max_length=64)]
 
 
@@ -117,12 +119,13 @@ class Rollout(Message):
     decide; empty means every guardrail of the policy. `waves` empty means those of the strategy. `max_duration_s` and
     `max_sessions` are its budget to be shown safe; `on_unproven` None: as the policy says. `watch_s` is how long
     after a promotion a guardrail beyond its tolerance of the baseline that was sealed before takes it back; it spends a
-    part of `alpha` (`detectors/guard/promotion`). A `drill` is of a known-bad release in a probe tenant: it
-    is never promoted.
+    part of `alpha` (`detectors/guard/promotion`). A retry names in `retry_of` the rollout
+    whose evidence it goes on with. A `drill` is of a known-bad release in a probe tenant: it is never promoted.
     """
 
     ce_type: ClassVar[str] = "homeostat.document.rollout"
     rollout: OpaqueId
+    retry_of: OpaqueId | None = None
     title: Annotated[str, Field(max_length=200)] = ""
     author: Slug = "operator"
     strategy: Strategy = Strategy.COHORT_CANARY

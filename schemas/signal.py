@@ -78,6 +78,18 @@ _BANDS = frozenset({Source.AGE_BAND, Source.SEX_BAND})
 _SHARES = frozenset({Source.MISSING_STEPS, Source.STEP_ORDER, Source.TOOL_FAILURES})
 
 
+class ErrorBudget(Part):
+    """How fast a guardrail may be used up: by `rate` a session on average, whatever the control does.
+
+    `rate` is on the signal's scale with harm up: of a binary signal the share of harmful sessions. `alpha` is the
+    chance that a candidate which keeps to the rate is ever said to spend faster.
+    """
+
+    rate: Annotated[float, Field(gt=0, lt=1)]
+    period_s: Annotated[float, Field(gt=0)] = 86_400.0
+    alpha: Annotated[float, Field(gt=0, lt=1)] = 0.01
+
+
 class SignalSpec(Part):
     """One declared signal.
 
@@ -90,7 +102,8 @@ class SignalSpec(Part):
     An embedding is the trace's `embedding` of `dimensions` numbers. `source` names values that the trace has in its
     steps (`steps` declares them in order), tool calls, retrieval and bands. `spread` watches the distance from the
     baseline's mean as well: less consistent work with the same mean. `limit` is an absolute safety limit on the scale
-    of x: beyond it, in the harmful direction, is harm whatever the baseline was. `absence` says that no feedback with
+    of x: beyond it, in the harmful direction, is harm whatever the baseline was. `budget` is an error budget of a
+    guardrail, which rollouts are held to. `absence` says that no feedback with
     the signal within `max_age_s` of the work means 0: the works are the denominator, judged when all are so old.
 
     The statistics work on columns (`expand_signals`): a signal of several columns names them `name--part`.
@@ -112,6 +125,7 @@ class SignalSpec(Part):
     steps: Annotated[tuple[Slug, ...], Field(max_length=32)] = ()
     dimensions: Annotated[int, Field(ge=1, le=1024)] | None = None
     limit: float | None = None
+    budget: ErrorBudget | None = None
     spread: bool = False
     absence: bool = False
     owner: Slug = "platform"
@@ -127,6 +141,12 @@ class SignalSpec(Part):
             raise ValueError(f"signal {self.name}: only feedback has an age")
         if self.role in {Role.GUARDRAIL, Role.NEVER} and self.direction is Direction.BOTH:
             raise ValueError(f"{self.role} {self.name} needs one harmful direction, up or down")
+        return self
+
+    @model_validator(mode="after")
+    def _check_budget(self) -> Self:
+        if self.budget is not None and self.role is not Role.GUARDRAIL:
+            raise ValueError(f"signal {self.name}: an error budget is a guardrail's")
         return self
 
     @model_validator(mode="after")

@@ -9,7 +9,7 @@ from homeostat.schemas.decision import Verdict
 from homeostat.schemas.intent import IntentAction
 from homeostat.schemas.rollout import Rollout, RolloutPhase, RolloutTarget, Target
 
-QUARANTINES = frozenset({Verdict.HARMFUL, Verdict.REGRESSED, Verdict.NEVER})
+QUARANTINES = frozenset({Verdict.HARMFUL, Verdict.OVER_BUDGET, Verdict.REGRESSED, Verdict.NEVER})
 """The verdicts that say something of quality: what they take back is quarantined."""
 
 

@@ -14,7 +14,7 @@ from homeostat.detectors.guard.measure import CohortMeasure
 from homeostat.detectors.guard.rollout_state import Plan
 from homeostat.detectors.statistics.mixture import log_mean_exp
 from homeostat.detectors.statistics.sample_ratio import ratio_log_e
-from homeostat.schemas.decision import Health, Verdict
+from homeostat.schemas.decision import BudgetSpent, Health, Verdict
 from homeostat.schemas.rollout import OnHarm, OnUnproven, RolloutPhase
 
 RATIO_ALPHA = 0.001
@@ -43,6 +43,7 @@ class Situation(NamedTuple):
     find_obstacle: Callable[[], str | None] = lambda: None
     find_doubt: Callable[[], str | None] = lambda: None
     switch: str | None = None
+    budgets: tuple[BudgetSpent, ...] = ()
 
 
 class Finding(NamedTuple):
@@ -69,6 +70,7 @@ class Judgement(NamedTuple):
     finding: Finding | None
     marks: tuple[tuple[int, int], ...] = ()
     doubt: str | None = None
+    budgets: tuple[BudgetSpent, ...] = ()
 
     @property
     def cells(self) -> tuple[Cell, ...]:
@@ -99,7 +101,7 @@ def judge(plan: Plan, cohorts: Sequence[Assessed], situation: Situation) -> Judg
     health = Health.HARMFUL if pooled else next((state for state in GRAVEST_FIRST if state in found), Health.LOW_POWER)
     doubt = situation.find_doubt() if _would_promote(plan, health, situation) else None
     finding = _find(plan, exposed, pooled, health, situation, doubt)
-    return Judgement(health, tuple(exposed), situation.stale, finding, doubt=doubt)
+    return Judgement(health, tuple(exposed), situation.stale, finding, doubt=doubt, budgets=situation.budgets)
 
 
 def _would_promote(plan: Plan, health: Health, situation: Situation) -> bool:
@@ -116,7 +118,7 @@ def _find(
     situation: Situation,
     doubt: str | None,
 ) -> Finding | None:
-    """In this order: what must never be, a broken comparison, harm, too few traces, a lapse, progress, the budget."""
+    """In this order: never, a broken comparison, harm, a spent error budget, few traces, a lapse, progress, time."""
     exposing = situation.phase is RolloutPhase.EXPOSING
     if (never := find_never(cohorts)) is not None:
         return Finding(Verdict.NEVER, never)
@@ -124,6 +126,8 @@ def _find(
         return Finding(Verdict.SAMPLE_RATIO, mismatch)
     if health is Health.HARMFUL and situation.held_for is not Verdict.SAMPLE_RATIO:
         return _find_harm(plan, cohorts, pooled)
+    if (burnt := [budget for budget in situation.budgets if budget.log_e >= budget.limit]) and cohorts:
+        return Finding(Verdict.OVER_BUDGET, reasons.describe_budgets(burnt), _cells_of(burnt, cohorts))
     measures = [cohort.measure for cohort in cohorts]
     if exposing and (low := find_low_yield(plan, measures)) is not None:
         return Finding(Verdict.LOW_YIELD, low)
@@ -143,6 +147,11 @@ def _find_harm(plan: Plan, cohorts: Sequence[Assessed], pooled: tuple[Pooled, ..
         named = tuple(sorted({cell.cohort.cohort for cell in harmful}))
         return Finding(Verdict.HARMFUL, reason, harmful, named)
     return Finding(Verdict.HARMFUL, reason, harmful + together)
+
+
+def _cells_of(budgets: Sequence[BudgetSpent], cohorts: Sequence[Assessed]) -> tuple[Cell, ...]:
+    signals = {budget.signal for budget in budgets}
+    return tuple(cell for cohort in cohorts for cell in cohort.cells if cell.measure.signal in signals)
 
 
 def _find_progress(plan: Plan, cohorts: Sequence[Assessed], health: Health, situation: Situation) -> Finding | None:

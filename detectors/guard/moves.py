@@ -14,6 +14,7 @@ _ENDS: Mapping[Verdict, RolloutPhase] = MappingProxyType(
     {
         Verdict.HEALTHY: RolloutPhase.PROMOTED,
         Verdict.HARMFUL: RolloutPhase.ROLLED_BACK,
+        Verdict.OVER_BUDGET: RolloutPhase.ROLLED_BACK,
         Verdict.NEVER: RolloutPhase.ROLLED_BACK,
         Verdict.SAMPLE_RATIO: RolloutPhase.HELD,
         Verdict.LOW_YIELD: RolloutPhase.HELD,

@@ -50,6 +50,7 @@ def write_decision(
         control=rollout.control,
         deciding=tuple(sorted({cell.measure.signal for cell in finding.deciding})),
         guardrails=describe_cells(judgement.cells),
+        budgets=judgement.budgets,
         sources=tuple(SourceMark(source_partition=source, mark=mark) for source, mark in sorted(judgement.marks)),
         policy_digest=moved.plan.policy_digest,
         rollout_digest=moved.plan.rollout_digest,

@@ -22,7 +22,7 @@ from homeostat.schemas.errors import DocumentInvalid
 from homeostat.schemas.policy import Policy, Unproven
 from homeostat.schemas.release import ReleaseManifest, RiskClass
 from homeostat.schemas.rollout import Mode, Rollout, Strategy
-from homeostat.schemas.signal import Carrier, Role
+from homeostat.schemas.signal import Carrier, Direction, Role, SignalSpec
 
 PLANNERS: Mapping[Strategy, Callable[[Rollout], tuple[PlannedWave, ...]]] = MappingProxyType(
     {
@@ -115,4 +115,9 @@ def _choose_guardrails(rollout: Rollout, policy: Policy) -> tuple[Guardrail, ...
     chosen = set(rollout.guardrails or declared) - unseen
     if not chosen:
         raise DocumentInvalid("0 guardrails < 1 in the policy: nothing could be judged")
-    return tuple(Guardrail(signal=name, tolerance=declared[name].tolerance) for name in declared if name in chosen)
+    return tuple(_declare(spec) for name, spec in declared.items() if name in chosen)
+
+
+def _declare(spec: SignalSpec) -> Guardrail:
+    low = spec.direction is Direction.DOWN
+    return Guardrail(signal=spec.name, tolerance=spec.tolerance, budget=spec.budget, harm_is_low=low)

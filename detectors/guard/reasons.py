@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from homeostat.detectors.guard.assess import Cell, Pooled
-from homeostat.schemas.decision import Health
+from homeostat.schemas.decision import BudgetSpent, Health
 
 _NAMED = 3
 _LOG_10 = math.log(10.0)
@@ -76,6 +76,16 @@ def describe_ratio(candidates: int, total: int, share: float, log_e: float, limi
     observed = f"{candidates / total:.3f}" if total else "unknown"
     numbers = f"n={total} sessions, e={format_e(log_e)} ≥ {format_e(limit)}"
     return f"candidate's share of sessions {observed} ≠ {share:g} ({numbers})"
+
+
+def describe_budgets(budgets: Sequence[BudgetSpent]) -> str:
+    """The error budgets that are spent faster than declared."""
+    return "; ".join(
+        f"{budget.signal}: {budget.rate * budget.burn_rate:.3f} a session against {budget.rate:g} declared, burn rate "
+        f"{budget.burn_rate:.1f} in this period (n={budget.sessions} sessions, e={format_e(budget.log_e)} ≥ "
+        f"{format_e(budget.limit)} over all periods)"
+        for budget in budgets
+    )
 
 
 def describe_unproven(used: str, health: Health, cells: Sequence[Cell], stale: Sequence[int]) -> str:

@@ -12,6 +12,7 @@ from homeostat.schemas.canonical import derive_id
 from homeostat.schemas.decision import Health, Verdict
 from homeostat.schemas.errors import StateCorrupt
 from homeostat.schemas.rollout import Mode, OnUnproven, Rollout, RolloutPhase
+from homeostat.schemas.signal import ErrorBudget
 
 STATE_VERSION = 1
 PREFIX = b"rollout/"
@@ -24,6 +25,8 @@ class Guardrail(Part):
 
     signal: Slug
     tolerance: Unit
+    budget: ErrorBudget | None = None
+    harm_is_low: bool = False
 
 
 class ExposureBudget(Part):
@@ -72,6 +75,17 @@ class Plan(Part):
         return sorted({cohort for wave in self.waves for cohort in wave.cohorts})
 
 
+class PeriodMark(Part):
+    """What had been spent of a guardrail's error budget when a period was first seen, by cohort in the plan's order.
+
+    Sessions, and what they spent together; nothing for the first.
+    """
+
+    signal: Slug
+    period: Count
+    sums: tuple[tuple[Count, float], ...] = ()
+
+
 class EchoMark(Part):
     """The highest step of the rollout that a source partition has taken over."""
 
@@ -102,6 +116,7 @@ class RolloutState(Part):
     order_version: Count = 0
     lease_epoch: Count = 0
     counted_step: Count = 0
+    periods: tuple[PeriodMark, ...] = ()
     begun_ms: EpochMs = 0
     budget_since_ms: EpochMs = 0
     renewal: Count = 0

@@ -7,6 +7,7 @@ from homeostat.detectors.guard import persist
 from homeostat.detectors.guard.assess import Assessed, assess_cohort
 from homeostat.detectors.guard.doubts import find_doubt
 from homeostat.detectors.guard.drill_gate import NEVER_PROMOTED, find_unproven_gateway
+from homeostat.detectors.guard.error_budgets import Clock, judge_spending, mark_periods
 from homeostat.detectors.guard.evidence_book import CohortKey, EvidenceBook
 from homeostat.detectors.guard.gates import (
     People,
@@ -158,6 +159,7 @@ class Runs:
         return People(control.approvals, control.orders, control.stops, control.releases)
 
     def _judge(self, state: RolloutState, policy: Policy, outbox: Outbox, renew: bool) -> None:
+        state = self._mark_periods(state)
         judgement = self._consider(state, policy)
         order = find_order(state, self._people)
         finding = self._find_said(state, order) or judgement.finding or (self._give_way(state) if renew else None)
@@ -166,6 +168,7 @@ class Runs:
             self._decide(state, judgement, finding, policy, outbox, told)
             return
         if not renew:
+            self._keep(state)
             return
         state = state.model_copy(update={"health": judgement.health, "reason": judgement.reason})
         if judgement.renewable and state.phase is RolloutPhase.EXPOSING:
@@ -195,6 +198,7 @@ class Runs:
     def _consider(self, state: RolloutState, policy: Policy) -> Judgement:
         assert state.plan is not None
         now_ms, people, assessed = self._control.log_time_ms, self._people, self._assess(state, state.plan)
+        clock, parts = Clock(state.begun_ms, now_ms), partial(self._book.of_cohort, state.rollout)
         situation = Situation(
             phase=state.phase,
             held_for=state.verdict if state.phase is RolloutPhase.HELD else None,
@@ -208,8 +212,16 @@ class Runs:
             find_obstacle=partial(find_obstacle, state.plan, state.wave + 1, people, now_ms),
             find_doubt=partial(find_doubt, state, assessed, self._control.regressions.values()),
             switch=NEVER_PROMOTED if state.plan.rollout.drill else find_switch(people.stops),
+            budgets=judge_spending(state.plan, state.periods, clock, parts, state.taken_back),
         )
         return judge(state.plan, assessed, situation)
+
+    def _mark_periods(self, state: RolloutState) -> RolloutState:
+        """Note what error budgets had spent when their present period began."""
+        assert state.plan is not None
+        clock = Clock(state.begun_ms, self._control.log_time_ms)
+        periods = mark_periods(state.plan, state.periods, clock, partial(self._book.of_cohort, state.rollout))
+        return state if periods == state.periods else state.model_copy(update={"periods": periods})
 
     def _assess(self, state: RolloutState, plan: Plan) -> list[Assessed]:
         """Every cohort's assessment; only those with new evidence are made anew."""

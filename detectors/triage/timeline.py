@@ -13,7 +13,7 @@ from homeostat.schemas.trace import Arm
 
 _STATE_VERSION = 2
 _MAX_HARMED = 64
-_HARMFUL = frozenset({Verdict.HARMFUL, Verdict.REGRESSED, Verdict.NEVER, Verdict.LOW_YIELD})
+_HARMFUL = frozenset({Verdict.HARMFUL, Verdict.OVER_BUDGET, Verdict.REGRESSED, Verdict.NEVER, Verdict.LOW_YIELD})
 
 
 @dataclass

@@ -92,7 +92,7 @@ def show(
 ) -> None:
     """Show where a rollout stands: every guardrail of every cohort, what it waits for, how long at today's volume."""
     from homeostat.streams.cli.table import print_table
-    from homeostat.streams.rollouts import follow_up
+    from homeostat.streams.rollouts import budgets, follow_up
     from homeostat.streams.rollouts.standing import CELL_TITLES, cell_rows, find_standing, to_json
 
     book = _open(ctx, archive, bootstrap, trust)
@@ -112,7 +112,9 @@ def show(
     if followed.effect is not None:
         _say(f"effect: {followed.effect.reason}")
     _say(*(f"escalated: {follow_up.describe_escalation(each)}" for each in followed.escalations))
-    _say(*(f"waits for: {each}" for each in standing.waits_for), *standing.notes)
+    if standing.budgets:
+        print_table("error budgets", budgets.TITLES, map(budgets.row, standing.budgets), frozenset({"sessions"}))
+    _say(*(f"waits for: {each}" for each in standing.waits_for), *standing.outlook, *standing.notes)
 
 
 @app.command()
@@ -161,6 +163,7 @@ def scorecard(
 app.command("pause")(rollout_words.pause)
 app.command("resume")(rollout_words.resume)
 app.command("abort")(rollout_words.abort)
+app.command("retry")(rollout_words.retry)
 app.command("approve")(rollout_words.approve)
 app.command("stop")(rollout_words.stop)
 

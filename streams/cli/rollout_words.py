@@ -62,6 +62,37 @@ def abort(
     _order(ctx, rollout_id, "abort", (author, reason), (key, bootstrap, trust))
 
 
+def retry(
+    ctx: typer.Context,
+    rollout_id: Id,
+    key: Key = None,
+    bootstrap: Bootstrap = None,
+    trust: TrustFolder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Put a rollout that ended without a verdict on trial again: a new one of the same plan, whose evidence goes on.
+
+    Not one that was promoted or taken back as harmful. What reviewers signed was the former one: they sign anew.
+    """
+    from homeostat.schemas.roles import SignerRole
+    from homeostat.streams.rollouts.words import retry_rollout
+
+    settings = settings_of(
+        ctx,
+        kafka={"bootstrap_servers": bootstrap},
+        keys={"trust_folder": trust, "private_key_path": key},
+    )
+    book = _read(settings)
+    found = _with_plan(book, book.find(rollout_id))
+    decisions = book.decisions.get(found, [])
+    document = retry_rollout(book.rollouts[found], decisions[-1] if decisions else None, _now_ms())
+    _publish(settings, SignerRole.OPERATOR, document)
+    if as_json:
+        print_json({"rollout": document.key, "retry_of": found})
+    else:
+        _say(f"rollout {document.key} tries {found} again")
+
+
 def approve(
     ctx: typer.Context,
     rollout_id: Id,
@@ -167,6 +198,12 @@ def _known(book: "RolloutBook", text: str) -> str:
     decisions = book.decisions.get(found, [])
     if decisions and decisions[-1].phase in ENDED:
         raise DocumentInvalid(f"rollout {found} has ended: {decisions[-1].phase}")
+    return _with_plan(book, found)
+
+
+def _with_plan(book: "RolloutBook", found: str) -> str:
+    from homeostat.schemas.errors import DocumentInvalid
+
     if found not in book.rollouts:
         raise DocumentInvalid(f"rollout {found}: its plan is not on the broker")
     return found

@@ -19,6 +19,7 @@ VERDICTS: Mapping[Verdict, str] = MappingProxyType(
         Verdict.ADVANCE: "The rollout widened",
         Verdict.HEALTHY: "The candidate was promoted: no guardrail is worse than its tolerance",
         Verdict.HARMFUL: "The candidate was taken back: harmful",
+        Verdict.OVER_BUDGET: "The candidate was taken back: it spends an error budget faster than declared",
         Verdict.SAMPLE_RATIO: "The rollout was held: the sessions of the arms are not in the planned ratio",
         Verdict.LOW_YIELD: "The rollout was held: too few traces came for the sessions that were started",
         Verdict.NO_DATA: "The rollout was held: there is no data",

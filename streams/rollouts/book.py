@@ -1,10 +1,11 @@
 """What the topics say of rollouts: documents, decisions and evidence, each believed only with its signer's name."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import structlog
 
 from homeostat.detectors.control_types import CONTROL_KINDS, check_signer
+from homeostat.detectors.guard.evidence_book import EvidenceBook
 from homeostat.detectors.guard.gates import People
 from homeostat.detectors.trust import TrustStore
 from homeostat.schemas.base import Message
@@ -79,9 +80,14 @@ class RolloutBook:
         known = None if decision is None else self.policies.get(decision.policy_digest)
         return known or self.policy
 
-    def gather_evidence(self, rollout: str, up_to: Decision | None) -> Gathered:
-        """The evidence of a rollout (up to a decision's mark) and what its signals say (to the end of the log)."""
-        gathered = Gathered(rollout)
+    def gather_evidence(
+        self, rollout: str, up_to: Decision | None, look: Callable[[EvidenceBook, int], None] = lambda *_: None
+    ) -> Gathered:
+        """The evidence of a rollout (up to a decision's mark) and what its signals say (to the end of the log).
+
+        `look` sees the evidence as it stands before each record of it, and that record's time in ms.
+        """
+        gathered = Gathered(rollout, look)
         for place, record in self._topics.read(EVIDENCE):
             gathered.take(record, is_judged=up_to is None or place.offset <= up_to.mark)
             told = self._believe(_OF_SAFETY, EVIDENCE, place.offset, record)

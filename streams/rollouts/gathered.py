@@ -1,6 +1,6 @@
 """What `evidence.v1` says of one rollout, record by record."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 import structlog
@@ -22,7 +22,9 @@ M = TypeVar("M", bound=Message)
 class Gathered:
     """A rollout's evidence, who has echoed it, its signals, the log's newest time in ms, and safety regressions."""
 
-    def __init__(self, rollout: str) -> None:
+    def __init__(self, rollout: str, look: Callable[[EvidenceBook, int], None] = lambda *_: None) -> None:
+        """`look` sees the evidence as it stands before each record of it, and that record's time in ms."""
+        self._look = look
         self._key = rollout.encode()
         self._versions: dict[str, int] = {}
         self.evidence, self.signals = EvidenceBook(), SignalBook()
@@ -41,6 +43,7 @@ class Gathered:
                 self.signals.take(said)
         elif is_judged and kind == Evidence.ce_type.encode():
             for evidence in _read(Evidence, record):
+                self._look(self.evidence, record.timestamp)
                 self.evidence.take(evidence)
         elif is_judged and kind == Echo.ce_type.encode():
             self.echoed |= {echo.source_partition for echo in _read(Echo, record)}

@@ -1,5 +1,6 @@
 """Where a rollout stands now: phase, wave, every guardrail of every cohort, what it waits for and how long."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from homeostat.detectors.guard.assess import Assessed, Cell, assess_cohort
@@ -11,11 +12,13 @@ from homeostat.detectors.guard.measure import measure_cohort
 from homeostat.detectors.guard.plans import make_plan
 from homeostat.detectors.guard.rollout_state import Plan, RolloutState
 from homeostat.detectors.statistics.difference_interval import difference_interval
-from homeostat.schemas.decision import Decision, Health, Verdict
+from homeostat.schemas.decision import BudgetSpent, Decision, Health, Verdict
 from homeostat.schemas.errors import DocumentInvalid
 from homeostat.schemas.policy import Policy
 from homeostat.schemas.rollout import ENDED, RolloutPhase
 from homeostat.streams.rollouts.book import RolloutBook
+from homeostat.streams.rollouts.budgets import BudgetReader
+from homeostat.streams.rollouts.outlook import tell_outlook
 from homeostat.streams.rollouts.signal_book import SignalBook
 
 CELL_TITLES = (
@@ -45,6 +48,7 @@ class Standing(NamedTuple):
     """Everything that can be known of a rollout from the topics; `waits_for` is what keeps it where it is.
 
     `exposed` are the cohorts under judgement now, `doubt` why they would not be promoted though all were non-inferior.
+    `outlook` says what cannot become conclusive in time, or of which no time can be given.
     """
 
     rollout: str
@@ -61,6 +65,8 @@ class Standing(NamedTuple):
     waits_for: list[str]
     notes: list[str]
     now_ms: int = 0
+    budgets: tuple[BudgetSpent, ...] = ()
+    outlook: Sequence[str] = ()
 
     @property
     def phase(self) -> RolloutPhase:
@@ -82,7 +88,8 @@ def find_standing(book: RolloutBook, rollout_id: str) -> Standing:
         raise DocumentInvalid(f"rollout {rollout_id}: {missing} is not on the broker")
     plan = make_plan(rollout, policy, candidate)
     ended = last is not None and last.phase in ENDED
-    gathered = book.gather_evidence(rollout_id, last if ended else None)
+    reader = BudgetReader(rollout_id, plan, decisions[0].log_time_ms if decisions else 0)
+    gathered = book.gather_evidence(rollout_id, last if ended else None, reader.look)
     evidence, now_ms = gathered.evidence, gathered.newest_ms
     state = _state_of(rollout_id, plan, decisions)
     cohorts = [_assess(plan, state, evidence, cohort) for cohort in plan.cohorts]
@@ -93,6 +100,10 @@ def find_standing(book: RolloutBook, rollout_id: str) -> Standing:
         for each in cohorts
         for at, cell in enumerate(each.cells)
     ]
+    outlook: list[str] = []
+    if last is not None and last.phase is RolloutPhase.EXPOSING:
+        exposed = [(each.cell, each.until_s) for each in seen if each.cell.cohort.cohort in state.exposed]
+        outlook = tell_outlook(plan, exposed, elapsed_s)
     doubt = None if ended or last is None else find_doubt(state, cohorts, gathered.regressions.values())
     waits = [] if ended else _waits_for(book, plan, state, last, len(gathered.echoed), now_ms)
     waits += [] if doubt is None else [f"what is non-inferior is not promoted: {doubt}"]
@@ -111,6 +122,8 @@ def find_standing(book: RolloutBook, rollout_id: str) -> Standing:
         waits_for=waits,
         notes=_notes(plan, last),
         now_ms=now_ms,
+        budgets=reader.judge(evidence, now_ms, state.taken_back) if decisions else (),
+        outlook=outlook,
     )
 
 
@@ -255,7 +268,9 @@ def to_json(standing: Standing) -> dict[str, Any]:
         "reason": None if standing.last is None else standing.last.reason,
         "waits_for": standing.waits_for,
         "notes": standing.notes,
+        "outlook": list(standing.outlook),
         "guardrails": [dict(zip(CELL_TITLES, row, strict=True)) for row in cell_rows(standing)],
+        "budgets": [budget.model_dump(mode="json") for budget in standing.budgets],
         "decisions": [
             {"step": each.step, "verdict": each.verdict, "phase": each.phase, "reason": each.reason}
             for each in standing.decisions

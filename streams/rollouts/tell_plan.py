@@ -10,6 +10,7 @@ from homeostat.schemas.canonical import digest_document
 from homeostat.schemas.release import ReleaseManifest
 from homeostat.schemas.rollout import Mode, OnUnproven
 from homeostat.streams.rollouts.guarantees import Guarantee, find_guarantee
+from homeostat.streams.rollouts.outlook import tell_least
 
 WAVE_TITLES = ("wave", "who is added", "share", "then", "pairs", "bake", "approvals")
 
@@ -78,12 +79,33 @@ def _notes(plan: Plan, candidate: ReleaseManifest) -> list[str]:
         notes.append(f"it begins and widens only in its {len(rollout.windows)} windows (UTC)")
     if rollout.not_before_ms:
         notes.append(f"it does not begin before {rollout.not_before_ms} ms")
-    return [*notes, *_signatures(plan, candidate)]
+    told = [*_say_order(plan), *_say_error_budgets(plan), *tell_least(plan)]
+    return [*notes, *told, *_signatures(plan, candidate)]
 
 
 def _say_budget(budget: ExposureBudget) -> str:
     used = f"{budget.max_duration_s:g} s or {budget.max_sessions} candidate sessions"
     return f"not shown safe after {used} it is unproven: {_UNPROVEN[budget.action]}, and no finding of harm"
+
+
+def _say_order(plan: Plan) -> list[str]:
+    """Where a wave reaches a place of more risk before one of less: the author's to choose, but seen."""
+    risks = {(entry.target.tenant, entry.target.workflow): entry.risk for entry in plan.rollout.targets}
+    of_waves = [[risks[tenant, workflow] for tenant, _, workflow in wave.cohorts] for wave in plan.waves]
+    for number, first in enumerate(of_waves):
+        later = [risk for wave in of_waves[number + 1 :] for risk in wave]
+        if first and later and max(risk.rank for risk in first) > min(risk.rank for risk in later):
+            return [f"wave {number + 1} reaches a place of more risk before a later wave reaches one of less"]
+    return []
+
+
+def _say_error_budgets(plan: Plan) -> list[str]:
+    return [
+        f"error budget of {each.signal}: {each.budget.rate:g} a session over {each.budget.period_s:g} s; a candidate "
+        f"that keeps to it is taken back for it with a chance of at most {each.budget.alpha:g}, beside α"
+        for each in plan.guardrails
+        if each.budget is not None
+    ]
 
 
 def _signatures(plan: Plan, candidate: ReleaseManifest) -> list[str]:

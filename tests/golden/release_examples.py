@@ -2,7 +2,7 @@
 
 from homeostat.schemas.base import Message
 from homeostat.schemas.command import Acknowledgement, AckOutcome, Barred, DesiredState, Exposure, Variant
-from homeostat.schemas.decision import Decision, GuardrailVerdict, Health, LeafTags, SourceMark, Verdict
+from homeostat.schemas.decision import BudgetSpent, Decision, GuardrailVerdict, Health, LeafTags, SourceMark, Verdict
 from homeostat.schemas.intent import Intent, IntentAction
 from homeostat.schemas.lease import Lease
 from homeostat.schemas.reasons import Refusal
@@ -127,6 +127,19 @@ def _decision() -> Decision:
         control=CONTROL,
         deciding=("omission_ratio",),
         guardrails=(verdict,),
+        budgets=(
+            BudgetSpent(
+                signal="omission_ratio",
+                rate=0.1,
+                period_s=86_400.0,
+                sessions=40,
+                spent=11.0,
+                burn_rate=2.75,
+                left_ratio=-0.375,
+                log_e=5.2,
+                limit=4.6,
+            ),
+        ),
         sources=(SourceMark(source_partition=3, mark=41),),
         policy_digest="sha256:" + "11" * 32,
         rollout_digest="sha256:" + "22" * 32,

@@ -1,4 +1,4 @@
-"""Tenant by tenant: one tenant after another, in the order in which the rollout lists them: the lowest risk first.
+"""Tenant by tenant: one tenant after another, the lowest risk first; alike, in the order of the rollout's targets.
 
 Guarantee: α over the whole rollout, β for each tenant, which is promoted on its own evidence before the next begins.
 """
@@ -14,7 +14,10 @@ def plan_waves(rollout: Rollout) -> tuple[PlannedWave, ...]:
     if len(rollout.waves) > 1:
         raise DocumentInvalid(f"{len(rollout.waves)} waves > 1: one is the pattern that every tenant's follows")
     pattern = rollout.waves[0] if rollout.waves else Wave()
-    tenants = dict.fromkeys(entry.target.tenant for entry in rollout.targets)
+    risks: dict[str, int] = {}
+    for entry in rollout.targets:
+        risks[entry.target.tenant] = max(entry.risk.rank, risks.get(entry.target.tenant, 0))
+    tenants = sorted(risks, key=lambda tenant: risks[tenant])
     cohorts = set(rollout.cohorts())
     return tuple(
         plan_wave(rollout, pattern, {cohort for cohort in cohorts if cohort[0] == tenant}, settles=True)

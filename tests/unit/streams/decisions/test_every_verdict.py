@@ -12,7 +12,7 @@ from homeostat.schemas.rollout import OnHarm, OnUnproven, RolloutPhase, Wave
 from homeostat.streams.cli.main import run_with
 from homeostat.streams.decisions.bundle import write_bundle
 from homeostat.streams.decisions.dossier import gather_dossier
-from tests.builders import documents
+from tests.builders import budget_log, documents
 from tests.builders.decided import replay_afresh
 from tests.builders.evidence import from_leaf, ratio, regressed
 from tests.builders.guard_log import GuardLog
@@ -69,6 +69,7 @@ WAYS: dict[tuple[Verdict, RolloutPhase], Callable[[GuardLog], object]] = {
         log.say(0.9, pairs=200, specialty=specialty) for specialty in SPECIALTIES
     ],
     (Verdict.HARMFUL, RolloutPhase.EXPOSING): lambda log: log.say(0.9, pairs=200),
+    (Verdict.OVER_BUDGET, RolloutPhase.ROLLED_BACK): lambda log: budget_log.spend(log, 100, 60.0),
     (Verdict.SAMPLE_RATIO, RolloutPhase.HELD): lambda log: log.say(
         0.0, pairs=10, candidate_starts=90, control_starts=10, ratio_log_e=ratio(90, 10)
     ),
@@ -94,7 +95,7 @@ def decide(verdict: Verdict, phase: RolloutPhase) -> GuardLog:
     rollout = documents.rollout(
         specialties=SPECIALTIES, max_duration_s=20.0, on_harm=OnHarm.COHORT, waves=waves, on_unproven=action
     )
-    log = GuardLog(rollout=rollout)
+    log = GuardLog(rollout=rollout, policy=budget_log.policy() if verdict is Verdict.OVER_BUDGET else None)
     log.begin()
     WAYS[verdict, phase](log)
     assert (log.decisions[-1].verdict, log.decisions[-1].phase) == (verdict, phase)
