@@ -140,7 +140,8 @@ def _tell(spec: SignalSpec, specs: dict[str, SignalSpec], runtime: Runtime) -> I
     yield f"`{spec.name}`"
     yield spec.family.value
     ranged = spec.kind in {Kind.BOUNDED, Kind.POSITIVE, Kind.COUNT}
-    yield spec.kind.value + (f", {spec.low:g} to {spec.high:g}" if ranged else "")
+    limit = "" if spec.limit is None else f", limit {spec.limit:g}"
+    yield spec.kind.value + (f", {spec.low:g} to {spec.high:g}" if ranged else "") + limit
     yield spec.carrier.value
     yield _HARMFUL[spec.direction]
     yield spec.role.value
