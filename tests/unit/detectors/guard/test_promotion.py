@@ -103,3 +103,10 @@ def test_without_a_watch_all_of_alpha_is_the_exposures(fields: dict[str, Any]) -
         documents.rollout(TENANTS, guardrails=("omission",), **fields), documents.policy(), documents.CANDIDATE
     )
     assert (plan.alpha, plan.watch_alpha) == (0.05, 0.0)
+
+
+def test_without_a_declared_watch_nothing_that_a_leaf_says_takes_it_back() -> None:
+    path = promoted(watch_s=0.0)
+    assert limit(path) == math.inf
+    watch(path, 50.0)
+    assert path.phase() is RolloutPhase.PROMOTED
