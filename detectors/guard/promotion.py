@@ -40,7 +40,7 @@ def find_regression(state: RolloutState, report: Aftermath) -> Judgement | None:
 
 
 def find_limit(plan: Plan) -> float:
-    """The log-e (nats) at which one guardrail of one cohort takes back what was promoted; ∞ where nothing is watched."""
+    """The log-e (nats) at which one guardrail of one cohort takes back what was promoted; ∞ where none is watched."""
     if plan.watch_alpha == 0.0:
         return math.inf
     return math.log(len(plan.cohorts) * len(plan.guardrails) / plan.watch_alpha)
