@@ -22,7 +22,7 @@ Say = Callable[[str], None]
 _HEAP_MIB = 1024
 _START_LIMIT_S = 180.0
 _BEGIN_S = 0.5
-_LATE_S = 60.0
+_LATE_S = 120.0
 _ACKS = 2
 """Of each rollout: its exposure, and that it was taken back."""
 

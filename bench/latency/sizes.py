@@ -43,7 +43,7 @@ SIZES = {
         decisions_per_s=2.0,
         tenants=6,
         partitions=2,
-        times=demo_times().model_copy(update={"session_s": 2.0}),
+        times=demo_times().model_copy(update={"session_s": 2.0, "lease_ttl_s": 300.0, "source_timeout_s": 300.0}),
         warm_up_s=4.0,
         lead_s=2.0,
         sessions=60,
