@@ -88,6 +88,6 @@ def check_what_is_told(trial: RolloutTrial, trust: tuple[str, str], capsys: pyte
     assert trial.run("rollout", "scorecard", ROLLOUT, "--json", "--html", str(page), *trust) == 1
     card = json.loads(capsys.readouterr().out)
     assert [line.split(":")[0] for line in card["regressed"]] == [f"omission in {HARMED}/cardiology/scribe"]
-    assert "harmful in" in card["safety"][0]
-    assert "Who regressed" in page.read_text()
+    assert card["safety"][0]["harmful"] == [f"{HARMED}/cardiology/scribe"]
+    assert "<h3>Harmed</h3>" in page.read_text()
     assert trial.run("rollout", "pause", ROLLOUT, "--reason", "too late", *trust) == 4
