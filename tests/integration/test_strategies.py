@@ -21,7 +21,7 @@ from tests.chaos.faults import Running
 from tests.chaos.oracle import Oracle
 from tests.chaos.strategies_play import DECIDED, EVERY_POINT, Play
 from tests.chaos.strategies_trial import LONG_TTL_S, StrategiesTrial, times_of
-from tests.chaos.strikes import GATEWAY, GUARD, RESTING, UNDER_WAY, Strikes
+from tests.chaos.strikes import GATEWAY, GUARD, LIMIT_S, RESTING, UNDER_WAY, Strikes
 
 pytestmark = [pytest.mark.kafka, pytest.mark.faults, pytest.mark.timeout(3600)]
 
@@ -35,13 +35,13 @@ def test_every_strategy_ends_as_it_should(
         control = trial.worker("control")
         running = Running(trial, seed=1)
         trial.set_up(times=times_of(LONG_TTL_S))
-        wait_for(lambda: len(trial.targets()) == 2 * len(COURSES), "every target to be served")
+        wait_for(lambda: len(trial.targets()) == 2 * len(COURSES), "every target to be served", LIMIT_S)
         play = Play(trial, running, control, EVERY_POINT if fault_trials == "full" else (DECIDED,))
         play.run()
         trial.stop_work()
         control.signal(signal.SIGSTOP)
         trial.settle()
-        wait_for(lambda: trial.unsaid() == 0, "the gateway to have said everything")
+        wait_for(lambda: trial.unsaid() == 0, "the gateway to have said everything", LIMIT_S)
         trial.watch.read()
         for course in COURSES:
             check_course(trial, course, trial.policy(LONG_TTL_S))
