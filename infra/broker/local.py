@@ -39,7 +39,7 @@ class LocalBroker:
         port: int = 0,
         heap_mib: int = 512,
         properties: Mapping[str, str] | None = None,
-        start_limit_s: float = 60.0,
+        start_limit_s: float = 180.0,
         progress: Progress | None = None,
         settings: BrokerSettings | None = None,
     ) -> None:
