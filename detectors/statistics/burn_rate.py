@@ -39,7 +39,7 @@ def log_e_by_bet(spending: Spending, rate: float) -> Floats:
 
     >>> bool((log_e_by_bet(Spending(0, 0.0), 0.1) == 0.0).all())
     True
-    >>> log_e_by_bet(Spending(100, 40.0), 0.1).max() > 30 > 0 > log_e_by_bet(Spending(100, 5.0), 0.1).max()
+    >>> bool(log_e_by_bet(Spending(100, 40.0), 0.1).max() > 30 > 0 > log_e_by_bet(Spending(100, 5.0), 0.1).max())
     True
     """
     hit, miss = np.empty(MONITOR_BETS), np.empty(MONITOR_BETS)
