@@ -1,12 +1,13 @@
 """What the broker says of the topics that are archived: their ids, partitions and ends."""
 
-from confluent_kafka import Consumer, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient
 
 from homeostat.schemas.errors import BrokerUnavailable, TopicsUnfit
 from homeostat.streams.archive.columns import FileHead
 from homeostat.streams.kafka_config import client_config
 from homeostat.streams.settings import KafkaSettings
+from homeostat.streams.watermarks import read_watermarks
 
 _LIMIT_S = 30.0
 
@@ -26,12 +27,11 @@ def describe_topic(kafka: KafkaSettings, topic: str) -> FileHead:
 def read_ends(consumer: Consumer, topic: str, partition: int) -> tuple[int, int]:
     """First offset and the one after the last committed one. Raises `BrokerUnavailable`."""
     try:
-        low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=_LIMIT_S)
+        return read_watermarks(consumer, topic, partition, _LIMIT_S)
     except KafkaException as error:
         raise BrokerUnavailable(
             f"the ends of {topic}/{partition} cannot be read ({error}): is the broker up?"
         ) from None
-    return int(low), int(high)
 
 
 def reader_config(kafka: KafkaSettings, group: str) -> dict[str, str | int | float | bool]:

@@ -12,6 +12,7 @@ from homeostat.streams.kafka_config import client_config
 from homeostat.streams.kafka_message import read_headers
 from homeostat.streams.raw_record import read_raw_record
 from homeostat.streams.settings import KafkaSettings
+from homeostat.streams.watermarks import read_watermarks
 
 _POLL_S = 0.02
 """How long a poll gathers records; a topic that holds few is read in two or three of them."""
@@ -106,8 +107,7 @@ class TopicReader:
             raise BrokerUnavailable(f"no broker answers ({error}): start one, or give --bootstrap") from None
 
     def _watermarks(self, partition: int) -> tuple[int, int]:
-        low, high = self._consumer.get_watermark_offsets(TopicPartition(self._topic, partition), timeout=self._limit_s)
-        return int(low), int(high)
+        return read_watermarks(self._consumer, self._topic, partition, self._limit_s)
 
 
 def _as_bytes(data: str | bytes | None) -> bytes | None:

@@ -14,11 +14,11 @@ from homeostat.schemas.reasons import Refusal
 from homeostat.schemas.topics import DEAD_LETTERS
 from homeostat.streams.kafka_config import client_config
 from homeostat.streams.settings import KafkaSettings
+from homeostat.streams.watermarks import read_watermarks
 
 log = structlog.get_logger("homeostat.dead_letters")
 
 _LIMIT_S = 20.0
-_TRIES, _PAUSE_S = 20, 0.5
 
 
 class StoredLetter(NamedTuple):
@@ -77,7 +77,7 @@ def _find_partitions(consumer: Consumer) -> list[int]:
 
 
 def _read_partition(consumer: Consumer, partition: int, selection: Selection) -> Iterator[StoredLetter]:
-    end = _find_end(consumer, partition)
+    end = read_watermarks(consumer, DEAD_LETTERS, partition, _LIMIT_S)[1]
     seen: set[tuple[str, int, int]] = set()
     for message in _read_until(consumer, partition, end):
         try:
@@ -90,20 +90,6 @@ def _read_partition(consumer: Consumer, partition: int, selection: Selection) ->
         if source not in seen and selection.holds(stored):
             yield stored
         seen.add(source)
-
-
-def _find_end(consumer: Consumer, partition: int) -> int:
-    """The end offset; a partition that is just getting its leader is asked again."""
-    for _ in range(_TRIES):
-        try:
-            _, end = consumer.get_watermark_offsets(TopicPartition(DEAD_LETTERS, partition), timeout=_LIMIT_S)
-        except KafkaException as error:
-            if not error.args[0].retriable():
-                raise
-            consumer.poll(_PAUSE_S)
-        else:
-            return int(end)
-    raise BrokerUnavailable(f"{DEAD_LETTERS}[{partition}] has had no leader for {_TRIES * _PAUSE_S:g} s")
 
 
 def _read_until(consumer: Consumer, partition: int, end: int) -> Iterator[KafkaMessage]:

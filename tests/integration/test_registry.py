@@ -120,7 +120,9 @@ def test_an_override_refuses_a_release_at_its_tenant_and_the_others_are_told(
         assert run_with(["apply", str(tmp_path / "targets.yaml")]) == 0
         wait_for(lambda: bool(read_topic(installation.address, COMMANDS)), "a desired state is stated", 120.0)
         wait_for(lambda: bool(read_topic(installation.address, DEAD_LETTERS)), "the other one is refused", 120.0)
-    (state,) = [open_state(record.value()) for record in read_topic(installation.address, COMMANDS)]
+    (state,) = [
+        open_state(value) for value in {record.value() for record in read_topic(installation.address, COMMANDS)}
+    ]
     assert state.target.tenant == "hillcrest"
     assert state.configuration == OverrideBook().digest([("hillcrest", "visit-note")])
     capsys.readouterr()
