@@ -1,12 +1,12 @@
 """Alarms: one monitor crossed its threshold."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, NamedTuple, Self
 
 from pydantic import Field
 
 from homeostat.schemas.base import Count, Digest, EpochMs, Message, Offset, OpaqueId, Part, Partition, Slug, Unit
 from homeostat.schemas.cohort import Cohort
-from homeostat.schemas.signal import Carrier, Direction, Family, Role
+from homeostat.schemas.signal import Carrier, Direction, Family, Role, SignalSpec
 
 
 class Corroboration(Part):
@@ -15,6 +15,14 @@ class Corroboration(Part):
     detector: Slug
     agrees: bool
     onset_ms: EpochMs | None = None
+
+
+class Bounded(NamedTuple):
+    """A mean with its bounds, on the column's scaled range [0, 1]."""
+
+    mean: float
+    low: float
+    high: float
 
 
 class Companion(Part):
@@ -37,6 +45,25 @@ class Companion(Part):
     baseline: Unit
     bound_low: Unit
     bound_high: Unit
+
+    @classmethod
+    def of(cls, spec: SignalSpec, sessions: int, observed: Bounded, baseline: Bounded) -> Self:
+        """A column's companion from its mean and its baseline, each with its bounds."""
+        return cls(
+            signal=spec.name,
+            family=spec.family,
+            role=spec.role,
+            carrier=spec.carrier,
+            direction=spec.direction,
+            tolerance=spec.tolerance,
+            observed=observed.mean,
+            low=observed.low,
+            high=observed.high,
+            sessions=sessions,
+            baseline=baseline.mean,
+            bound_low=baseline.low,
+            bound_high=baseline.high,
+        )
 
 
 class Alarm(Message):

@@ -1,11 +1,12 @@
 """Rollbacks whose effect is watched: what was taken back when, and the newest that each source says of it."""
 
 from collections.abc import Mapping
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 from pydantic import Field, ValidationError
 
 from homeostat.detectors.frames import frame, unframe
+from homeostat.detectors.guard.evidence_book import SourceKey, key_of
 from homeostat.schemas.base import Count, Digest, EpochMs, OpaqueId, Part, Slug
 from homeostat.schemas.canonical import to_json
 from homeostat.schemas.effect import Aftermath
@@ -40,26 +41,12 @@ class EffectRun(Part):
     final: bool = False
 
 
-class ReportKey(NamedTuple):
-    """Where one report belongs."""
-
-    rollout: str
-    source_partition: int
-    tenant: str
-    specialty: str
-    workflow: str
-
-    def encode(self) -> bytes:
-        """The key of its state record."""
-        return _REPORT + "/".join(str(part) for part in self).encode()
-
-
 class EffectBook:
     """Runs by rollout, and reports of those that are not final."""
 
     def __init__(self) -> None:
         self.runs: dict[str, EffectRun] = {}
-        self._reports: dict[ReportKey, Aftermath] = {}
+        self._reports: dict[SourceKey, Aftermath] = {}
         self._kept: dict[bytes, EffectRun | Aftermath] = {}
         self._changed: set[bytes] = set()
 
@@ -70,21 +57,21 @@ class EffectBook:
         if run.final:
             for key in [key for key in self._reports if key.rollout == run.rollout]:
                 del self._reports[key]
-                self._note(key.encode(), None)
+                self._note(key.encode(_REPORT), None)
 
     def take(self, report: Aftermath) -> bool:
         """Keep a report that is newer than what its source said before; False for a repeat, or one that is too late."""
-        key = ReportKey(report.rollout, report.source_partition, report.tenant, report.specialty, report.workflow)
+        key = key_of(report)
         held, run = self._reports.get(key), self.runs.get(report.rollout)
         if (held is not None and report.mark <= held.mark) or (run is not None and run.final):
             return False
         self._reports[key] = report
-        self._note(key.encode(), report)
+        self._note(key.encode(_REPORT), report)
         return True
 
     def of_rollout(self, rollout: str) -> list[Aftermath]:
         """What every source says of a rollout's cohorts, in order."""
-        return [self._reports[key] for key in sorted(self._reports) if key.rollout == rollout]
+        return [self._reports[key] for key in sorted(key for key in self._reports if key.rollout == rollout)]
 
     def state_records(self) -> dict[bytes, bytes]:
         """One record a run and a report."""

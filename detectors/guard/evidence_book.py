@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from homeostat.detectors.frames import frame, unframe
 from homeostat.schemas.canonical import to_json
+from homeostat.schemas.effect import Aftermath
 from homeostat.schemas.errors import StateCorrupt
 from homeostat.schemas.evidence import Evidence
 
@@ -17,8 +18,8 @@ CohortKey = tuple[str, str, str]
 """(tenant, specialty, workflow)."""
 
 
-class EntryKey(NamedTuple):
-    """Where one record of evidence belongs."""
+class SourceKey(NamedTuple):
+    """Which source says it of which cohort of which rollout."""
 
     rollout: str
     source_partition: int
@@ -26,22 +27,27 @@ class EntryKey(NamedTuple):
     specialty: str
     workflow: str
 
-    def encode(self) -> bytes:
+    def encode(self, prefix: bytes) -> bytes:
         """The key of its state record; the parts are slugs and hex ids, so `/` separates them."""
-        return _PREFIX + "/".join(str(part) for part in self).encode()
+        return prefix + "/".join(str(part) for part in self).encode()
+
+
+def key_of(said: Evidence | Aftermath) -> SourceKey:
+    """Where a source's message belongs."""
+    return SourceKey(said.rollout, said.source_partition, said.tenant, said.specialty, said.workflow)
 
 
 class EvidenceBook:
     """Evidence of all rollouts of one partition, by rollout, cohort and source partition."""
 
     def __init__(self) -> None:
-        self._entries: dict[EntryKey, Evidence] = {}
+        self._entries: dict[SourceKey, Evidence] = {}
         self._by_cohort: dict[tuple[str, CohortKey], dict[int, Evidence]] = {}
-        self._changed: set[EntryKey] = set()
+        self._changed: set[SourceKey] = set()
 
     def take(self, evidence: Evidence) -> bool:
         """Keep a record that is newer than what its source said before; False for a repeat or an older one."""
-        key = _key_of(evidence)
+        key = key_of(evidence)
         held = self._entries.get(key)
         if held is not None and evidence.mark <= held.mark:
             return False
@@ -67,27 +73,23 @@ class EvidenceBook:
 
     def state_records(self) -> dict[bytes, bytes]:
         """One record a source partition, rollout and cohort."""
-        return {key.encode(): _encode(evidence) for key, evidence in self._entries.items()}
+        return {key.encode(_PREFIX): _encode(evidence) for key, evidence in self._entries.items()}
 
     def drain_changes(self) -> list[tuple[bytes, bytes | None]]:
         """State records changed since the last call; None for one that was dropped."""
         changed, self._changed = self._changed, set()
         found = ((key, self._entries.get(key)) for key in changed)
-        return [(key.encode(), None if evidence is None else _encode(evidence)) for key, evidence in found]
+        return [(key.encode(_PREFIX), None if evidence is None else _encode(evidence)) for key, evidence in found]
 
     def restore(self, records: Mapping[bytes, bytes]) -> None:
         """Take over the records whose keys begin with `evidence/`. Raises `StateCorrupt`."""
         for name in sorted(name for name in records if name.startswith(_PREFIX)):
             evidence = _decode(records[name])
-            self._put(_key_of(evidence), evidence)
+            self._put(key_of(evidence), evidence)
 
-    def _put(self, key: EntryKey, evidence: Evidence) -> None:
+    def _put(self, key: SourceKey, evidence: Evidence) -> None:
         self._entries[key] = evidence
         self._by_cohort.setdefault((key.rollout, key[2:]), {})[key.source_partition] = evidence
-
-
-def _key_of(evidence: Evidence) -> EntryKey:
-    return EntryKey(evidence.rollout, evidence.source_partition, evidence.tenant, evidence.specialty, evidence.workflow)
 
 
 def _encode(evidence: Evidence) -> bytes:

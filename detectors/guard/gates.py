@@ -97,10 +97,9 @@ def find_order(state: RolloutState, people: People) -> OrderDocument | None:
 def find_rival(rollout: Rollout, rollouts: Mapping[str, Rollout], phases: Mapping[str, RolloutPhase]) -> Rival | None:
     """Another rollout that is under way in a cohort of this one: two on one target take turns."""
     own = set(rollout.cohorts())
-    for other, phase in sorted(phases.items()):
-        if other == rollout.rollout or phase not in ACTIVE or other not in rollouts:
-            continue
+    under_way = (other for other, phase in phases.items() if phase in ACTIVE and other in rollouts)
+    for other in sorted(under_way):
         shared = own & set(rollouts[other].cohorts())
-        if shared:
-            return Rival(other, phase, min(shared))
+        if shared and other != rollout.rollout:
+            return Rival(other, phases[other], min(shared))
     return None

@@ -14,7 +14,7 @@ from homeostat.detectors.leaf.lending import expect
 from homeostat.detectors.leaf.plan import Plan
 from homeostat.detectors.leaf.recent import Recent
 from homeostat.detectors.statistics.mean_bounds import bound_mean, bound_share
-from homeostat.schemas.alarm import Companion
+from homeostat.schemas.alarm import Bounded, Companion
 from homeostat.schemas.signal import Kind, SignalSpec
 
 _MOVED_ERRORS: Final = 3.0
@@ -87,21 +87,7 @@ def _describe(spec: SignalSpec, values: Floats, sessions: Ints, reference: Float
     mean = min(1.0, math.fsum((values * sessions).tolist()) / count)
     low, high = bound_share(mean, count) if spec.absence else bound_mean(values, spec.kind is Kind.BINARY)
     _, baseline, lower, upper = reference.tolist()
-    return Companion(
-        signal=spec.name,
-        family=spec.family,
-        role=spec.role,
-        carrier=spec.carrier,
-        direction=spec.direction,
-        tolerance=spec.tolerance,
-        observed=mean,
-        low=low,
-        high=high,
-        sessions=count,
-        baseline=baseline,
-        bound_low=lower,
-        bound_high=upper,
-    )
+    return Companion.of(spec, count, Bounded(mean, low, high), Bounded(baseline, lower, upper))
 
 
 def _mean(values: Floats) -> float:

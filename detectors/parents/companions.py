@@ -7,7 +7,7 @@ from typing import Final
 from homeostat.detectors.fixed_point import Floats
 from homeostat.detectors.parents.recent import BET_SESSIONS, EXPECTED, SESSIONS, SQUARES, TOTAL
 from homeostat.detectors.statistics.mean_bounds import bound_moments, bound_share
-from homeostat.schemas.alarm import Companion
+from homeostat.schemas.alarm import Bounded, Companion
 from homeostat.schemas.policy import Policy
 from homeostat.schemas.signal import Kind, SignalSpec
 
@@ -43,21 +43,7 @@ def _describe(spec: SignalSpec, row: Sequence[float], policy: Policy) -> Compani
     else:
         low, high = bound_moments(mean, variance, count)
         lower, upper = bound_moments(baseline, variance, learned, sure)
-    return Companion(
-        signal=spec.name,
-        family=spec.family,
-        role=spec.role,
-        carrier=spec.carrier,
-        direction=spec.direction,
-        tolerance=spec.tolerance,
-        observed=mean,
-        low=low,
-        high=high,
-        sessions=count,
-        baseline=baseline,
-        bound_low=lower,
-        bound_high=upper,
-    )
+    return Companion.of(spec, count, Bounded(mean, low, high), Bounded(baseline, lower, upper))
 
 
 def _clip(share: float) -> float:

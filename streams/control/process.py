@@ -37,6 +37,7 @@ from homeostat.streams.kafka_config import client_config
 from homeostat.streams.kafka_message import read_headers
 from homeostat.streams.settings import KafkaSettings
 from homeostat.streams.signing import Signers
+from homeostat.streams.watermarks import read_watermarks
 
 log = structlog.get_logger(__name__)
 
@@ -199,8 +200,7 @@ class _Session:
         places = [(topic, part) for topic in topics for part in self._partitions_of(topic)]
         self._behind = set(places)
         assigned = [TopicPartition(topic, part, 0) for topic, part in places]
-        marks = self._reader.get_watermark_offsets(TopicPartition(SUMMARIES, _MARKER_PARTITION), timeout=10)
-        end = int(marks[1])
+        _, end = read_watermarks(self._reader, SUMMARIES, _MARKER_PARTITION, 10.0)
         self._reader.assign([*assigned, TopicPartition(SUMMARIES, _MARKER_PARTITION, end)])
 
     def _partitions_of(self, topic: str) -> list[int]:

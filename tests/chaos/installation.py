@@ -3,7 +3,6 @@
 import json
 import signal
 import sqlite3
-import threading
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -35,7 +34,6 @@ from tests.builders.decided import note_topics
 from tests.builders.waiting import LIMIT_S, wait_for
 
 PARTITIONS = 2
-_PAUSE = threading.Event()
 
 
 def trial_policy(dead_letters: object) -> Policy:

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TypeVar
 
 import httpx
 from confluent_kafka import Consumer, Producer, TopicPartition
@@ -33,7 +32,6 @@ from tests.builders.waiting import LIMIT_S, wait_for
 PARTITIONS = 2
 GATEWAY = "gateway-1"
 LEASE = derive_id("lease")
-T = TypeVar("T")
 
 
 class GatewayTrial:
