@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple, Self
 
@@ -83,7 +84,7 @@ class TrustStore:
             key = self.keys.get(signature.keyid)
             refusal = _judge(key, roles, at_ms)
             if key is not None and refusal is None:
-                if _is_signed(key.public, decode_base64(signature.sig), signed):
+                if _is_signed(key.public.public_bytes_raw(), decode_base64(signature.sig), signed):
                     return Verified(payload, key)
                 refusal = Refusal.SIGNATURE_BAD
             gravest = max(gravest, refusal or gravest, key=_GRAVITY.index)
@@ -110,11 +111,13 @@ def _judge(key: TrustedKey | None, roles: Collection[SignerRole], at_ms: int | N
     return None if key.role in roles else Refusal.KEY_WRONG_ROLE
 
 
-def _is_signed(public: Ed25519PublicKey, signature: bytes | None, signed: bytes) -> bool:
+@lru_cache(maxsize=256)
+def _is_signed(public: bytes, signature: bytes | None, signed: bytes) -> bool:
+    """Whether a key signed these bytes; remembered, because every partition of a worker reads the same documents."""
     if signature is None:
         return False
     try:
-        public.verify(signature, signed)
+        Ed25519PublicKey.from_public_bytes(public).verify(signature, signed)
     except InvalidSignature:
         return False
     return True

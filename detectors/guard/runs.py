@@ -81,6 +81,11 @@ class Runs:
         for rollout in sorted(self.states):
             self.look(rollout, outbox, renew)
 
+    def look_at_waiting(self, outbox: Outbox) -> None:
+        """Look at every rollout whose exposure may begin, such as those that wait for another to end."""
+        for rollout in sorted(key for key, state in self.states.items() if state.phase is RolloutPhase.PENDING):
+            self.look(rollout, outbox, renew=False)
+
     def look(self, rollout: str, outbox: Outbox, renew: bool) -> None:
         """Begin, judge and end one rollout as its evidence calls for; with `renew` also renew a lease that may be."""
         state, policy = self.states.get(rollout), self._control.policy

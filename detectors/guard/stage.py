@@ -14,11 +14,20 @@ from homeostat.detectors.guard.sources import SourceTable
 from homeostat.detectors.outbox import Outbox
 from homeostat.detectors.record_stage import RecordStage
 from homeostat.detectors.trust import TrustStore
-from homeostat.schemas.control import ControlType, MissingSource, RolloutDocument
+from homeostat.schemas.command import Acknowledgement
+from homeostat.schemas.control import (
+    BaselineDocument,
+    ControlType,
+    MissingSource,
+    Order,
+    OrderDocument,
+    RolloutDocument,
+)
 from homeostat.schemas.decision import Decision
-from homeostat.schemas.effect import Aftermath
+from homeostat.schemas.effect import Aftermath, Effect
 from homeostat.schemas.evidence import Echo, Evidence, SignalEvidence
 from homeostat.schemas.log import Record
+from homeostat.schemas.rollout import Rollout
 from homeostat.schemas.summary import Marker
 
 
@@ -80,9 +89,24 @@ class GuardStage(RecordStage):
         if isinstance(message, Decision) and folded.changed and self._check.owns(message.rollout):
             self._effects.begin(message)
         if folded.changed:
-            self._runs.look_at_all(outbox, renew=folded.type is ControlType.TICK)
+            self._look(folded, outbox)
         if folded.type is ControlType.TICK:
             self._effects.look_at_all(outbox)
+
+    def _look(self, folded: Folded, outbox: Outbox) -> None:
+        """Look at the rollouts that a control record is about; a tick and what concerns everybody at all of them.
+
+        What comes often may cost no more where many rollouts are under way.
+        """
+        match folded.message:
+            case RolloutDocument(body=Rollout(rollout=rollout)) | OrderDocument(body=Order(rollout=rollout)):
+                self._runs.look(rollout, outbox, renew=False)
+            case Decision():
+                self._runs.look_at_waiting(outbox)
+            case Acknowledgement() | Effect() | BaselineDocument():
+                pass
+            case _:
+                self._runs.look_at_all(outbox, renew=folded.type is ControlType.TICK)
 
     def _take(self, record: Record, outbox: Outbox) -> None:
         message = self._check.read(record)

@@ -1,8 +1,9 @@
 """What triage keeps: open events, closed ones that people still read for, and rollouts; with what changed of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
+from homeostat.detectors.triage.artifacts import Trial, list_trials
 from homeostat.detectors.triage.open_event import OpenEvent
 from homeostat.detectors.triage.timeline import RolloutTimeline
 
@@ -19,6 +20,7 @@ class EventBook:
         self._closed: dict[str, OpenEvent] = {}
         self._rollouts: dict[str, RolloutTimeline] = {}
         self._changed: set[bytes] = set()
+        self._trials: list[Trial] | None = None
 
     @property
     def events(self) -> Mapping[str, OpenEvent]:
@@ -34,6 +36,13 @@ class EventBook:
     def rollouts(self) -> Mapping[str, RolloutTimeline]:
         """The rollouts that the guard has spoken of."""
         return MappingProxyType(self._rollouts)
+
+    @property
+    def trials(self) -> Sequence[Trial]:
+        """The rollouts that ended in a finding; listed anew after one of them was spoken of."""
+        if self._trials is None:
+            self._trials = list_trials(self._rollouts.values())
+        return self._trials
 
     def open(self, event: OpenEvent) -> None:
         """Begin an event."""
@@ -63,6 +72,7 @@ class EventBook:
     def follow(self, rollout: str) -> RolloutTimeline:
         """Give a rollout's timeline to be changed."""
         self._changed.add(_ROLLOUT + rollout.encode())
+        self._trials = None
         return self._rollouts.setdefault(rollout, RolloutTimeline(rollout))
 
     def records(self) -> dict[bytes, bytes]:
@@ -85,6 +95,7 @@ class EventBook:
         self._events = {each.event: each for each in sorted(events, key=lambda each: (each.opened_at, each.event))}
         self._closed = {each.event: each for each in sorted(closed, key=lambda each: (each.closed_at, each.event))}
         self._rollouts = {timeline.rollout: timeline for timeline in timelines}
+        self._trials = None
 
     def _encode(self, key: bytes) -> bytes | None:
         if key.startswith(_ROLLOUT):

@@ -6,7 +6,6 @@ from typing import Any
 from homeostat.detectors.control_log import Folded
 from homeostat.detectors.outbox import Outbox
 from homeostat.detectors.record_stage import RecordStage
-from homeostat.detectors.triage.artifacts import list_trials
 from homeostat.detectors.triage.closing import (
     accept_baseline,
     count_acknowledged,
@@ -96,8 +95,8 @@ class TriageStage(RecordStage):
         match folded.message:
             case Decision():
                 self._take_step(folded.message, outbox, policy)
-            case Acknowledgement():
-                self._touch_where(self._has_ended)
+            case Acknowledgement() as answer:
+                self._touch_where(lambda event: self._is_answered(event, answer))
             case Effect() as effect:
                 self._touch_where(lambda event: event.rollout == effect.rollout)
             case SealBaselineDocument():
@@ -227,9 +226,8 @@ class TriageStage(RecordStage):
         event.leave_out(find_elsewhere(event, self._book.events.values(), read_nearness(policy)))
         timeline = self._book.rollouts.get(event.rollout or "")
         acknowledged, targets = (0, 0) if timeline is None else self._count_acknowledged(timeline)
-        trials = list_trials(self._book.rollouts.values())
         effect = self._control.effects.get(event.rollout or "")
-        known = Circumstances(timeline, acknowledged, targets, self._control.releases, trials, effect)
+        known = Circumstances(timeline, acknowledged, targets, self._control.releases, self._book.trials, effect)
         message = report_event(event, known, policy, outbox)
         event.revision = message.revision
         asks = message.disposition is Disposition.REVIEW_QUEUE and not event.closed_because
@@ -247,9 +245,13 @@ class TriageStage(RecordStage):
     def _count_acknowledged(self, timeline: RolloutTimeline) -> tuple[int, int]:
         return count_acknowledged(timeline, self._control.rollouts, self._control.acknowledged)
 
-    def _has_ended(self, event: OpenEvent) -> bool:
+    def _is_answered(self, event: OpenEvent, answer: Acknowledgement) -> bool:
+        """Whether an answer is a target's to the end of an event's rollout."""
         timeline = self._book.rollouts.get(event.rollout or "")
-        return timeline is not None and timeline.ended_ms is not None
+        rollout = self._control.rollouts.get(event.rollout or "")
+        if timeline is None or timeline.ended_ms is None or rollout is None:
+            return False
+        return any(entry.target == answer.target for entry in rollout.targets)
 
     def _meta_fields(self) -> dict[str, Any]:
         return {**super()._meta_fields(), "seen": self._seen}
