@@ -1,7 +1,8 @@
 """Control records of one input: log time, and the newest version of every document, read once for all stages."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Set
 from typing import NamedTuple
 
 from homeostat.detectors.control_types import CONTROL_KINDS, check_signer, read_subject
@@ -44,7 +45,7 @@ from homeostat.schemas.policy import Policy
 from homeostat.schemas.reasons import Refusal
 from homeostat.schemas.release import ReleaseManifest
 from homeostat.schemas.roles import SignerRole
-from homeostat.schemas.rollout import Rollout
+from homeostat.schemas.rollout import Rollout, Target
 from homeostat.schemas.safety_regression import SafetyRegression, SafetyRegressionDocument
 
 _STATE_VERSION = 1
@@ -85,6 +86,8 @@ class ControlLog:
         self.masters: frozenset[str] = frozenset()
         self.releases: dict[str, ReleaseManifest] = {}
         self.rollouts: dict[str, Rollout] = {}
+        self._by_cohort: dict[tuple[str, str, str], set[str]] = defaultdict(set)
+        self._by_target: dict[str, set[str]] = defaultdict(set)
         self.rollout_digests: dict[str, str] = {}
         self.steps: dict[str, Decision] = {}
         self.baselines: dict[str, BaselineDocument] = {}
@@ -96,6 +99,15 @@ class ControlLog:
         self.overrides = OverrideBook()
         self.drills: dict[str, DrillRun] = {}
         self.regressions: dict[str, SafetyRegression] = {}
+
+    def list_rivals(self, rollout: Rollout) -> dict[str, Rollout]:
+        """Every other rollout, by id, that has a cohort in common with this one, over or not."""
+        found = {other for cohort in rollout.cohorts() for other in self._by_cohort.get(cohort, ())}
+        return {other: self.rollouts[other] for other in sorted(found - {rollout.rollout})}
+
+    def rollouts_of(self, target: Target) -> Set[str]:
+        """The ids of the rollouts that have this target."""
+        return self._by_target.get(target.key, frozenset())
 
     @staticmethod
     def is_control(record: Record) -> bool:
@@ -220,8 +232,7 @@ class ControlLog:
             case ReleaseDocument():
                 self.releases[digest_document(message.body)] = message.body
             case RolloutDocument():
-                self.rollouts[message.body.rollout] = message.body
-                self.rollout_digests[message.body.rollout] = digest_document(message.body)
+                self._take_over_rollout(message.body)
             case Decision():
                 self.steps[message.rollout] = message
             case BaselineDocument():
@@ -236,6 +247,20 @@ class ControlLog:
                 self.effects[message.rollout] = message
             case _:
                 self._take_over_word(message)
+
+    def _take_over_rollout(self, rollout: Rollout) -> None:
+        former = self.rollouts.get(rollout.rollout)
+        if former is not None:
+            for found in self._list_places(former):
+                found.discard(rollout.rollout)
+        for found in self._list_places(rollout):
+            found.add(rollout.rollout)
+        self.rollouts[rollout.rollout] = rollout
+        self.rollout_digests[rollout.rollout] = digest_document(rollout)
+
+    def _list_places(self, rollout: Rollout) -> list[set[str]]:
+        cohorts = [self._by_cohort[cohort] for cohort in rollout.cohorts()]
+        return [*cohorts, *(self._by_target[entry.target.key] for entry in rollout.targets)]
 
     def _take_over_word(self, message: Message) -> None:
         """What people say of rollouts that are under way, and of whom they meet."""

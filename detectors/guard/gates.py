@@ -1,6 +1,6 @@
 """Gates: what people and the calendar say about a rollout's next widening. Pure; no evidence here."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
 from homeostat.detectors.guard.evidence_book import CohortKey
@@ -94,12 +94,13 @@ def find_order(state: RolloutState, people: People) -> OrderDocument | None:
     return order if state.phase in allowed[order.body.order] else None
 
 
-def find_rival(rollout: Rollout, rollouts: Mapping[str, Rollout], phases: Mapping[str, RolloutPhase]) -> Rival | None:
-    """Another rollout that is under way in a cohort of this one: two on one target take turns."""
+def find_rival(
+    rollout: Rollout, others: Mapping[str, Rollout], find_phase: Callable[[str], RolloutPhase | None]
+) -> Rival | None:
+    """The first of `others` that is under way in a cohort of this one: two on one target take turns."""
     own = set(rollout.cohorts())
-    under_way = (other for other, phase in phases.items() if phase in ACTIVE and other in rollouts)
-    for other in sorted(under_way):
-        shared = own & set(rollouts[other].cohorts())
-        if shared and other != rollout.rollout:
-            return Rival(other, phases[other], min(shared))
+    for other in sorted(others):
+        phase, shared = find_phase(other), own & set(others[other].cohorts())
+        if phase is not None and phase in ACTIVE and shared:
+            return Rival(other, phase, min(shared))
     return None

@@ -18,6 +18,8 @@ from homeostat.schemas.rollout import RolloutPhase
 from homeostat.schemas.topics import DECISIONS, INTENTS, LEASES
 
 _AUTHOR = "guard"
+RENEWALS = 8
+"""How often a lease is renewed within its time: a guard that is gone for less than 7/8 of it ends no exposure."""
 
 
 def write_decision(
@@ -73,6 +75,13 @@ def write_intents(
     for wanted in find_wanted(before, moved):
         intent = _intend(wanted, moved, decision, manifest, outbox)
         outbox.put(INTENTS, wanted.target.key, intent, SignerRole.GUARD)
+
+
+def is_due(state: RolloutState, times: Times, now_ms: int) -> bool:
+    """Whether a lease is to be renewed: an eighth of its time has passed, or it was made by another policy."""
+    ttl_ms = round(times.lease_ttl_s * 1000)
+    age_ms = now_ms - (state.expires_ms - ttl_ms)
+    return not 0 <= age_ms < ttl_ms // RENEWALS
 
 
 def write_lease(state: RolloutState, times: Times, outbox: Outbox) -> RolloutState:

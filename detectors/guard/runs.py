@@ -154,9 +154,11 @@ class Runs:
 
     def _find_rival(self, plan: Plan) -> Rival | None:
         """By what this partition knows itself, and by what control has brought of the others."""
-        elsewhere = {rollout: decision.phase for rollout, decision in self._control.steps.items()}
-        own = {rollout: state.phase for rollout, state in self.states.items()}
-        return find_rival(plan.rollout, self._control.rollouts, {**elsewhere, **own})
+        return find_rival(plan.rollout, self._control.list_rivals(plan.rollout), self._find_phase)
+
+    def _find_phase(self, rollout: str) -> RolloutPhase | None:
+        known = self.states.get(rollout) or self._control.steps.get(rollout)
+        return None if known is None else known.phase
 
     @property
     def _people(self) -> People:
@@ -176,7 +178,8 @@ class Runs:
             self._keep(state)
             return
         state = state.model_copy(update={"health": judgement.health, "reason": judgement.reason})
-        if judgement.renewable and state.phase is RolloutPhase.EXPOSING:
+        due = persist.is_due(state, policy.times, self._control.log_time_ms)
+        if due and judgement.renewable and state.phase is RolloutPhase.EXPOSING:
             state = persist.write_lease(state, policy.times, outbox)
         self._keep(state)
 

@@ -158,19 +158,23 @@ class AftermathBook:
             self._touched.add(watch.key)
 
     def tell(self, world: World, mark: int, now_ms: int) -> Iterator[Aftermath]:
-        """At a tick: fold in sessions that closed, and say what changed, at most once a bucket of log time."""
+        """At a tick: once a bucket of log time fold in sessions that closed, and say what changed.
+
+        What a ring forgets within a bucket is not folded in: a cohort so busy shows its return without it.
+        """
         for key, watch in sorted(self._watches.items()):
+            over = now_ms >= watch.until_ms
+            if not over and now_ms < watch.said_ms + world.plan.bucket_ms:
+                continue
             if watch.acknowledged_ms is not None and watch.returning.follow(world, watch.acknowledged_ms):
                 watch.changed = True
-                self._touched.add(key)
-            over = now_ms >= watch.until_ms
-            if watch.changed and (over or now_ms >= watch.said_ms + world.plan.bucket_ms):
+            if watch.changed:
                 watch.said_ms, watch.changed = now_ms, False
                 self._touched.add(key)
                 yield _say(watch, self._home.partition, mark, now_ms)
             if over:
                 self._drop(key)
-        self._place()
+                self._place()
 
     def state_records(self) -> dict[bytes, bytes]:
         """One record a watch."""

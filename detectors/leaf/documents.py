@@ -12,19 +12,25 @@ from homeostat.detectors.leaf.settling import begin_waiting
 from homeostat.detectors.leaf.world import World
 from homeostat.schemas.cohort import Layer
 from homeostat.schemas.control import BaselineDocument, RolloutDocument, SealBaseline, SealBaselineDocument
-from homeostat.schemas.rollout import ENDED
+from homeostat.schemas.decision import Decision
+from homeostat.schemas.rollout import ENDED, Rollout
 from homeostat.schemas.trace import Arm
 
 
 class DocumentReader:
-    """Reads the control log's documents for one partition. `echoed` is the last step echoed, by rollout."""
+    """Reads the control log's documents for one partition.
+
+    `echoed` is the last step echoed, by rollout; `_to_follow` are those that may be ahead of it, None for all.
+    """
 
     def __init__(self, log: ControlLog, engine: Engine, outbox: Outbox, counts: Counter[str]) -> None:
         self._log, self._engine, self._outbox, self._counts = log, engine, outbox, counts
         self.echoed: dict[str, int] = {}
+        self._to_follow: set[str] | None = None
 
     def take_over(self, folded: Folded, world: World | None, offset: int) -> None:
         """Ask for the reference that a document decides on; lend a baseline; give way to a rollout's other version."""
+        self._note_step(folded)
         if world is None:
             return
         match folded.message:
@@ -34,6 +40,15 @@ class DocumentReader:
                 world.lend(folded.message.body, self._log.log_time_ms)
             case RolloutDocument():
                 self._replace(folded.message.body.rollout, world)
+            case _:
+                pass
+
+    def _note_step(self, folded: Folded) -> None:
+        if self._to_follow is None:
+            return
+        match folded.message:
+            case RolloutDocument(body=Rollout(rollout=rollout)) | Decision(rollout=rollout):
+                self._to_follow.add(rollout)
             case _:
                 pass
 
@@ -83,7 +98,9 @@ class DocumentReader:
         world.cursor[BUCKET_END] = (now_ms // plan.bucket_ms + 1) * plan.bucket_ms
 
     def _follow_rollouts(self, world: World) -> None:
-        for rollout_id in sorted(self._log.rollouts):
+        due = self._log.rollouts.keys() if self._to_follow is None else self._to_follow & self._log.rollouts.keys()
+        self._to_follow = set() if self._to_follow is None else self._to_follow - due
+        for rollout_id in sorted(due):
             rollout, decision = self._log.rollouts[rollout_id], self._log.steps.get(rollout_id)
             step = 1 if decision is None else decision.step
             if self.echoed.get(rollout_id, 0) >= step:

@@ -200,7 +200,7 @@ def find_elsewhere(event: OpenEvent, events: Iterable[OpenEvent], near: Nearness
 
     What moved weeks ago still stands beside every alarm of today.
     """
-    others = (each for each in events if each is not event and overlap(each.scope, event.scope))
+    others = (each for each in events if each.moved and each is not event and overlap(each.scope, event.scope))
     apart = [each.moved for each in others if not may_have_begun_together(each, event, near)]
     return frozenset(move for moved in apart for move in moved) - event.moved.keys()
 

@@ -96,7 +96,8 @@ class TriageStage(RecordStage):
             case Decision():
                 self._take_step(folded.message, outbox, policy)
             case Acknowledgement() as answer:
-                self._touch_where(lambda event: self._is_answered(event, answer))
+                told = self._control.rollouts_of(answer.target)
+                self._touch_where(lambda event: event.rollout in told and self._has_ended(event))
             case Effect() as effect:
                 self._touch_where(lambda event: event.rollout == effect.rollout)
             case SealBaselineDocument():
@@ -245,13 +246,9 @@ class TriageStage(RecordStage):
     def _count_acknowledged(self, timeline: RolloutTimeline) -> tuple[int, int]:
         return count_acknowledged(timeline, self._control.rollouts, self._control.acknowledged)
 
-    def _is_answered(self, event: OpenEvent, answer: Acknowledgement) -> bool:
-        """Whether an answer is a target's to the end of an event's rollout."""
+    def _has_ended(self, event: OpenEvent) -> bool:
         timeline = self._book.rollouts.get(event.rollout or "")
-        rollout = self._control.rollouts.get(event.rollout or "")
-        if timeline is None or timeline.ended_ms is None or rollout is None:
-            return False
-        return any(entry.target == answer.target for entry in rollout.targets)
+        return timeline is not None and timeline.ended_ms is not None
 
     def _meta_fields(self) -> dict[str, Any]:
         return {**super()._meta_fields(), "seen": self._seen}

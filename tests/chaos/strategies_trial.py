@@ -1,5 +1,6 @@
 """One installation with many rollouts at once: documents, the work of the clinics, and where each course stands."""
 
+import time
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -25,6 +26,8 @@ FEW_PAIRS, ENOUGH_PAIRS, HARM_PAIRS = LEAST_PAIRS, 40, 30
 """Undecided; surely non-inferior; surely harmful after a few that are fine."""
 LONG_TTL_S, SHORT_TTL_S = 120.0, 8.0
 _SESSIONS_A_LOOK = 4
+_ARRIVED_S = 6.0
+"""A session, the ticks after it, and the way of the evidence."""
 _REVIEWER = "reviewer-1"
 _HARM, _FINE = 0.9, 0.1
 
@@ -55,7 +58,7 @@ class StrategiesTrial(ClinicsTrial):
         self.sessions: list[Session] = []
         self.bodies: dict[Course, Rollout] = {}
         self._arms: dict[Place, Counter[str]] = defaultdict(Counter)
-        self._more: dict[Place, float] = defaultdict(float)
+        self._fed_s: dict[Place, float] = defaultdict(float)
 
     def policy(self, ttl_s: float) -> Policy:
         """One guardrail, short sessions, and leases of this length."""
@@ -94,14 +97,21 @@ class StrategiesTrial(ClinicsTrial):
         return [(course, tag.tenant) for course, last in decisions.items() if last is not None for tag in last.exposed]
 
     def feed(self, wanted: Mapping[Place, int], harmed: Collection[Course] = ()) -> bool:
-        """A few sessions where pairs are lacking; whether none are. No more sessions begin than the pairs may need."""
+        """A few sessions where pairs are lacking; whether none are.
+
+        No more sessions begin than the pairs need, but for one at a time where they still lack when all were to be
+        there: what is fine for too long would be promoted.
+        """
         self.watch.read()
         lacking = [place for place, pairs in wanted.items() if self._pairs(place) < pairs]
-        for place in lacking:
-            self._more[place] += 0.1
-        due = [place for place in lacking if self._fewest(place) < wanted[place] + int(self._more[place])]
+        due = [place for place in lacking if self._fewest(place) < wanted[place] or self._is_late(place)]
         self.look(due, harmed)
+        self._fed_s.update(dict.fromkeys(due, time.monotonic()))
         return not lacking
+
+    def _is_late(self, place: Place) -> bool:
+        """Whether the pairs of the last sessions would be there by now."""
+        return time.monotonic() - self._fed_s[place] > _ARRIVED_S
 
     def look(self, places: Sequence[Place], harmed: Collection[Course] = ()) -> None:
         """A few sessions at each of these targets; the candidate omits much in some courses."""

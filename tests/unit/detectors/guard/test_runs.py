@@ -166,6 +166,15 @@ def test_low_power_and_a_quiet_night_do_not_end_a_lease() -> None:
     assert log.stage.rollouts[ROLLOUT_ID].health is Health.LOW_POWER
 
 
+def test_a_lease_is_renewed_whenever_an_eighth_of_its_time_has_passed() -> None:
+    log = GuardLog()
+    log.begin()
+    for _ in range(60):
+        log.tick(0.5)
+    renewed_ms = [lease.evaluated_at_ms - log.leases[0].evaluated_at_ms for lease in log.leases]
+    assert renewed_ms == [2_000 * number for number in range(16)]
+
+
 def test_a_stale_source_stops_renewal_and_the_lapse_is_terminal() -> None:
     log = GuardLog(sources=2)
     log.begin()
@@ -196,7 +205,7 @@ def test_a_missing_source_is_no_data_until_it_speaks_again() -> None:
     assert log.tick(fresh=False) == []
     assert [output.topic for output in log.tick()] == [LEASES]
     log.lose(1, last_mark=0)
-    assert [output.topic for output in log.tick(fresh=False)] == [LEASES]
+    assert [output.topic for output in log.tick(2.0, fresh=False)] == [LEASES]
 
 
 def test_unusable_evidence_neither_renews_nor_decides() -> None:
