@@ -23,7 +23,7 @@ from tests.chaos.strategies_play import DECIDED, EVERY_POINT, Play
 from tests.chaos.strategies_trial import LONG_TTL_S, StrategiesTrial, times_of
 from tests.chaos.strikes import GATEWAY, GUARD, LIMIT_S, RESTING, UNDER_WAY, Strikes
 
-pytestmark = [pytest.mark.kafka, pytest.mark.faults, pytest.mark.full_size, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.kafka, pytest.mark.faults, pytest.mark.timeout(3600)]
 
 
 def test_every_strategy_ends_as_it_should(
