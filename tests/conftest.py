@@ -6,7 +6,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from homeostat.infra.broker.local import LocalBroker
-from tests.builders.decided import Shelf
+from homeostat.streams.backtest import platform
+from tests.builders.decided import KeptTopology, NotedPlatform, Shelf
 
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
 settings.load_profile("house")
@@ -65,11 +66,14 @@ def kafka_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalBrok
         yield broker
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="session", autouse=True)
 def decided(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
     """The bundles of whatever guards decided in tests, replayed in a process of their own in the end."""
     shelf = Shelf(tmp_path_factory.mktemp("decided"))
-    yield shelf
+    with pytest.MonkeyPatch.context() as patches:
+        patches.setattr(platform, "Topology", KeptTopology)
+        patches.setattr(platform, "Platform", NotedPlatform)
+        yield shelf
     shelf.replay()
 
 

@@ -94,10 +94,11 @@ class Documents:
 
 @dataclass(frozen=True)
 class Platform:
-    """A topology with its own keys; `masters` are those that the leaves know."""
+    """A topology with its own keys; `trust` is what its stages believe: these, and those of a log's installation."""
 
     topology: Topology
     keys: KeySet
+    trust: TrustStore
 
     def publish(self, documents: Sequence[ToPublish], at_ms: int) -> None:
         """Sign documents as an operator and send them."""
@@ -122,10 +123,11 @@ def build_platform(
     keys = KeySet.from_seed(_SEED, gateways=gateways or ("gateway-1",))
     own = keys.trust()
     believed = MappingProxyType({**({} if trust is None else trust.keys), **own.keys})
-    factories = stage_factories(BacktestTrust(believed, frozenset(own.keys)), {**keys.masters, **(masters or {})})
+    trusted = BacktestTrust(believed, frozenset(own.keys))
+    factories = stage_factories(trusted, {**keys.masters, **(masters or {})})
     roles = (SignerRole.CONTROL, SignerRole.GUARD, SignerRole.SEQUENCER)
     finish = build_finisher(keys.signers(roles), Sealer(keys.seal_secret))
-    return Platform(Topology(partitions, factories, finish, retained, controlled, passing), keys)
+    return Platform(Topology(partitions, factories, finish, retained, controlled, passing), keys, trusted)
 
 
 def _find_files(path: Path) -> list[Path]:

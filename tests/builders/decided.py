@@ -8,22 +8,28 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from homeostat.detectors.backtest.topology import Finish, StageFactory, Topology
 from homeostat.schemas.decision import Decision
 from homeostat.schemas.dsse import read_envelope
 from homeostat.schemas.log import LogRecord
 from homeostat.schemas.topics import ACKS, COMMANDS, DECISIONS, EVIDENCE, INTENTS
 from homeostat.streams.audit.entries import Place
+from homeostat.streams.backtest.platform import Platform
 from homeostat.streams.decisions.bundle import write_bundle
 from homeostat.streams.decisions.dossier import gather_dossier
 from homeostat.streams.decisions.topics import Topics
-from homeostat.streams.keys import load_trust
+from homeostat.streams.key_folder import write_key_set
+from homeostat.streams.key_set import KeySet
+from homeostat.streams.keys import TRUST, load_trust
 from tests.builders.guard_topics import GuardTopics
 from tests.builders.keys import write_trust
+from tests.builders.store_topics import StoreTopics
 
 if TYPE_CHECKING:
     from tests.builders.guard_log import GuardLog
@@ -60,8 +66,10 @@ class HeldTopics:
 
 
 class _Noted(NamedTuple):
+    """Topics, and the keys of what wrote them: in a folder, not yet in one, or those of all tests."""
+
     topics: Topics
-    trust_folder: Path | None
+    keys: Path | KeySet | None
 
 
 _noted: list[_Noted] = []
@@ -77,6 +85,29 @@ def note_topics(topics: Topics, trust_folder: Path) -> None:
     _noted.append(_Noted(HeldTopics(topics), trust_folder))
 
 
+class KeptTopology(Topology):
+    """A topology in memory that keeps what a decision is exported from, whatever else it forgets."""
+
+    def __init__(
+        self,
+        partitions: int,
+        factories: Mapping[str, StageFactory],
+        finish: Finish,
+        retained: Collection[str] | None = None,
+        *others: Collection[str],
+    ) -> None:
+        super().__init__(partitions, factories, finish, None if retained is None else {*retained, *_READ}, *others)
+
+
+@dataclass(frozen=True)
+class NotedPlatform(Platform):
+    """A platform in memory whose decisions are exported when its test has ended."""
+
+    def __post_init__(self) -> None:
+        if self.trust.keys == self.keys.trust().keys:  # another installation's log is not this platform's to export
+            _noted.append(_Noted(StoreTopics(self.topology.logs), self.keys))
+
+
 class Shelf:
     """The bundles of a session, each of another decision or from another log."""
 
@@ -89,8 +120,10 @@ class Shelf:
     def export_noted(self, name: str) -> None:
         """Export what was noted since the last call; each must give its decision again already here."""
         noted, _noted[:] = _noted[:], []
-        for topics, trust_folder in noted:
-            self._export(name, HeldTopics(topics), trust_folder or self._write_own_trust())
+        for topics, keys in noted:
+            held = HeldTopics(topics)
+            if held.decisions():
+                self._export(name, held, self._find_trust(keys))
         if len(self._waiting) >= _AT_ONCE:
             self.replay()
 
@@ -117,9 +150,18 @@ class Shelf:
             write_bundle(dossier, folder, trust_folder)
             self._waiting.append(folder)
 
+    def _find_trust(self, keys: Path | KeySet | None) -> Path:
+        if isinstance(keys, Path):
+            return keys
+        if keys is None:
+            return self._own_trust or self._write_own_trust()
+        folder = self._folder / f"keys-{sha256(repr(sorted(keys.trust().keys)).encode()).hexdigest()[:16]}"
+        if not folder.exists():
+            write_key_set(keys, folder)
+        return folder / TRUST
+
     def _write_own_trust(self) -> Path:
-        if self._own_trust is None:
-            self._own_trust = write_trust(self._folder / "trust")
+        self._own_trust = write_trust(self._folder / "trust")
         return self._own_trust
 
 

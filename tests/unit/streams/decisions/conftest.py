@@ -1,22 +1,19 @@
 """A harmful canary of the demo with every record kept, its keys in a folder, and its decisions."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from homeostat.detectors.backtest import LogStore
 from homeostat.schemas.decision import Decision
 from homeostat.schemas.dsse import read_envelope
-from homeostat.schemas.log import LogRecord
 from homeostat.schemas.topics import DECISIONS
-from homeostat.streams.audit.entries import Place
 from homeostat.streams.backtest.feed_traces import TraceFeeder
 from homeostat.streams.backtest.platform import Documents, Platform, build_platform
 from homeostat.streams.backtest.trace_rows import read_traces
 from homeostat.streams.key_folder import write_key_set
 from tests.builders.canary_folder import PARTITIONS, write_canary
 from tests.builders.demo_traces import START_MS
+from tests.builders.store_topics import StoreTopics
 
 OVERRIDES = """
 kind: override
@@ -25,21 +22,6 @@ body: {scope: {}, thresholds: {unsupported_ratio: {at_most: 0.05}}, phrasing: {d
 kind: override
 body: {scope: {specialty: cardiology}, thresholds: {unsupported_ratio: {at_most: 0.01}}}
 """
-
-
-class StoreTopics:
-    """Topics in memory, as `Topics` reads them."""
-
-    def __init__(self, logs: LogStore) -> None:
-        self._logs = logs
-
-    def partitions(self, topic: str) -> int:
-        return self._logs.partitions(topic)
-
-    def read(self, topic: str) -> Iterator[tuple[Place, LogRecord]]:
-        for partition in range(self.partitions(topic)):
-            for record in self._logs.log(topic, partition).read(0):
-                yield Place(topic, partition, record.offset), record
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ from homeostat.streams.decisions.replay import replay, tell_difference
 from homeostat.streams.errors import SettingsInvalid
 from homeostat.streams.keys import load_trust
 from tests.builders.keys import trust
-from tests.unit.streams.decisions.conftest import StoreTopics
+from tests.builders.store_topics import StoreTopics
 
 POSITIONS = 12
 """Changed bytes a file, beside its first and last."""

@@ -14,7 +14,7 @@ from homeostat.streams.decisions.explain import explain, render_page, render_tex
 from homeostat.streams.decisions.wording import ACTIONS, HEALTHS, VERDICTS
 from homeostat.streams.keys import load_trust
 from homeostat.streams.report.units import say_column
-from tests.unit.streams.decisions.conftest import StoreTopics
+from tests.builders.store_topics import StoreTopics
 
 
 def test_the_page_says_what_on_which_numbers_for_whom_and_what_followed(

@@ -15,7 +15,7 @@ from homeostat.streams.rollouts.scorecard import Scorecard, score
 from homeostat.streams.rollouts.standing import find_standing
 from tests.builders import documents
 from tests.builders.one_harmed_specialty import HARMED, SPECIALTIES, TENANTS, Clinics, run_clinics
-from tests.unit.streams.decisions.conftest import StoreTopics
+from tests.builders.store_topics import StoreTopics
 
 KEPT = [specialty for specialty in SPECIALTIES if specialty != HARMED]
 
