@@ -1,10 +1,10 @@
-"""Events for the page: the most dangerous first, each with pictures of its gravest changes."""
+"""Events for the page: the most dangerous first, and before others what asks for an act, each with pictures."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 from homeostat.schemas.cohort import Cohort, Layer
-from homeostat.schemas.drift_event import DriftEvent, EventStatus, Harm, SignalChange
+from homeostat.schemas.drift_event import Disposition, DriftEvent, EventStatus, Harm, SignalChange
 from homeostat.schemas.signal import Direction, SignalSpec
 from homeostat.schemas.trace import Arm
 from homeostat.streams.report.leaf_watch import direction_field
@@ -65,7 +65,8 @@ def merge_means(samples: Sequence[Sample], most: int = MOST_POINTS) -> list[Mean
 
 def _urgency(event: DriftEvent) -> tuple[object, ...]:
     closed = event.status is EventStatus.CLOSED
-    return closed, _DANGER.index(event.harm), event.onset_from_ms, event.event
+    in_hand = event.disposition is Disposition.NONE
+    return closed, _DANGER.index(event.harm), in_hand, event.onset_from_ms, event.event
 
 
 def _subject(event: DriftEvent) -> tuple[object, ...]:

@@ -92,9 +92,13 @@ def say_findings(report: Report) -> list[str]:
     dangerous = [event for event in still if event.harm is Harm.DANGEROUS]
     unclear = [event for event in still if event.harm is Harm.UNDETERMINED]
     was = sum(event.harm is Harm.DANGEROUS for event in events) - len(dangerous)
+    acted = sum(event.disposition is Disposition.NONE for event in dangerous)
+    urgent = len(dangerous) - acted
     found = []
-    if dangerous:
-        found.append(f"{_count(len(dangerous), 'dangerous change')} {_need(len(dangerous))} action now.")
+    if urgent:
+        found.append(f"{_count(urgent, 'dangerous change')} {_need(urgent)} action now.")
+    if acted:
+        found.append(f"{_count(acted, 'dangerous change')} {_has(acted)} been acted on and {_is(acted)} still watched.")
     if unclear:
         found.append(f"{_count(len(unclear), 'change')} of unknown harm {_need(len(unclear))} a person's judgement.")
     if was:
@@ -201,6 +205,10 @@ def _count(number: int, noun: str) -> str:
 
 def _has(number: int) -> str:
     return "has" if number == 1 else "have"
+
+
+def _is(number: int) -> str:
+    return "is" if number == 1 else "are"
 
 
 def _need(number: int) -> str:

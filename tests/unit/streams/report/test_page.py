@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from homeostat.schemas.drift_event import DriftEvent, EventStatus, Harm
+from homeostat.schemas.drift_event import Disposition, DriftEvent, EventStatus, Harm
 from homeostat.streams.backtest.dump_file import DumpHead, read_head, write_dump
 from homeostat.streams.backtest.log_source import DumpSource
 from homeostat.streams.cli.main import run_with
@@ -125,8 +125,10 @@ def test_a_log_beyond_its_room_says_what_it_left_out(weeks: Path) -> None:
 
 
 def test_the_verdict_puts_the_gravest_first(report: Report) -> None:
-    open_one = with_event(report, status=EventStatus.OPEN, harm=Harm.DANGEROUS)
+    open_one = with_event(report, status=EventStatus.OPEN, harm=Harm.DANGEROUS, disposition=Disposition.INCIDENT)
     assert say_verdict(open_one) == "1 dangerous change needs action now."
+    taken_back = with_event(report, status=EventStatus.OPEN, harm=Harm.DANGEROUS, disposition=Disposition.NONE)
+    assert say_verdict(taken_back) == "1 dangerous change has been acted on and is still watched."
     closed = with_event(report, status=EventStatus.CLOSED, harm=Harm.DANGEROUS)
     assert say_findings(closed) == ["1 dangerous change was found and has ended."]
     calm = with_event(report, status=EventStatus.OPEN, harm=Harm.BENIGN)
