@@ -103,7 +103,7 @@ class ControlLog:
     def list_rivals(self, rollout: Rollout) -> dict[str, Rollout]:
         """Every other rollout, by id, that has a cohort in common with this one, over or not."""
         found = {other for cohort in rollout.cohorts() for other in self._by_cohort.get(cohort, ())}
-        return {other: self.rollouts[other] for other in sorted(found - {rollout.rollout})}
+        return {other: self.rollouts[other] for other in found - {rollout.rollout}}
 
     def rollouts_of(self, target: Target) -> Set[str]:
         """The ids of the rollouts that have this target."""

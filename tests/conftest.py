@@ -33,12 +33,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is of the full size only, and say so; keep the tests of the shared broker in one worker."""
-    if config.getoption("--fault-trials") != "full":
-        left_out = [item for item in items if item.get_closest_marker("full_size")]
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in left_out]
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of the shared broker in one worker of xdist, so that it is started once; give them time."""
     for item in items:
         if item.get_closest_marker("kafka"):
             if not item.get_closest_marker("xdist_group"):

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -113,7 +114,6 @@ class Shelf:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._own_trust: Path | None = None
         self._seen: set[str] = set()
         self._waiting: list[Path] = []
 
@@ -154,15 +154,15 @@ class Shelf:
         if isinstance(keys, Path):
             return keys
         if keys is None:
-            return self._own_trust or self._write_own_trust()
+            return self._own_trust
         folder = self._folder / f"keys-{sha256(repr(sorted(keys.trust().keys)).encode()).hexdigest()[:16]}"
         if not folder.exists():
             write_key_set(keys, folder)
         return folder / TRUST
 
-    def _write_own_trust(self) -> Path:
-        self._own_trust = write_trust(self._folder / "trust")
-        return self._own_trust
+    @cached_property
+    def _own_trust(self) -> Path:
+        return write_trust(self._folder / "trust")
 
 
 def replay_afresh(bundles: Sequence[Path], folder: Path) -> None:
