@@ -1,7 +1,6 @@
 """Which artifacts a release changed, and which of them several rollouts point to."""
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from homeostat.detectors.triage.timeline import RolloutTimeline
@@ -46,22 +45,25 @@ def diff_manifests(before: ReleaseManifest, after: ReleaseManifest) -> tuple[Art
     return tuple(_describe(old.get(key), new.get(key)) for key in keys)
 
 
-def list_trials(timelines: Iterable[RolloutTimeline]) -> list[Trial]:
-    """Give the rollouts that the guard found harmful, or promoted."""
-    rows = [timeline for timeline in timelines if timeline.control and timeline.candidate]
-    told = [row for row in rows if row.judged_harmful or row.phase is RolloutPhase.PROMOTED]
-    return [Trial(Pair(row.control, row.candidate), row.judged_harmful) for row in told]
+def read_trial(timeline: RolloutTimeline) -> Trial | None:
+    """What a rollout has shown: None before the guard found it harmful, or promoted it."""
+    if not (timeline.control and timeline.candidate):
+        return None
+    if not (timeline.judged_harmful or timeline.phase is RolloutPhase.PROMOTED):
+        return None
+    return Trial(Pair(timeline.control, timeline.candidate), timeline.judged_harmful)
 
 
-def find_suspects(pair: Pair | None, releases: Mapping[str, ReleaseManifest], trials: Sequence[Trial]) -> Suspects:
+def find_suspects(pair: Pair | None, releases: Mapping[str, ReleaseManifest], trials: Mapping[Trial, int]) -> Suspects:
     """Give what a pair of releases changed, what all regressed trials that share a part of it have in common first.
 
+    `trials` says how many rollouts have shown each.
     Of the changes those are likely that every regressed trial with any of them has, and no trial that went well.
     Without another trial to compare with, or where that leaves none or all, none is likelier than the others.
     """
     changes = _diff(pair, releases)
     likely, regressed, fine = list(changes), 0, 0
-    for trial, times in Counter(trials).items():
+    for trial, times in trials.items():
         tried = {_name(change) for change in _diff(trial.pair, releases)}
         if trial.pair == pair or not any(_name(change) in tried for change in changes):
             continue

@@ -1,15 +1,41 @@
 """What triage keeps: open events, closed ones that people still read for, and rollouts; with what changed of them."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping
 from types import MappingProxyType
 
-from homeostat.detectors.triage.artifacts import Trial, list_trials
+from homeostat.detectors.triage.artifacts import Trial, read_trial
 from homeostat.detectors.triage.open_event import OpenEvent
 from homeostat.detectors.triage.timeline import RolloutTimeline
+from homeostat.schemas.cohort import Cohort
 
 MAX_CLOSED = 32
 """Closed events whose sample people were asked to read; beyond it the one that closed first is forgotten."""
 _EVENT, _CLOSED, _ROLLOUT = b"event/", b"closed/", b"rollout/"
+
+
+class _Index:
+    """Open events by what they are of; who asks pays for those found, not for all that are open."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, str | None] = {}
+        self._events: dict[str | None, set[str]] = {}
+
+    def put(self, event: str, key: str | None) -> None:
+        if event not in self._of or self._of[event] != key:
+            self.drop(event)
+            self._of[event] = key
+            self._events.setdefault(key, set()).add(event)
+
+    def drop(self, event: str) -> None:
+        if event in self._of:
+            key = self._of.pop(event)
+            self._events[key].discard(event)
+            if not self._events[key]:
+                del self._events[key]
+
+    def find(self, key: str | None) -> list[str]:
+        return sorted(self._events.get(key, ()))
 
 
 class EventBook:
@@ -20,7 +46,10 @@ class EventBook:
         self._closed: dict[str, OpenEvent] = {}
         self._rollouts: dict[str, RolloutTimeline] = {}
         self._changed: set[bytes] = set()
-        self._trials: list[Trial] | None = None
+        self._by_rollout, self._by_tenant = _Index(), _Index()
+        self._trials: Counter[Trial] = Counter()
+        self._told: dict[str, Trial] = {}
+        self._retold: set[str] = set()
 
     @property
     def events(self) -> Mapping[str, OpenEvent]:
@@ -38,11 +67,29 @@ class EventBook:
         return MappingProxyType(self._rollouts)
 
     @property
-    def trials(self) -> Sequence[Trial]:
-        """The rollouts that ended in a finding; listed anew after one of them was spoken of."""
-        if self._trials is None:
-            self._trials = list_trials(self._rollouts.values())
-        return self._trials
+    def trials(self) -> Mapping[Trial, int]:
+        """What rollouts that ended in a finding have shown, and how many of them."""
+        for rollout in self._retold:
+            before, now = self._told.pop(rollout, None), read_trial(self._rollouts[rollout])
+            if before is not None:
+                self._trials[before] -= 1
+                if not self._trials[before]:
+                    del self._trials[before]
+            if now is not None:
+                self._trials[now] += 1
+                self._told[rollout] = now
+        self._retold.clear()
+        return MappingProxyType(self._trials)
+
+    def of_rollout(self, rollout: str) -> list[OpenEvent]:
+        """The open events of a rollout."""
+        return [self._events[key] for key in self._by_rollout.find(rollout)]
+
+    def around(self, scope: Cohort) -> list[OpenEvent]:
+        """The open events that may overlap a cohort: all but those of other tenants."""
+        if scope.tenant is None:
+            return list(self._events.values())
+        return [self._events[key] for tenant in (scope.tenant, None) for key in self._by_tenant.find(tenant)]
 
     def open(self, event: OpenEvent) -> None:
         """Begin an event."""
@@ -52,12 +99,17 @@ class EventBook:
     def touch(self, event: OpenEvent, dirty: bool = True) -> None:
         """Note that an event changed; `dirty` says that it is to be stated."""
         event.dirty = dirty
-        prefix = _EVENT if event.event in self._events else _CLOSED
+        is_open = event.event in self._events
+        if is_open:
+            self._find_by(event)
+        prefix = _EVENT if is_open else _CLOSED
         self._changed.add(prefix + event.event.encode())
 
     def close(self, event: OpenEvent, mark: int) -> None:
         """End an event; it is kept while there is room if people were asked to read its sample."""
         self._events.pop(event.event)
+        self._by_rollout.drop(event.event)
+        self._by_tenant.drop(event.event)
         self._changed.add(_EVENT + event.event.encode())
         if not event.reviews.asked:
             return
@@ -72,7 +124,7 @@ class EventBook:
     def follow(self, rollout: str) -> RolloutTimeline:
         """Give a rollout's timeline to be changed."""
         self._changed.add(_ROLLOUT + rollout.encode())
-        self._trials = None
+        self._retold.add(rollout)
         return self._rollouts.setdefault(rollout, RolloutTimeline(rollout))
 
     def records(self) -> dict[bytes, bytes]:
@@ -95,7 +147,13 @@ class EventBook:
         self._events = {each.event: each for each in sorted(events, key=lambda each: (each.opened_at, each.event))}
         self._closed = {each.event: each for each in sorted(closed, key=lambda each: (each.closed_at, each.event))}
         self._rollouts = {timeline.rollout: timeline for timeline in timelines}
-        self._trials = None
+        self._retold.update(self._rollouts)
+        for event in self._events.values():
+            self._find_by(event)
+
+    def _find_by(self, event: OpenEvent) -> None:
+        self._by_rollout.put(event.event, event.rollout)
+        self._by_tenant.put(event.event, event.scope.tenant)
 
     def _encode(self, key: bytes) -> bytes | None:
         if key.startswith(_ROLLOUT):

@@ -32,7 +32,7 @@ class Circumstances(NamedTuple):
     acknowledged: int
     targets: int
     releases: Mapping[str, ReleaseManifest]
-    trials: Sequence[Trial]
+    trials: Mapping[Trial, int]
     effect: Effect | None = None
 
 

@@ -1,6 +1,6 @@
 """The triage stage: alarms become drift events, classified, with the next step and its owner."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from homeostat.detectors.control_log import Folded
@@ -96,22 +96,22 @@ class TriageStage(RecordStage):
             case Decision():
                 self._take_step(folded.message, outbox, policy)
             case Acknowledgement() as answer:
-                told = self._control.rollouts_of(answer.target)
-                self._touch_where(lambda event: event.rollout in told and self._has_ended(event))
+                for rollout in self._control.rollouts_of(answer.target):
+                    if self._has_ended(rollout):
+                        self._touch_all(self._book.of_rollout(rollout))
             case Effect() as effect:
-                self._touch_where(lambda event: event.rollout == effect.rollout)
+                self._touch_all(self._book.of_rollout(effect.rollout))
             case SealBaselineDocument():
                 sealed = folded.message.body.cohort
-                self._touch_where(lambda event: accept_baseline(event, sealed))
+                self._touch_all([event for event in self._book.events.values() if accept_baseline(event, sealed)])
             case ReviewDocument():
                 self._take_review(folded.message.body)
             case _:
                 pass
 
-    def _touch_where(self, concerns: Callable[[OpenEvent], bool]) -> None:
-        for event in self._book.events.values():
-            if concerns(event):
-                self._book.touch(event)
+    def _touch_all(self, events: Sequence[OpenEvent]) -> None:
+        for event in events:
+            self._book.touch(event)
 
     def _read(self, record: Record) -> Alarm:
         if find_header(record.headers, CE_TYPE) != Alarm.ce_type.encode():
@@ -132,16 +132,16 @@ class TriageStage(RecordStage):
 
     def _place(self, alarm: Alarm, outbox: Outbox, policy: Policy) -> None:
         rollout = self._find_rollout(alarm)
-        if self._near_of != self._control.policy_digest:
-            self._near, self._near_of = read_nearness(policy), self._control.policy_digest
-        placed = find_event(alarm, self._book.events, rollout, self._near)
+        placed = find_event(alarm, self._book.events, rollout, self._nearness(policy))
         if placed.event is not None:
             placed.event.add(alarm)
-            if all(event.rollout != rollout for event in self._book.events.values()):
+            if rollout is not None and not self._book.of_rollout(rollout):
                 placed.event.rollout = placed.event.rollout or rollout
+            if placed.part is not None:
+                placed.event.absorb(placed.part)
             self._book.touch(placed.event)
             if placed.part is not None:
-                self._join(placed.event, placed.part, outbox, policy)
+                self._end_part(placed.part, placed.event, outbox, policy)
             return
         timeline = self._book.rollouts.get(rollout or "")
         window_ms = round(policy.correlation_window_s * 1000)
@@ -154,8 +154,13 @@ class TriageStage(RecordStage):
         self._book.open(event)
         self._state(event, outbox, policy)
 
-    def _join(self, event: OpenEvent, part: OpenEvent, outbox: Outbox, policy: Policy) -> None:
-        event.absorb(part)
+    def _nearness(self, policy: Policy) -> Nearness:
+        """How near onsets must be under the policy in force; read once."""
+        if self._near_of != self._control.policy_digest:
+            self._near, self._near_of = read_nearness(policy), self._control.policy_digest
+        return self._near
+
+    def _end_part(self, part: OpenEvent, event: OpenEvent, outbox: Outbox, policy: Policy) -> None:
         part.closed_because = f"it is part of event {event.event}"
         self._state(part, outbox, policy)
         self._book.close(part, outbox.mark)
@@ -172,7 +177,7 @@ class TriageStage(RecordStage):
         timeline = self._book.follow(decision.rollout)
         was_harmful = timeline.judged_harmful
         timeline.take(decision)
-        known = [event for event in self._book.events.values() if event.rollout == decision.rollout]
+        known = self._book.of_rollout(decision.rollout)
         for event in known:
             if timeline.judged_harmful and event.is_of_candidate():
                 event.add_cohorts(timeline.harmed)
@@ -224,7 +229,8 @@ class TriageStage(RecordStage):
         return why_accepted(event) or why_quiet(event, now_ms, window_ms)
 
     def _state(self, event: OpenEvent, outbox: Outbox, policy: Policy) -> None:
-        event.leave_out(find_elsewhere(event, self._book.events.values(), read_nearness(policy)))
+        if event.besides:
+            event.leave_out(find_elsewhere(event, self._book.around(event.scope), self._nearness(policy)))
         timeline = self._book.rollouts.get(event.rollout or "")
         acknowledged, targets = (0, 0) if timeline is None else self._count_acknowledged(timeline)
         effect = self._control.effects.get(event.rollout or "")
@@ -246,8 +252,8 @@ class TriageStage(RecordStage):
     def _count_acknowledged(self, timeline: RolloutTimeline) -> tuple[int, int]:
         return count_acknowledged(timeline, self._control.rollouts, self._control.acknowledged)
 
-    def _has_ended(self, event: OpenEvent) -> bool:
-        timeline = self._book.rollouts.get(event.rollout or "")
+    def _has_ended(self, rollout: str) -> bool:
+        timeline = self._book.rollouts.get(rollout)
         return timeline is not None and timeline.ended_ms is not None
 
     def _meta_fields(self) -> dict[str, Any]:

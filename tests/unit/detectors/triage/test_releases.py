@@ -1,5 +1,6 @@
 """Releases that changed without a rollout; the artifacts that differ; the fix that takes them back."""
 
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -122,14 +123,16 @@ def test_several_releases_point_to_the_artifact_that_they_share() -> None:
     manifests = [manifest("1", "1", "1"), manifest("2", "2", "2"), manifest("2", "3", "1"), manifest("1", "1", "2")]
     releases = {f"r{place}": each for place, each in enumerate(manifests)}
     pair = Pair("r0", "r1")
-    assert find_suspects(pair, releases, []).likely == 0
+    assert find_suspects(pair, releases, Counter([])).likely == 0
     regressed, fine = Trial(Pair("r0", "r2"), regressed=True), Trial(Pair("r0", "r3"), regressed=False)
-    suspects = find_suspects(pair, releases, [regressed, fine])
+    suspects = find_suspects(pair, releases, Counter([regressed, fine]))
     assert (suspects.likely, suspects.regressed, suspects.fine) == (1, 1, 1)
     assert suspects.changes[0].kind is ArtifactKind.MODEL
     assert len(suspects.changes) == 3
-    narrowed = find_suspects(pair, releases, [fine])
+    narrowed = find_suspects(pair, releases, Counter([fine]))
     assert [each.kind for each in narrowed.changes[: narrowed.likely]] == [ArtifactKind.MODEL, ArtifactKind.PROMPT_PACK]
-    assert find_suspects(pair, releases, [Trial(pair, regressed=True)]).likely == 0, "its own trial says nothing new"
-    assert find_suspects(None, releases, [fine]).changes == ()
-    assert find_suspects(Pair("r0", "unknown"), releases, [fine]).changes == ()
+    assert find_suspects(pair, releases, Counter([Trial(pair, regressed=True)])).likely == 0, (
+        "its own trial says nothing new"
+    )
+    assert find_suspects(None, releases, Counter([fine])).changes == ()
+    assert find_suspects(Pair("r0", "unknown"), releases, Counter([fine])).changes == ()
