@@ -3,6 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Set
+from functools import lru_cache
 from typing import NamedTuple
 
 from homeostat.detectors.control_types import CONTROL_KINDS, check_signer, read_subject
@@ -135,7 +136,7 @@ class ControlLog:
         kind = self._read_type(record)
         model, roles = CONTROL_KINDS[kind]
         verified = self._trust.verify_with_key(record.value, model.ce_type, roles)
-        message, _ = parse_message(model, verified.payload)
+        message = _parse(model, verified.payload)
         self._check_address(message)
         check_signer(message, verified.key)
         self._check_replaced(message, verified.key.role)
@@ -309,8 +310,13 @@ class ControlLog:
     def _restore_document(self, kind: ControlType, subject: str, data: bytes) -> None:
         version, envelope = int.from_bytes(data[:8], "big"), data[8:]
         self._documents[kind, subject] = (version, envelope)
-        message, _ = parse_message(CONTROL_KINDS[kind].model, read_envelope(envelope)[1])
-        self._take_over_document(message)
+        self._take_over_document(_parse(CONTROL_KINDS[kind].model, read_envelope(envelope)[1]))
+
+
+@lru_cache(maxsize=256)
+def _parse(model: type[Message], payload: bytes) -> Message:
+    """Read a document; remembered, because every partition of a worker reads the same ones. Raises `PoisonRecord`."""
+    return parse_message(model, payload)[0]
 
 
 def digest_snapshot(digests: Iterable[str]) -> str:

@@ -46,7 +46,7 @@ class EffectBook:
 
     def __init__(self) -> None:
         self.runs: dict[str, EffectRun] = {}
-        self._reports: dict[SourceKey, Aftermath] = {}
+        self._reports: dict[str, dict[SourceKey, Aftermath]] = {}
         self._kept: dict[bytes, EffectRun | Aftermath] = {}
         self._changed: set[bytes] = set()
 
@@ -55,23 +55,23 @@ class EffectBook:
         self.runs[run.rollout] = run
         self._note(_RUN + run.rollout.encode(), run)
         if run.final:
-            for key in [key for key in self._reports if key.rollout == run.rollout]:
-                del self._reports[key]
+            for key in self._reports.pop(run.rollout, {}):
                 self._note(key.encode(_REPORT), None)
 
     def take(self, report: Aftermath) -> bool:
         """Keep a report that is newer than what its source said before; False for a repeat, or one that is too late."""
         key = key_of(report)
-        held, run = self._reports.get(key), self.runs.get(report.rollout)
+        reports, run = self._reports.setdefault(report.rollout, {}), self.runs.get(report.rollout)
+        held = reports.get(key)
         if (held is not None and report.mark <= held.mark) or (run is not None and run.final):
             return False
-        self._reports[key] = report
+        reports[key] = report
         self._note(key.encode(_REPORT), report)
         return True
 
     def of_rollout(self, rollout: str) -> list[Aftermath]:
         """What every source says of a rollout's cohorts, in order."""
-        return [self._reports[key] for key in sorted(key for key in self._reports if key.rollout == rollout)]
+        return [report for _, report in sorted(self._reports.get(rollout, {}).items())]
 
     def state_records(self) -> dict[bytes, bytes]:
         """One record a run and a report."""

@@ -47,6 +47,15 @@ class Runs:
         self.states: dict[str, RolloutState] = {}
         self.changed: set[str] = set()
         self._assessed: dict[str, dict[CohortKey, Assessed]] = {}
+        self._going: set[str] = set()
+
+    def restore(self, state: RolloutState) -> None:
+        """Take a rollout's state as it was kept."""
+        self.states[state.rollout] = state
+        if state.phase in ENDED:
+            self._going.discard(state.rollout)
+        else:
+            self._going.add(state.rollout)
 
     def note_document(self, rollout: Rollout) -> bool:
         """Take a version of a rollout's document; False once exposure has begun, because its plan is fixed then."""
@@ -78,12 +87,12 @@ class Runs:
 
     def look_at_all(self, outbox: Outbox, renew: bool) -> None:
         """Look at every rollout whose exposure may begin or is not over."""
-        for rollout in sorted(self.states):
+        for rollout in sorted(self._going):
             self.look(rollout, outbox, renew)
 
     def look_at_waiting(self, outbox: Outbox) -> None:
         """Look at every rollout whose exposure may begin, such as those that wait for another to end."""
-        for rollout in sorted(key for key, state in self.states.items() if state.phase is RolloutPhase.PENDING):
+        for rollout in sorted(key for key in self._going if self.states[key].phase is RolloutPhase.PENDING):
             self.look(rollout, outbox, renew=False)
 
     def look(self, rollout: str, outbox: Outbox, renew: bool) -> None:
@@ -291,5 +300,5 @@ class Runs:
 
     def _keep(self, state: RolloutState) -> None:
         if self.states.get(state.rollout) != state:
-            self.states[state.rollout] = state
+            self.restore(state)
             self.changed.add(state.rollout)

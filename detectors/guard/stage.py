@@ -73,8 +73,7 @@ class GuardStage(RecordStage):
         self._sources.restore(state_records)
         self._effects.book.restore(state_records)
         for key in sorted(key for key in state_records if key.startswith(PREFIX)):
-            state = RolloutState.from_bytes(state_records[key])
-            self._runs.states[state.rollout] = state
+            self._runs.restore(RolloutState.from_bytes(state_records[key]))
 
     def _take_control(self, folded: Folded, outbox: Outbox) -> None:
         message = folded.message

@@ -23,6 +23,9 @@ _STATE_VERSION = 1
 _PREFIX = b"aftermath/"
 _REMEMBERED: Final = 64
 """Traces of a cohort that are recognised when they come again."""
+_PATIENCE: Final = 20
+_LONGEST_WAIT_MS: Final = 300_000
+"""Nothing new is looked for after a twentieth of the time since the withdrawal, and after five minutes at most."""
 
 
 class Place(NamedTuple):
@@ -59,7 +62,7 @@ class Watch:
     last_ms: int = 0
     seen: list[str] = field(default_factory=list)
     promoted: bool = False
-    said_ms: int = 0
+    looked_ms: int = 0
     changed: bool = True
 
     @property
@@ -70,6 +73,16 @@ class Watch:
     def key(self) -> bytes:
         kind = "promoted" if self.promoted else "withdrawn"
         return _PREFIX + f"{kind}/{self.rollout}/{self.tenant}/{self.specialty}/{self.workflow}".encode()
+
+    def is_due(self, bucket_ms: int, now_ms: int) -> bool:
+        """Whether to look at it again: once a bucket, more rarely the longer it goes on without anything new.
+
+        A withdrawal is watched for days; what a week has shown does not change within seconds.
+        """
+        wait_ms = bucket_ms
+        if not self.changed and not self.promoted:
+            wait_ms = max(wait_ms, min((now_ms - self.since_ms) // _PATIENCE, _LONGEST_WAIT_MS))
+        return now_ms >= min(self.looked_ms + wait_ms, self.until_ms)
 
     def count(self, trace_id: str, now_ms: int) -> None:
         """Count one work that carries the release; a repeat of one that is remembered is none."""
@@ -158,21 +171,21 @@ class AftermathBook:
             self._touched.add(watch.key)
 
     def tell(self, world: World, mark: int, now_ms: int) -> Iterator[Aftermath]:
-        """At a tick: once a bucket of log time fold in sessions that closed, and say what changed.
+        """At a tick: where it is due fold in sessions that closed, and say what changed.
 
-        What a ring forgets within a bucket is not folded in: a cohort so busy shows its return without it.
+        What a ring forgets until then is not folded in: a cohort so busy shows its return without it.
         """
         for key, watch in sorted(self._watches.items()):
-            over = now_ms >= watch.until_ms
-            if not over and now_ms < watch.said_ms + world.plan.bucket_ms:
+            if not watch.is_due(world.plan.bucket_ms, now_ms):
                 continue
             if watch.acknowledged_ms is not None and watch.returning.follow(world, watch.acknowledged_ms):
                 watch.changed = True
+            watch.looked_ms = now_ms
+            self._touched.add(key)
             if watch.changed:
-                watch.said_ms, watch.changed = now_ms, False
-                self._touched.add(key)
+                watch.changed = False
                 yield _say(watch, self._home.partition, mark, now_ms)
-            if over:
+            if now_ms >= watch.until_ms:
                 self._drop(key)
                 self._place()
 

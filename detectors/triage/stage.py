@@ -59,6 +59,7 @@ class TriageStage(RecordStage):
         self._book = EventBook()
         self._seen: dict[str, tuple[int, int]] = {}
         self._near, self._near_of = Nearness(0, 0, {}), ""
+        self._swept_ms = 0
 
     @property
     def open_events(self) -> Mapping[str, OpenEvent]:
@@ -207,7 +208,11 @@ class TriageStage(RecordStage):
         self._book.touch(event)
 
     def _revise(self, outbox: Outbox, policy: Policy) -> None:
-        for event in list(self._book.events.values()):
+        """State what changed; once a bucket of log time see which events are over though nothing came."""
+        sweeps = self._control.log_time_ms >= self._swept_ms + round(policy.times.bucket_s * 1000)
+        if sweeps:
+            self._swept_ms = self._control.log_time_ms
+        for event in [each for each in self._book.events.values() if sweeps or each.dirty]:
             event.closed_because = self._why_close(event, policy) or ""
             if event.closed_because or event.dirty:
                 self._state(event, outbox, policy)
@@ -257,8 +262,9 @@ class TriageStage(RecordStage):
         return timeline is not None and timeline.ended_ms is not None
 
     def _meta_fields(self) -> dict[str, Any]:
-        return {**super()._meta_fields(), "seen": self._seen}
+        return {**super()._meta_fields(), "seen": self._seen, "swept_ms": self._swept_ms}
 
     def _restore_meta(self, fields: dict[str, Any]) -> None:
         super()._restore_meta(fields)
         self._seen = {source: (mark, index) for source, (mark, index) in fields["seen"].items()}
+        self._swept_ms = fields.get("swept_ms", 0)

@@ -15,7 +15,9 @@ def check_decision(plan: Plan, before: Decision | None, decision: Decision, step
     rollout, waves = plan.rollout, plan.waves
     assert decision.step == step
     regressed = decision.verdict is Verdict.REGRESSED
-    assert before is None or before.phase not in ENDED or (regressed and before.phase is RolloutPhase.PROMOTED)
+    assert before is None or before.phase not in ENDED or (regressed and before.promoted), (
+        "only a promotion is watched on"
+    )
     cells = len(plan.cohorts) * len(plan.guardrails)
     assert plan.alpha + plan.watch_alpha == pytest.approx(rollout.alpha)
     limit = math.log(cells / plan.watch_alpha) if regressed else math.log(2 * cells / plan.alpha)
