@@ -11,7 +11,8 @@ from scipy import optimize, stats
 from bench.delay import focus
 from bench.delay.chains import ROWS, SKIPPED, chain_ratios, chain_score, draw_chain, rows
 from bench.delay.floor import Statistic, referenced_statistic, run_union, sphere_statistic
-from bench.delay.oracle import Draw, Floats
+from bench.delay.measure import FirstAlarm, first_alarm
+from bench.delay.oracle import NEVER, Draw, Floats
 from homeostat.detectors.statistics.baseline_bound import session_rate_bounds, upper_bound
 from homeostat.detectors.statistics.cells import CellMonitor
 from homeostat.detectors.statistics.effects import divergence, rate_alternatives
@@ -46,8 +47,8 @@ class Case(NamedTuple):
 
     `fit`: models from a sample, to be ranked; `bound`: the edge of the null from a reference, and `at_edge`: monitor,
     oracle's score and null there;
-    `against`: the monitor of a reference and the stream together, `against_size`: the statistic of who knows the size
-    as well; `floor`: of the detector that knows all but which index has moved (`bench.delay.floor`);
+    `against`: the first alarm of a reference and the stream together, `against_size`: the statistic of who knows the
+    size as well; `floor`: of the detector that knows all but which index has moved (`bench.delay.floor`);
     `family`, `as_number`: for FOCuS and River's detectors; `parametric`: scores of an oracle that knows both whole
     distributions, where `score` is held to the same null as the monitor.
     """
@@ -65,7 +66,7 @@ class Case(NamedTuple):
     as_number: Score | None = None
     parametric: Score | None = None
     floor: Statistic | None = None
-    against: Callable[[Floats], Monitor] | None = None
+    against: Callable[[Floats], FirstAlarm] | None = None
     against_size: Callable[[Floats], Statistic] | None = None
 
 
@@ -98,7 +99,7 @@ def rates(before: float, after: float) -> Case:
         at_edge,
         focus.Family(focus.BERNOULLI, before, sign),
         same,
-        against=lambda values: ReferencedMonitor(int(values.sum()), values.size, RUN_LENGTH, side),
+        against=lambda values: alarm_of(ReferencedMonitor(int(values.sum()), values.size, RUN_LENGTH, side)),
         against_size=lambda values: referenced_statistic(
             values, effect, up=side is UP, head_start=HEAD_START_RATIO * RUN_LENGTH
         ),
@@ -221,7 +222,26 @@ def mixes(name: str, before: tuple[float, ...], after: tuple[float, ...]) -> Cas
         lambda values: CategoricalMonitor.fitted(values, len(before), RUN_LENGTH),
         as_number=lambda xs: (xs == moved).astype(float),
         floor=lambda xs: run_union(risen[xs.astype(int)]),
+        against=lambda values: of_categories(values, len(before)),
     )
+
+
+def alarm_of(monitor: Monitor) -> FirstAlarm:
+    return lambda xs: first_alarm(monitor, xs)
+
+
+def of_categories(values: Floats, categories: int) -> FirstAlarm:
+    """A referenced monitor for each category that may have risen, each with its share of the budget."""
+    monitors = [
+        ReferencedMonitor(int((values == category).sum()), values.size, categories * RUN_LENGTH, UP)
+        for category in range(categories)
+    ]
+
+    def first(xs: Floats) -> int:
+        found = [first_alarm(monitor, (xs == category).astype(float)) for category, monitor in enumerate(monitors)]
+        return min((at for at in found if at != NEVER), default=NEVER)
+
+    return first
 
 
 def risen_ratios(row: Floats, effect: float) -> list[Floats]:

@@ -9,6 +9,7 @@ import numpy as np
 from bench.delay import floor, focus, oracle
 from bench.delay.cases import RUN_LENGTH, Case, Score
 from bench.delay.measure import Figure, FirstAlarm, delays, first_alarm, run_length
+from bench.delay.oracle import Floats
 from bench.delay.rivals import REFERENCES, calibrate, rival_delay, rivals_of
 from homeostat.detectors.statistics.monitor import Monitor
 from homeostat.detectors.statistics.monitors.conformal import ConformalMonitor
@@ -142,7 +143,7 @@ class Race:
         return [self.of_monitors(f"e-SR, ranks, {REFERENCES} references", ranked)]
 
     def of_reference(self) -> list[Line]:
-        """Reference and stream bet on together, for rates; a reference of its own for each stream.
+        """Reference and stream bet on together, for rates and categories; a reference of its own for each stream.
 
         A generator of its own leaves the other lines as they are. No run length: one reference may never alarm.
         """
@@ -151,25 +152,23 @@ class Race:
             return []
         twin = copy.copy(self)
         twin.rng = self.rng.spawn(1)[0]
-
-        def alarm_of(_: int) -> FirstAlarm:
-            monitor = against(self.case.before(twin.rng, REFERENCES))
-            return lambda xs: first_alarm(monitor, xs)
-
-        figures = twin._figures(alarm_of, self.size.repeats, self.longest)
-        base = twin._reference_floor()
+        figures = twin._figures(
+            lambda _: against(self.case.before(twin.rng, REFERENCES)), self.size.repeats, self.longest
+        )
         line = self._line(f"e-SR, both samples, {REFERENCES} references", figures, Figure(np.nan, np.nan, 0))
+        if self.case.against_size is None:
+            return [line]
+        base = twin._reference_floor(self.case.against_size)
         over = max(mine.mean / its.mean for mine, its in zip(figures, base, strict=True))
         below = self._line(REFERENCE_FLOOR, base, Figure(RUN_LENGTH, np.nan, 0))
         return [below, line._replace(floor=over)]
 
-    def _reference_floor(self) -> list[Figure]:
+    def _reference_floor(self, against_size: Callable[[Floats], floor.Statistic]) -> list[Figure]:
         """Delays of the detector that knows the size of the change, and of its baseline what a reference shows."""
         case, rng = self.case, self.rng
 
         def statistic() -> floor.Statistic:
-            assert case.against_size is not None
-            return case.against_size(case.before(rng, REFERENCES))
+            return against_size(case.before(rng, REFERENCES))
 
         level = floor.calibrate_level(statistic, case.before, rng, self.size.null_steps, RUN_LENGTH)
 

@@ -15,6 +15,7 @@ import numpy as np
 from homeostat.detectors.compiled import compiled
 from homeostat.detectors.fixed_point import Fixed, Floats
 from homeostat.detectors.statistics.e_chain import e_chain
+from homeostat.detectors.statistics.e_learnt import enter_learnt
 from homeostat.detectors.statistics.e_linear import e_linear
 from homeostat.detectors.statistics.e_rank import e_rank
 from homeostat.detectors.statistics.e_shiryaev_roberts import EVIDENCE_CAP, note_starts
@@ -33,7 +34,8 @@ class Sealed(NamedTuple):
     observation; `edges`, `table`, `params`: of that e-value; `weights`: π [K], summing to 1; `threshold`: A + r;
     `head_start`: r. A table's `params` are the null's probabilities and each bet's largest e (`e_sparing`). A rate's is
     linear too, with sparing stakes; it may have as `params` how many bets each of several nulls has: the evidence is
-    then the least over nulls, whose weights are e-values of what was seen before, and after an alarm it begins at 0.
+    then the least over nulls, whose weights are e-values of what was seen before, `memory` what each null has learnt
+    since (`e_learnt`), and after an alarm all begin again, at 0 and 1.
     """
 
     code: int
@@ -103,18 +105,16 @@ def step_monitor(x: Floats, sealed: Sealed, live: Live, e: Floats, w: float, now
     write_e(x, sealed, live.memory, e)
     several = sealed.code == RATE and sealed.params.shape[0] > 0
     group = int(sealed.params[0]) if several else e.shape[0]
-    if sealed.code == RATE:
-        spare_stakes(live.m, w, sealed.table, sealed.weights, group, sealed.threshold, e)
-    elif sealed.code == TABLE:
-        cells = sealed.table.shape[0]
-        null, highest = sealed.params[:cells], sealed.params[cells:]
-        boost_cells(live.m, w, sealed.table, sealed.weights, null, highest, sealed.threshold, e)
+    entering = 0.0 if several else w
+    if several:
+        enter_learnt(x[0], w, sealed.table, live.memory, live.m)
+    _spare(sealed, live.m, entering, group, e)
     note_starts(live.peak, live.start, e, w, now)
     least, carrier = math.inf, 0
     for first in range(0, e.shape[0], group):
         total, most, best = 0.0, -1.0, first
         for k in range(first, first + group):
-            live.m[k] = min((live.m[k] + w) * e[k], EVIDENCE_CAP)
+            live.m[k] = min((live.m[k] + entering) * e[k], EVIDENCE_CAP)
             part = sealed.weights[k] * live.m[k]
             total += part
             if part > most:
@@ -125,7 +125,20 @@ def step_monitor(x: Floats, sealed: Sealed, live: Live, e: Floats, w: float, now
         return QUIET, least
     live.m[:] = 0.0 if several else sealed.head_start
     live.peak[:] = 0.0
+    if several:
+        live.memory[:] = 1.0
     return carrier, least
+
+
+@compiled
+def _spare(sealed: Sealed, m: Floats, w: float, group: int, e: Floats) -> None:
+    """Let no e-value win more than an alarm needs, where the e-values are a rate's or a table's."""
+    if sealed.code == RATE:
+        spare_stakes(m, w, sealed.table, sealed.weights, group, sealed.threshold, e)
+    elif sealed.code == TABLE:
+        cells = sealed.table.shape[0]
+        null, highest = sealed.params[:cells], sealed.params[cells:]
+        boost_cells(m, w, sealed.table, sealed.weights, null, highest, sealed.threshold, e)
 
 
 @compiled

@@ -20,6 +20,7 @@ _SIZES, _LEAST, _MIDDLE, _MOST = 5, 0.1, 0.6, 1.0
 _MOST_OFFSET = 0.6
 _HALVINGS = 40
 _LEFT_OUT = 0.001
+_LEARNING = 1.0 / 3.0
 
 
 @dataclass(frozen=True)
@@ -27,18 +28,21 @@ class ReferencedMonitor(Monitor):
     """Watch whether 1s have become more (up) or less (down) frequent than among the `n` values of a reference.
 
     For every rate p, five bets on both samples: R_k = Π over the reference of (q_k/p)ˣ((1 − q_k)/(1 − p))¹⁻ˣ, q_k ≤ p,
-    and M_k ← (M_k + w)·(1 + λ_k(x − p)) from M_k = r; alarm when min over p of Σ_k R_k·M_k/5 ≥ A, then M_k ← 0. Sizes
-    d_k of change, by 2·asin √p, reach to 1 from the one that takes as many observations as the reference has (held to
-    .1 … .6). ρ_k·d_k lies below p (q_k) and the rest above it (the rate that λ_k is the best stake for): ρ = m/(n + m)
-    makes p the likeliest common rate of n references at q and m observations after a change, with m from
-    nm/(n + m)·d²/2 = ln(A·d²/2) − 1, the evidence that an oracle has of a change of that size when it alarms.
-    The rates are parted into intervals, R_k taken at the lower end and M_k at the upper one, which both only lower it.
-    Where p lies below the exact lower bound of the reference at .001, R_k = 1; above its exact upper one at .001/A,
-    R_k = A, so that no such p has a say; all R_k are divided by 1.002 for that.
+    and M_k ← (M_k + w·(.7 + .3·L_k))·(1 + λ_k(x − p)) from M_k = r; alarm when min over p of Σ_k R_k·M_k/5 ≥ A, then
+    M_k ← 0, L_k ← 1. Sizes d_k of change, by 2·asin √p, reach to 1 from the one that takes as many observations as the
+    reference has (held to .1 … .6). ρ_k·d_k lies below p (q_k) and the rest above it (the rate that λ_k is the best
+    stake for): ρ = m/(n + m) makes p the likeliest common rate of n references at q and m observations after a change,
+    with m from nm/(n + m)·d²/2 = ln(A·d²/2) − 1, the evidence that an oracle has of a change of that size when it
+    alarms. L_k learns from the stream before a change (`e_learnt`): it bets that the stream lies ρ_k·d_k/3 below p.
+    The rates are parted into intervals, R_k and L_k taken at the lower end and M_k at the upper one, which only lowers
+    them. Where p lies below the exact lower bound of the reference at .001, R_k = 1; above its exact upper one at
+    .001/A, R_k = A, so that no such p has a say; all R_k are divided by 1.002 for that.
     Guarantee: for every rate p, E[alarms by t] ≤ (r + t)/`run_length`, r = A/100, over references and streams, while
-    each x given the past has a mean of at most p and each of the n values had one of at least p given theirs (for down
-    the other way round). E[R_k] ≤ 1 at p, R_k does not know the stream, and M_k − r − t is a supermartingale; an alarm
-    takes A off. For one reference that lies far off by chance alarms may be more frequent.
+    each x given the past has a mean of p and each of the n values had one of at least p given theirs (for down: at
+    most). E[R_k] ≤ 1 at p, R_k does not know the stream, L_k does not know x, E[L_k] ≤ 1, and M_k − r − t is a
+    supermartingale; an alarm takes A off. Not where a rate falls and comes back: L_k has learnt the lower one. With
+    `learns` False L_k stays 1 and the mean of x may be anything up to p. For one reference that lies far off by chance
+    alarms may be more frequent.
     Conditions: the reference are 0s and 1s, n does not depend on them. Units: x is 0 or 1, or a session's mean.
     Source: Turner, Ly, Grünwald, 'Generic e-variables for exact sequential k-sample tests' (2024), for two samples;
     Waudby-Smith and Ramdas (2023), for the minimum over nulls; Shin, Ramdas, Rinaldo (2022).
@@ -55,6 +59,7 @@ class ReferencedMonitor(Monitor):
     n: int
     run_length: float
     direction: Direction = Direction.UP
+    learns: bool = True
 
     def __post_init__(self) -> None:
         if not (0 <= self.hits <= self.n and self.n > 0):
@@ -78,18 +83,21 @@ class ReferencedMonitor(Monitor):
         effects = effect_grid(_SIZES, self._least_effect(), _MOST).tolist()
         offsets = [self._offset(effect) for effect in effects]
         ends = self._ends().tolist()
-        stakes, means, weights = [], [], []
+        columns, weights = [], []
         for low, high in pairwise(ends):
             for effect, offset in zip(effects, offsets, strict=True):
-                stakes.append(_stake(high, (1.0 - offset) * effect))
-                means.append(high)
+                learning = _lower_stake(low, _LEARNING * offset * effect) if self.learns else 0.0
+                columns.append((_stake(high, (1.0 - offset) * effect), high, learning, low))
                 weights.append(_reference_e(self.n, self._harmful_hits, low, offset * effect))
-        table = np.array([stakes, means])
+        table = np.array(columns).T
         if self.direction is Direction.DOWN:
-            table = np.array([-table[0], 1.0 - table[1]])
+            table = np.array([-table[0], 1.0 - table[1], -table[2], 1.0 - table[3]])
         sealed = seal(RATE, table, self.run_length, limits=(0, 1, 0), params=np.array([float(_SIZES)]))
         share = _SIZES * (1.0 + 2.0 * _LEFT_OUT)
         return sealed._replace(weights=np.array(weights) / share, threshold=self.run_length)
+
+    def _memory(self) -> Floats:
+        return np.ones(self.sealed.weights.size)
 
     def _offset(self, effect: float) -> float:
         """The share ρ = m/(n + m) of a change that lies below the common rate, at most .6."""
@@ -135,6 +143,17 @@ def _stake(rate: float, effect: float) -> float:
     return (moved - rate) / (rate * (1.0 - rate))
 
 
+def _lower_stake(rate: float, effect: float) -> float:
+    """The stake of the likelihood ratio of a rate that lies `effect` below, by angle; 0 at the ends."""
+    if not 0.0 < rate < 1.0:
+        return 0.0
+    return (_below(rate, effect) - rate) / (rate * (1.0 - rate))
+
+
+def _below(rate: float, effect: float) -> float:
+    return math.sin(max(_angle(rate) - effect / 2.0, 0.0)) ** 2
+
+
 def _reference_e(n: int, hits: int, rate: float, effect: float) -> float:
     """The e-value of the reference for a rate that lies `effect` below, by angle; 1 against a rate of 0.
 
@@ -142,7 +161,7 @@ def _reference_e(n: int, hits: int, rate: float, effect: float) -> float:
     """
     if rate <= 0.0 or effect <= 0.0:
         return 1.0
-    moved = math.sin(max(_angle(rate) - effect / 2.0, 0.0)) ** 2
+    moved = _below(rate, effect)
     if moved <= 0.0:
         return 0.0 if hits else (1.0 - rate) ** -n
     log_e = hits * math.log(moved / rate) + (n - hits) * math.log((1.0 - moved) / (1.0 - rate))

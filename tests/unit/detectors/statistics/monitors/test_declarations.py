@@ -250,3 +250,26 @@ def test_bets_on_a_reference_have_a_mean_of_at_most_one_at_every_rate(direction:
         harmful_hits = hits if direction is Direction.UP else n - hits
         means += np.asarray(stats.binom.pmf(harmful_hits, n, rates))[:, None] * above[cells]
     assert means.max() <= 1.0 + 1e-9
+
+
+def test_a_reference_learns_from_the_stream_before_a_change() -> None:
+    """References that lie high by chance, up to 3 standard errors; 5,000 records of the stream contradict them."""
+    rng, taken = np.random.default_rng(17), {True: 0, False: 0}
+    xs = np.concatenate([rng.random(5000) < 0.1, rng.random(4000) < 0.16]).astype(float)
+    for hits in (46, 52, 58):
+        for learns in taken:
+            monitor = ReferencedMonitor(hits, 400, 1e4, learns=learns)
+            alarms = monitor.run(monitor.start(), xs)[1].alarms
+            taken[learns] += int(min(alarms[alarms >= 5000], default=xs.size)) - 5000
+    assert taken[True] < 0.8 * taken[False]
+
+
+@pytest.mark.parametrize("direction", [Direction.UP, Direction.DOWN])
+def test_what_a_reference_learns_bets_away_from_the_change(direction: Direction) -> None:
+    """At each rate of an interval L has a mean of at most 1, and is never below 0."""
+    table = ReferencedMonitor(30, 100, 200.0, direction).sealed.table
+    stakes, means = table[2], table[3]
+    far = np.maximum(table[1], means) if direction is Direction.UP else np.minimum(table[1], means)
+    assert (stakes * (far - means) <= 0.0).all()
+    assert min((1.0 + stakes * (x - means)).min() for x in (0.0, 1.0)) >= 0.0
+    assert (stakes != 0.0).any()
