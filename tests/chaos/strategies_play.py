@@ -1,6 +1,7 @@
 """All courses at once, step by step, with the guard and the gateway killed before, in and after every step."""
 
 import signal
+import time
 from collections.abc import Callable, Sequence
 
 from homeostat.schemas.rollout import RolloutPhase, Strategy
@@ -122,9 +123,11 @@ class Play:
     def _await_lapse(self) -> None:
         trial, places = self._trial, self._trial.exposed_places()
         self._control.signal(signal.SIGSTOP)
+        lapsed_s = time.monotonic() + SHORT_TTL_S
         wait_for(lambda: trial.exposed() == 0, "the leases to lapse", LIMIT_S)
         trial.look(places)
         self.strikes.kill_gateway("gateway.before_apply")
         trial.look(places)
         assert trial.exposed() == 0
+        wait_for(lambda: time.monotonic() > lapsed_s, "the leases to lapse by the guard's clock too", LIMIT_S)
         self._control.signal(signal.SIGCONT)
