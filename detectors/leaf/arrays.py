@@ -124,7 +124,8 @@ class CohortArrays(NamedTuple):
     """Leaf cohorts by slot: one for each part of the week; the first of a leaf, its `owner`, has what they share.
 
     They share `evidence`, `last_ms`, `releases`, `release_ms` (since when the newest is there, −1 for always),
-    `shared_bucket` and `tally`; everything else is of a part.
+    `returning` (records since the newest was seen last, and when the first of them came), `shared_bucket` and `tally`;
+    everything else is of a part.
 
     Kept in the state: `moments` [slot, signal, (n, sum, squares high, low)]; `histogram` [slot, signal, bin];
     `evidence` M [slot, signal, (up, down), bet]; `last_ms` of each monitor's step; `reference` [slot, signal, (n, mean,
@@ -169,6 +170,7 @@ class CohortArrays(NamedTuple):
     tally: Ints
     releases: Shorts
     release_ms: Ints
+    returning: Ints
     works: Ints
     told: Ints
     next_bucket: Ints

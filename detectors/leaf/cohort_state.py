@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 CORE: Final = b"cohort/"
 RING: Final = b"ring/"
-_STATE_VERSION = 4
+_STATE_VERSION = 5
 _NARROW: Final = 2**16
 _FIELDS: Final = (
     "moments",
@@ -38,6 +38,7 @@ _FIELDS: Final = (
     "shared_bucket",
     "tally",
     "release_ms",
+    "returning",
     "works",
     "told",
 )

@@ -83,6 +83,7 @@ def new_arrays(
         tally=np.zeros((capacity, 2), np.int64),
         releases=np.full((capacity, MAX_RELEASES), -1, np.int32),
         release_ms=np.full(capacity, -1, np.int64),
+        returning=np.zeros((capacity, 2), np.int64),
         works=np.zeros((capacity, absent, OPEN_BUCKETS, 4), np.int64),
         told=np.zeros((capacity, absent, TOLD, 4), np.int64),
         next_bucket=np.zeros(absent, np.int64),

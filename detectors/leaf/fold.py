@@ -1,6 +1,7 @@
 """Folding a record into the arrays: its session found or opened, its values added, what it says of a rollout noted."""
 
 import math
+from typing import Final
 
 from homeostat.detectors.fixed_point import VALUE_SCALE, Floats
 from homeostat.detectors.leaf.absence import count_ones, count_work
@@ -58,6 +59,8 @@ from homeostat.detectors.leaf.tables import add_seen, index_sessions, place_of_s
 from homeostat.detectors.leaf.window import slide_window
 from homeostat.schemas.signal import LOG_DECADES
 
+RETURNED: Final = 50
+"""Where a tenth of the sessions have a release, so many in a row have another one once in two thousand."""
 _LOG_RANGE = math.log1p(LOG_DECADES)
 
 
@@ -127,12 +130,31 @@ def add_record(row: int, line: Ints, values: Floats, plan: PlanArrays, sessions:
 
 @inlined
 def note_release(slot: int, release: int, now_ms: int, cohorts: CohortArrays) -> None:
-    """Move a release to the front of those seen lately in the cohort; note when it came after another."""
-    seen = cohorts.releases[slot]
+    """Move a release to the front of those seen lately in the cohort; note when it came after another.
+
+    One that was there before comes back only when `RETURNED` records in a row are its: a release that only some
+    sessions have stays the newest one, since its first record.
+    """
+    seen, back = cohorts.releases[slot], cohorts.returning[slot]
     if seen[0] == release:
+        if back[0]:
+            back[0] = 0
+            cohorts.dirty[slot] = 1
         return
+    cohorts.dirty[slot] = 1
+    since_ms, is_known = now_ms, False
+    for place in range(1, seen.shape[0]):
+        is_known = is_known or seen[place] == release
+    if is_known:
+        if not back[0]:
+            back[1] = now_ms
+        back[0] += 1
+        if back[0] < RETURNED:
+            return
+        since_ms = back[1]
     if seen[0] >= 0:
-        cohorts.release_ms[slot] = now_ms
+        cohorts.release_ms[slot] = since_ms
+    back[0] = 0
     moved = release
     for place in range(seen.shape[0]):
         held = seen[place]
@@ -140,7 +162,6 @@ def note_release(slot: int, release: int, now_ms: int, cohorts: CohortArrays) ->
         moved = held
         if held == release:
             break
-    cohorts.dirty[slot] = 1
 
 
 @inlined

@@ -92,7 +92,7 @@ def show(
 ) -> None:
     """Show where a rollout stands: every guardrail of every cohort, what it waits for, how long at today's volume."""
     from homeostat.streams.cli.table import print_table
-    from homeostat.streams.rollouts import budgets, follow_up
+    from homeostat.streams.rollouts import follow_up
     from homeostat.streams.rollouts.standing import CELL_TITLES, cell_rows, find_standing, to_json
 
     book = _open(ctx, archive, bootstrap, trust)
@@ -112,8 +112,7 @@ def show(
     if followed.effect is not None:
         _say(f"effect: {followed.effect.reason}")
     _say(*(f"escalated: {follow_up.describe_escalation(each)}" for each in followed.escalations))
-    if standing.budgets:
-        print_table("error budgets", budgets.TITLES, map(budgets.row, standing.budgets), frozenset({"sessions"}))
+    _show_budgets(standing)
     _say(*(f"waits for: {each}" for each in standing.waits_for), *standing.outlook, *standing.notes)
 
 
@@ -153,6 +152,7 @@ def scorecard(
         print_table("scorecard: what decides, and what else moved", TITLES, rows, frozenset({"tolerance"}))
         for words, found in (("improved", card.improved), ("regressed", card.regressed)):
             _say(*(f"{words}: {each}" for each in found or ["nobody who can be named"]))
+        _show_budgets(card.standing)
         _say(*(f"safety: {each}" for each in say_safety(card)), *(f"cannot be named: {each}" for each in card.missing))
         _say(*(f"promotion waits for: {each}" for each in card.waits_for))
         _say(*(f"proposed, {each.kind}: {each.reason}" for each in card.proposals))
@@ -183,6 +183,14 @@ def _find(ctx: typer.Context, text: str, archive: str | None, bootstrap: str | N
 
     book = _open(ctx, archive, bootstrap, trust)
     return find_standing(book, book.find(text))
+
+
+def _show_budgets(standing: "Standing") -> None:
+    from homeostat.streams.cli.table import print_table
+    from homeostat.streams.rollouts import budgets
+
+    if standing.budgets:
+        print_table("error budgets", budgets.TITLES, map(budgets.row, standing.budgets), frozenset({"sessions"}))
 
 
 def _say(*lines: str) -> None:

@@ -35,7 +35,6 @@ class BudgetReader:
 
 def row(budget: BudgetSpent) -> tuple[str, ...]:
     """The cells of a table; of the present period but for the evidence, which is of all."""
-    over = budget.log_e >= budget.limit
     return (
         budget.signal,
         f"{budget.rate:g} a session",
@@ -44,5 +43,15 @@ def row(budget: BudgetSpent) -> tuple[str, ...]:
         f"{budget.burn_rate:.2f}",
         f"{budget.left_ratio:.0%}",
         f"e={format_e(budget.log_e)} of {format_e(budget.limit)}",
-        "over budget" if over else "not shown to be over",
+        say_verdict(budget),
     )
+
+
+def is_over(budget: BudgetSpent) -> bool:
+    """Whether it is shown to be spent faster than declared."""
+    return budget.log_e >= budget.limit
+
+
+def say_verdict(budget: BudgetSpent) -> str:
+    """What is shown of an error budget."""
+    return "over budget" if is_over(budget) else "not shown to be over"

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from homeostat.schemas.decision import Health
+from homeostat.schemas.decision import BudgetSpent, Health
 from homeostat.schemas.rollout import ENDED, RolloutPhase
 from homeostat.schemas.signal import Direction, SignalSpec
 from homeostat.streams.report.units import is_share, say_number, say_value, to_natural, unit_of
+from homeostat.streams.rollouts.budgets import is_over
 from homeostat.streams.rollouts.score_groups import GroupLine
 from homeostat.streams.rollouts.score_lines import Change, Line
 from homeostat.streams.rollouts.scorecard import Scorecard
@@ -192,3 +193,13 @@ def _sign(size: str, value: float) -> str:
 
 def _list(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def chip_of_budget(budget: BudgetSpent) -> str:
+    """The class of the chip that shows whether an error budget is spent too fast."""
+    return "dangerous" if is_over(budget) else "plain"
+
+
+def say_rate(rate: float) -> str:
+    """A share of sessions: 0.0125 is '1.25 %'."""
+    return f"{100 * rate:.3g} %"

@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from homeostat.streams.report.units import say_column
 from homeostat.streams.rollouts import page_words
+from homeostat.streams.rollouts.budgets import say_verdict
 from homeostat.streams.rollouts.score_lines import Change
 from homeostat.streams.rollouts.scorecard import Scorecard
 
@@ -17,7 +18,8 @@ def render_page(card: Scorecard) -> str:
     template = _environment().get_template("scorecard.html.j2")
     columns = {spec.name: spec for spec in card.standing.policy.columns}
     css = Markup(_read("page.css"))  # noqa: S704 # a file of ours
-    return template.render(card=card, columns=columns, words=page_words, say_signal=say_column, Change=Change, css=css)
+    say = {"say_signal": say_column, "say_budget": say_verdict}
+    return template.render(card=card, columns=columns, words=page_words, Change=Change, css=css, **say)
 
 
 @cache

@@ -81,7 +81,7 @@ def _say_promotion(standing: Standing, unnamed: list[Line]) -> list[str]:
     exposed = [line for line in unnamed if line.cohort in standing.exposed]
     total = len(standing.exposed) * len(standing.plan.guardrails)
     said = f"{len(exposed)} of {total} guardrails × exposed cohorts cannot be named yet"
-    return [*([said] if exposed else []), *([standing.doubt] if standing.doubt else [])]
+    return [*([said] if exposed else []), *standing.outlook, *([standing.doubt] if standing.doubt else [])]
 
 
 def to_json(card: Scorecard) -> dict[str, Any]:
@@ -101,6 +101,7 @@ def to_json(card: Scorecard) -> dict[str, Any]:
         "safety": [_write_group(group) for group in card.safety],
         "cannot_name": card.missing,
         "promotion_waits_for": card.waits_for,
+        "budgets": [budget.model_dump(mode="json") for budget in card.standing.budgets],
         "proposals": [{**each._asdict(), "body": each.body.model_dump(mode="json")} for each in card.proposals],
     }
 

@@ -12,6 +12,8 @@ from homeostat.detectors.statistics.two_sample import sum_pairs
 from homeostat.schemas.rollout import Rollout
 from homeostat.streams.rollouts.book import RolloutBook
 from homeostat.streams.rollouts.outlook import count_least_pairs, tell_least
+from homeostat.streams.rollouts.score_page import render_page
+from homeostat.streams.rollouts.scorecard import score, to_json
 from homeostat.streams.rollouts.standing import Standing, find_standing
 from tests.builders import documents
 from tests.builders.budget_log import policy, spend
@@ -52,7 +54,9 @@ def test_a_slow_rollout_says_how_long_it_would_take() -> None:
     for _ in range(5):
         path.tick(5.0)
     path.say({"omission": [0.0] * 30}, PLACE)
-    (note,) = [each for each in find(path).outlook if "cannot become conclusive" in each]
+    standing = find(path)
+    (note,) = [each for each in standing.outlook if "cannot become conclusive" in each]
+    assert note in score(standing).waits_for
     assert "at today's volume: 1 guardrails × cohorts need longer, omission in tenant-1/cardiology/scribe" in note
 
 
@@ -76,3 +80,15 @@ def test_error_budgets_are_told_as_the_guard_has_them() -> None:
     (mine,), (guards,) = find(path).budgets, judged.budgets
     assert (mine.sessions, mine.spent, mine.log_e) == (guards.sessions, guards.spent, guards.log_e)
     assert mine.sessions == 1100, "of the second period alone"
+
+
+def test_the_scorecard_shows_error_budgets() -> None:
+    path = ReleasePath(documents.rollout(max_duration_s=1e6), policy=policy())
+    path.begin()
+    path.tick(5.0)
+    path.pass_on(spend(path.guard, 200, 10.0))
+    card = score(find(path))
+    (told,) = to_json(card)["budgets"]
+    assert (told["signal"], told["sessions"], told["spent"]) == ("omission", 200, 10.0)
+    page = render_page(card)
+    assert all(each in page for each in ("Error budgets", "not shown to be over", ">10 %</td>", ">5 %</td>"))

@@ -85,7 +85,7 @@ def test_the_scorecard_names_who_improved_and_who_regressed() -> None:
     assert any(said.startswith("omission: ") and "harmful in tenant-1/oncology" in said for said in say_safety(card))
     assert "tenant-2/oncology/scribe: omission: too little evidence to name it" in card.missing
     assert card.missing[-1].endswith("structure_score, dialogue_length, field_completeness")
-    assert card.waits_for == ["6 of 18 guardrails × exposed cohorts cannot be named yet"]
+    assert card.waits_for[0] == "6 of 18 guardrails × exposed cohorts cannot be named yet"
     for line in card.lines:
         low, high = line.interval
         assert line.difference is None or low <= line.difference <= high
