@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from homeostat.detectors.triage.beside import Standing, judge_companion, moved_harmfully
 from homeostat.detectors.triage.change_of import is_beneficial, is_dangerous
-from homeostat.detectors.triage.held import list_guarded
+from homeostat.detectors.triage.held import find_cover, is_partial, list_guarded
 from homeostat.detectors.triage.open_event import OpenEvent
 from homeostat.detectors.triage.scope import choose_besides
 from homeostat.detectors.triage.timeline import RolloutTimeline
@@ -52,7 +52,7 @@ def _judge_numbers(event: OpenEvent, timeline: RolloutTimeline | None, policy: P
 
 def _judge_held(event: OpenEvent, policy: Policy) -> HarmFound:
     """Benign where every guardrail is shown to be held; what is not shown is named."""
-    if event.rest_tags is not None or event.besides_left_out:
+    if is_partial(event) and find_cover(event) is None:
         single = "the guardrails of the single cohorts (more of them moved than are kept)"
         return HarmFound(Harm.UNDETERMINED, (f"not shown within tolerance: {single}",))
     guarded = list(list_guarded(event, policy))

@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from homeostat.detectors.triage.beside import MOVED, Beside, Window, judge_companion, moved_harmfully, open_window
+from homeostat.detectors.triage.lattice import NARROWEST_FIRST, covers
 from homeostat.detectors.triage.open_event import OpenEvent
 from homeostat.detectors.triage.scope import choose_besides, list_wide
 from homeostat.schemas.alarm import Companion
+from homeostat.schemas.cohort import Layer
 from homeostat.schemas.policy import Policy
 from homeostat.schemas.signal import Carrier, Role
 
@@ -25,14 +27,43 @@ class Guarded(NamedTuple):
 
 
 def list_guarded(event: OpenEvent, policy: Policy) -> Iterator[Guarded]:
-    """Judge every guardrail of the policy that work or feedback carries; gateways' reports are the guard's alone."""
-    rows = choose_besides(event)
-    moved = list(event.leaves) or [cohort.key for cohort in list_wide(event)]
+    """Judge every guardrail of the policy that work or feedback carries; gateways' reports are the guard's alone.
+
+    Where more cohorts moved than are kept, those that are kept stand for the others together with the narrowest
+    cohort that has all of them and moved itself; a guardrail that was harmed in one would alarm there.
+    """
+    rows, moved, over_all = choose_besides(event), list(event.leaves), None
+    if is_partial(event):
+        moved, over_all = list(rows), find_cover(event)
+    elif not moved:
+        moved = [cohort.key for cohort in list_wide(event)]
     names = [
         spec.name for spec in policy.columns if spec.role is Role.GUARDRAIL and spec.carrier is not Carrier.EXPOSURE
     ]
     for name in names:
-        yield _judge(name, event, rows, moved, policy.baseline.first_sessions)
+        learned = policy.baseline.first_sessions
+        each = _judge(name, event, rows, moved, learned)
+        if each.held and over_all is not None:
+            key = over_all.cohort.key
+            together = _judge(name, event, {key: over_all}, [key], learned)
+            each = (
+                Guarded(name, True, f"{each.reason} that are kept, and over all of {key}")
+                if together.held
+                else together
+            )
+        yield each
+
+
+def is_partial(event: OpenEvent) -> bool:
+    """Whether more cohorts moved than are kept with what stood beside them."""
+    return event.rest_tags is not None or event.besides_left_out > 0
+
+
+def find_cover(event: OpenEvent) -> Beside | None:
+    """What stood beside the alarm of the narrowest cohort that has all that moved; None where no such one alarmed."""
+    wide = [row for row in event.besides.values() if row.cohort.layer is not Layer.LEAF]
+    over = [row for row in wide if covers(row.cohort, event.scope)]
+    return min(over, key=lambda row: (NARROWEST_FIRST.index(row.cohort.layer), row.cohort.key), default=None)
 
 
 def _judge(name: str, event: OpenEvent, rows: Mapping[str, Beside], cohorts: Sequence[str], learned: int) -> Guarded:

@@ -22,7 +22,7 @@ from homeostat.schemas.trace import Arm
 MAX_CHANGES = 64
 MAX_COHORTS = 128
 MAX_PARENTS = 32
-MAX_BESIDES = 16
+MAX_BESIDES, MAX_WIDE_BESIDES = 16, 8
 _MAX_RELEASES = 8
 _STATE_VERSION = 4
 
@@ -37,9 +37,10 @@ class OpenEvent:
 
     `opened_at` is the offset of the first alarm, or of the guard's verdict. `changes` keeps the newest alarm of the
     gravest (cohort, column, direction), `ranks` how grave it is, and `onsets` when its first alarm dated it: a ring
-    forgets. Companions and samples are in `besides` (by cohort, at most `MAX_BESIDES`) and `drawn`. Leaves
-    that alarmed are in `leaves`, parents in `parents`, how many of both a tenant has in `at_tenants`; changes beyond
-    `MAX_CHANGES` are counted in `left_out`, cohorts beyond their bounds only widen the scope through `rest_tags`.
+    forgets. Companions and samples are in `besides` (by cohort, at most `MAX_BESIDES` leaves and `MAX_WIDE_BESIDES`
+    others) and `drawn`. Leaves that alarmed are in `leaves`, parents in `parents`, how many of both a tenant has in
+    `at_tenants`; changes beyond `MAX_CHANGES` are counted in `left_out`, cohorts beyond their bounds only widen the
+    scope through `rest_tags`.
     `longest_ms` is the longest that one of its alarms took from the onset. `spill` marks the one event that takes in
     what found no room.
     """
@@ -137,8 +138,10 @@ class OpenEvent:
             onset = part.onsets[key]
             self.add(alarm.model_copy(update={"onset_from_ms": onset.from_ms, "onset_to_ms": onset.to_ms}))
         self.alarms, self.left_out = counted, self.left_out + part.left_out
-        self.besides = dict([*self.besides.items(), *part.besides.items()][:MAX_BESIDES])
         self.besides_left_out += part.besides_left_out
+        for key, row in part.besides.items():
+            if key not in self.besides:
+                self._keep_beside(key, row)
         self.drawn.merge(self.event, part.drawn)
         for cohort in (*part.leaves.values(), *part.parents.values()):
             self.add_cohort(cohort)
@@ -170,13 +173,17 @@ class OpenEvent:
         beside = look_beside(alarm, self.besides.get(key))
         if beside is None:
             return
-        if key not in self.besides and len(self.besides) >= MAX_BESIDES and alarm.cohort.layer is Layer.LEAF:
-            wide = next((held for held, row in self.besides.items() if row.cohort.layer is not Layer.LEAF), None)
-            self.besides.pop(wide or "", None)
-        if key in self.besides or len(self.besides) < MAX_BESIDES:
-            self.besides[key] = beside
-        else:
-            self.besides_left_out += 1
+        self._keep_beside(key, beside)
+
+    def _keep_beside(self, key: str, beside: Beside) -> None:
+        """Keep what stood beside an alarm where there is room for one more cohort of its kind."""
+        is_leaf = beside.cohort.layer is Layer.LEAF
+        if key not in self.besides:
+            like = sum((row.cohort.layer is Layer.LEAF) is is_leaf for row in self.besides.values())
+            if like >= (MAX_BESIDES if is_leaf else MAX_WIDE_BESIDES):
+                self.besides_left_out += is_leaf
+                return
+        self.besides[key] = beside
 
     def _add_change(self, alarm: Alarm) -> None:
         key = name_change(alarm.cohort, alarm.signal, alarm.direction)

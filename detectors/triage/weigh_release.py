@@ -61,7 +61,8 @@ def weigh_changed(moves: Sequence[Move], tallies: Mapping[Strand, Tally], near: 
         return _release([Fact(UNKNOWN, "which release the cohorts that moved were given is not said")])
     if not changed:
         return _release([Fact(AGAINST, f"no release changed near the onset: {_say_release(at_home[0])}", True)])
-    kept = [alarm for alarm in at_home if alarm.cohort.key not in {each.cohort.key for each in changed}]
+    keys = {each.cohort.key for each in changed}
+    kept = [alarm for alarm in at_home if alarm.cohort.key not in keys and not _came_along(alarm, changed, near)]
     facts = [
         Fact(SHOWN, f"the release changed at the onset: {_say_release(changed[0])}"),
         Fact(SHOWN if movable else AGAINST, _say_movable(movable), decides=True),
@@ -81,6 +82,14 @@ def is_new_release(alarm: Alarm, near: Nearness) -> bool:
     if since_ms is None:
         return False
     return alarm.onset_from_ms - slack - near.lag_ms(alarm) <= since_ms <= alarm.onset_to_ms + slack
+
+
+def _came_along(alarm: Alarm, changed: Sequence[Alarm], near: Nearness) -> bool:
+    """Whether a cohort was given the release of those that changed before its own onset: what is weak is dated late."""
+    since_ms = alarm.release_since_ms
+    if since_ms is None or since_ms > alarm.onset_to_ms + slack_ms(alarm, near):
+        return False
+    return alarm.releases[0] in {each.releases[0] for each in changed}
 
 
 def _release(facts: Sequence[Fact]) -> Weighed:

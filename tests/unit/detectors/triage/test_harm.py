@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from homeostat.detectors.triage.advice import choose_step
+from homeostat.detectors.triage.open_event import MAX_BESIDES
 from homeostat.schemas.alarm import Companion
 from homeostat.schemas.drift_event import Disposition, DriftClass, DriftEvent, Harm, NextStep
 from homeostat.schemas.signal import Carrier, Direction, Family, Role
@@ -131,6 +132,26 @@ def test_cohorts_are_taken_together_where_none_is_shown_alone() -> None:
     triage.alarm(moved_alarm(9, Family.OUTPUT, leaf("tenant-9"), companions=beside))
     (event,) = triage.tick()
     assert event.harm is Harm.UNDETERMINED, "the mean would hide the one that is worse"
+
+
+@pytest.mark.parametrize(
+    ("over_all", "harm"),
+    [
+        (ALL, Harm.BENIGN),
+        ((), Harm.UNDETERMINED),
+        (GUARDRAILS, Harm.UNDETERMINED),
+    ],
+    ids=["shown over all", "no cohort over all", "not shown over all"],
+)
+def test_more_cohorts_than_are_kept_are_shown_by_the_one_over_all(over_all: tuple[Companion, ...], harm: Harm) -> None:
+    triage = Triage(with_rollout=False)
+    for number in range(MAX_BESIDES + 4):
+        triage.alarm(moved_alarm(number, Family.INPUT, leaf(f"tenant-{number}"), companions=ALL))
+    if over_all:
+        triage.alarm(moved_alarm(99, Family.INPUT, PLATFORM, companions=over_all))
+    (event,) = triage.tick()
+    assert event.harm is harm
+    assert ("that are kept, and over all of platform" in harm_reasons(event)) is (harm is Harm.BENIGN)
 
 
 def test_a_gain_is_accepted_unless_something_else_may_be_worse() -> None:

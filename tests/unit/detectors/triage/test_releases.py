@@ -56,6 +56,20 @@ def test_another_cohort_that_kept_its_release_speaks_against_it() -> None:
     assert event.draft is None
 
 
+def test_a_cohort_with_the_new_release_that_is_dated_late_comes_along() -> None:
+    late: dict[str, Any] = {
+        "onset_from_ms": START_MS + 3_000_000,
+        "onset_to_ms": START_MS + 3_001_000,
+        "log_time_ms": START_MS + 3_600_000,
+    }
+    event = one_event(
+        moved_alarm(1, Family.OUTPUT, **CHANGED),
+        moved_alarm(2, Family.OUTPUT, **CHANGED, **late),
+        moved_alarm(3, Family.OUTPUT, leaf(specialty="oncology"), **CHANGED, **late),
+    )
+    assert (event.alarms, event.drift_class) == (3, DriftClass.RELEASE_REGRESSION)
+
+
 def test_several_cohorts_that_all_changed_release_make_surer() -> None:
     event = one_event(
         moved_alarm(1, Family.OUTPUT, **CHANGED), moved_alarm(2, Family.OUTPUT, leaf("tenant-2"), **CHANGED)
