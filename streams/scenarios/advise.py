@@ -7,7 +7,7 @@ import numpy as np
 
 from homeostat.schemas.policy import Policy
 from homeostat.schemas.signal import Carrier, Kind, SignalSpec
-from homeostat.streams.scenarios.effects_format import Canary, Change, Effects, Impact
+from homeostat.streams.scenarios.effects_format import Canary, Change, Impact, Pattern
 from homeostat.streams.scenarios.figures import figures_of
 from homeostat.streams.scenarios.match import cells_of_scope
 from homeostat.streams.scenarios.policy_of import build_policy
@@ -25,17 +25,18 @@ def advise_author(scenario: Scenario) -> Iterator[str]:
     """Warnings as `field: what may not come out as meant`; the scenario runs all the same."""
     policy = build_policy(scenario)
     yield from _advise_times(scenario, policy)
+    yield from _advise_scopes(scenario)
     specs = {spec.name: spec for spec in policy.signals}
     parts: list[tuple[str, Change | Canary]] = [(f"changes[{n}]", change) for n, change in enumerate(scenario.changes)]
     parts += [(f"rollouts[{n}]", canary) for n, canary in enumerate(scenario.rollouts)]
     for at, impact in parts:
         yield from (f"{at}.at_day: {said}" for said in _find_young(impact, impact.at_day, specs))
         if scenario.truth and impact.signals and impact.population is None and not impact.crash_share:
-            small = list(_find_small(impact.signals, specs, scenario))
+            small = list(_find_small(impact, specs, scenario))
             if len(small) == len(impact.signals):
                 yield f"{at}.signals: by declaration this is no change: {'; '.join(small)}"
                 continue
-            faint = list(_find_faint(impact.signals, specs, scenario, policy.baseline.first_sessions))
+            faint = list(_find_faint(impact, specs, scenario, policy.baseline.first_sessions))
             if faint and len(small) + len(faint) == len(impact.signals):
                 yield f"{at}.signals: it may never be noticed: {'; '.join(faint)}"
 
@@ -60,6 +61,16 @@ def _advise_times(scenario: Scenario, policy: Policy) -> Iterator[str]:
             yield f"truth[{number}].onset_day: about {most:.0f} sessions of a cohort are left: little can be noticed"
 
 
+def _advise_scopes(scenario: Scenario) -> Iterator[str]:
+    """Truths in places where nothing is declared to happen."""
+    impacts: list[Change | Canary | Pattern] = [*scenario.changes, *scenario.rollouts, *scenario.patterns]
+    places = [impact.where for impact in impacts]
+    touched = {cell for cell in scenario.cells() if any(where.holds(*cell) for where in places)}
+    for number, truth in enumerate(scenario.truth):
+        if not touched & cells_of_scope(truth.scope, scenario):
+            yield f"truth[{number}].scope: nothing that is declared happens there"
+
+
 def _find_young(impact: Impact, at_day: float, specs: dict[str, SignalSpec]) -> Iterator[str]:
     """The signals whose answers come so late that their baseline has not begun, as sentences."""
     for name in impact.signals:
@@ -71,16 +82,18 @@ def _find_young(impact: Impact, at_day: float, specs: dict[str, SignalSpec]) -> 
             )
 
 
-def _find_small(effects: Effects, specs: dict[str, SignalSpec], scenario: Scenario) -> Iterator[str]:
+def _find_small(impact: Change | Canary, specs: dict[str, SignalSpec], scenario: Scenario) -> Iterator[str]:
     """The effects that move a signal's mean by less than its tolerance, as sentences."""
-    for spec, size, _ in _list_sizes(effects, specs, scenario):
+    for spec, size, _ in _list_sizes(impact, specs, scenario):
         if size <= spec.tolerance:
             yield f"{spec.name} moves by {size:.3f} on its scale from 0 to 1, its tolerance is {spec.tolerance:g}"
 
 
-def _find_faint(effects: Effects, specs: dict[str, SignalSpec], scenario: Scenario, learned: int) -> Iterator[str]:
+def _find_faint(
+    impact: Change | Canary, specs: dict[str, SignalSpec], scenario: Scenario, learned: int
+) -> Iterator[str]:
     """The effects on a yes or no that a baseline of so few sessions cannot tell from its own uncertainty."""
-    for spec, size, usual in _list_sizes(effects, specs, scenario):
+    for spec, size, usual in _list_sizes(impact, specs, scenario):
         if spec.kind is not Kind.BINARY or size <= spec.tolerance:
             continue
         open_ratio = _ERRORS * math.sqrt(usual * (1 - usual) / learned) + _ERRORS / learned
@@ -92,10 +105,11 @@ def _find_faint(effects: Effects, specs: dict[str, SignalSpec], scenario: Scenar
 
 
 def _list_sizes(
-    effects: Effects, specs: dict[str, SignalSpec], scenario: Scenario
+    impact: Change | Canary, specs: dict[str, SignalSpec], scenario: Scenario
 ) -> Iterator[tuple[SignalSpec, float, float]]:
-    """By signal that has a mean: how far the effect moves it on its scale from 0 to 1, and its usual mean."""
-    for name, effect in effects.items():
+    """By signal that has a mean: how far it moves on its scale from 0 to 1 over all sessions, and its usual mean."""
+    share = impact.where.sessions_share * impact.where.clinicians_share
+    for name, effect in impact.signals.items():
         spec, usual = specs[name], figures_of(specs[name], scenario).mean
         if spec.kind in {Kind.CATEGORICAL, Kind.EMBEDDING} or spec.carrier is Carrier.EXPOSURE:
             continue
@@ -103,7 +117,7 @@ def _list_sizes(
             continue
         moved = next((value for value in (effect.set, effect.rate, effect.mean) if value is not None), usual)
         moved = moved * (1.0 if effect.multiply is None else effect.multiply) + (effect.add or 0.0)
-        yield spec, abs(_to_unit(spec, moved) - _to_unit(spec, usual)), usual
+        yield spec, share * abs(_to_unit(spec, moved) - _to_unit(spec, usual)), usual
 
 
 def _to_unit(spec: SignalSpec, value: float) -> float:

@@ -1,16 +1,21 @@
 """Natural spellings of a scenario's fields and words, put as the format has them, before it is checked."""
 
-import re
 from collections.abc import Callable, Mapping
-from datetime import date
 from types import MappingProxyType
 from typing import Any
 
-from homeostat.streams.scenarios.scenario import FIRST_MONDAY
+from homeostat.streams.scenarios.spelled_values import (
+    as_name,
+    first_day,
+    is_open_age,
+    name_all,
+    read_dates,
+    read_hours,
+    read_percents,
+    read_spans,
+    read_times,
+)
 
-_PERCENT = re.compile(r"([+-]?\d+(?:\.\d+)?) ?%")
-_CLOCK = re.compile(r"(\d{1,2})(?::(\d\d))?")
-_NO_NAME = re.compile(r"[^a-z0-9_-]+")
 _EVERYBODY = frozenset({"all", "platform", "everywhere", "everybody", "everyone", "global"})
 
 _TOP = {
@@ -60,6 +65,8 @@ _WHERE = {
     "clinics": "tenants",
     "age": "ages",
     "sex": "sexes",
+    "gender": "sexes",
+    "genders": "sexes",
     "hour": "hours",
     "clinicians": "clinicians_share",
     "sessions": "sessions_share",
@@ -111,51 +118,66 @@ def spell_scenario(given: Mapping[str, Any]) -> dict[str, Any]:
     >>> spell_scenario({"changes": [{"day": 28, "signals": {"latency_s": {"factor": 2}}}]})
     {'changes': [{'at_day': 28, 'signals': {'latency_s': {'multiply': 2}}}]}
     """
-    told = _rename(_read_percents(dict(given)), _TOP)
+    told = _rename(read_percents(dict(given)), _TOP)
     if "says" in told:
         told = {name: value for name, value in told.items() if name not in _names_of("says", _TOP)}
     if "weeks" in told and "days" not in told and isinstance(told["weeks"], int | float):
         told["days"] = 7 * told.pop("weeks")
-    told = _read_dates(told, _first_day(told))
+    told = read_spans(read_dates(told, first_day(told)))
     if isinstance(told.get("tenants"), dict) and "sessions_per_day" not in told:
         told["sessions_per_day"] = told["tenants"]
         told["tenants"] = list(told["tenants"])
-    told = {name: _name_all(value) if name in _PLACES else value for name, value in told.items()}
+    told = {name: name_all(value) if name in _PLACES else value for name, value in told.items()}
     _replace(told, "cycle")
     _apply(told, "feedback", _spell_feedback)
     _apply(told, "dirty", lambda part: _rename(part, _DIRTY))
-    _apply(told, "changes", _spell_change)
-    _apply(told, "rollouts", _spell_change)
-    _apply(told, "patterns", _spell_change)
-    _apply(told, "truth", _spell_truth)
+    named = _list_named(told)
+    for part in ("changes", "rollouts", "patterns"):
+        _apply(told, part, lambda given: _spell_change(given, named))
+    _apply(told, "truth", lambda given: _spell_truth(given, named))
     if "truth" in told:
         told["truth"] = _leave_out_none(told["truth"])
     return told
 
 
-def _spell_change(given: dict[str, Any]) -> dict[str, Any]:
-    told = _fold_places(_rename(given, _PERIOD), "where")
+def _spell_change(given: dict[str, Any], named: Mapping[str, str]) -> dict[str, Any]:
+    told = read_spans(_fold_places(_rename(given, _PERIOD), "where"))
     told.setdefault("where", {})
-    told["where"] = _spell_where(told["where"])
+    told["where"] = _spell_where(told["where"], named)
     if not told["where"]:
         del told["where"]
     for name in ("artifact", "release"):
         _replace(told, name)
     volume = told.get("volume")
     if isinstance(volume, dict) and len(volume) == 1 and set(volume) <= {"multiply", *_names_of("multiply", _EFFECT)}:
-        told["volume"] = next(iter(volume.values()))
+        volume = next(iter(volume.values()))
+    if "volume" in told:
+        told["volume"] = read_times(volume)
+    _apply(told, "steps", _spell_steps)
     _apply(told, "feedback", _spell_feedback)
     _apply(told, "dirty", lambda part: _rename(part, _DIRTY))
     if isinstance(told.get("signals"), dict):
         rows = told["signals"].items()
-        told["signals"] = {name: _rename(row, _EFFECT) if isinstance(row, dict) else row for name, row in rows}
+        told["signals"] = {name: _spell_effect(row) if isinstance(row, dict) else row for name, row in rows}
     return told
 
 
-def _spell_truth(given: dict[str, Any]) -> dict[str, Any]:
-    told = _fold_places(_rename(given, _TRUTH), "scope")
+def _spell_steps(given: dict[str, Any]) -> dict[str, Any]:
+    """A list of skipped steps are those that are always skipped."""
+    steps = given.get("skip")
+    named = isinstance(steps, list) and all(isinstance(step, str) for step in steps)
+    return {**given, "skip": dict.fromkeys(steps or (), 1)} if named else given
+
+
+def _spell_effect(given: dict[str, Any]) -> dict[str, Any]:
+    told = _rename(given, _EFFECT)
+    return {**told, "multiply": read_times(told["multiply"])} if "multiply" in told else told
+
+
+def _spell_truth(given: dict[str, Any], named: Mapping[str, str]) -> dict[str, Any]:
+    told = read_spans(_fold_places(_rename(given, _TRUTH), "scope"))
     if "scope" in told:
-        told["scope"] = _spell_where(told["scope"])
+        told["scope"] = _spell_where(told["scope"], named)
     if told.get("also") in ("none", "nothing", None):
         told.pop("also", None)
     for name in ("harm", "next_step"):
@@ -170,29 +192,58 @@ def _leave_out_none(truth: Any) -> Any:
     return truth if len(kept) == len(rows) else kept
 
 
-def _spell_where(given: Any) -> Any:
-    """Places as text (`clinic-2`, `clinic-2/cardiology`), women and men, `22:00`, `22-6`, `80+`."""
+def _list_named(told: Mapping[str, Any]) -> dict[str, str]:
+    """Which field of a place each declared specialty and workflow stands in, where no tenant has that name."""
+    named = {}
+    for field in ("workflows", "specialties", "tenants"):
+        value = told.get(field)
+        names = [value] if isinstance(value, str) else value if isinstance(value, list | dict) else []
+        named.update({name: field for name in names if isinstance(name, str)})
+    return named
+
+
+def _spell_where(given: Any, named: Mapping[str, str]) -> Any:
+    """Places as text or a list of it, women and men, `22:00`, `22-6`, `80+`."""
     if isinstance(given, str):
-        if given.strip().lower() in _EVERYBODY:
-            return {}
-        parts = given.split("/")
-        if len(parts) > 3 or not all(parts):
-            return given
-        return {name: _name(part) for name, part in zip(_PLACES[::2], parts, strict=False)}
+        return _read_place(given, named)
+    if isinstance(given, list):
+        return _read_places(given, named)
     if not isinstance(given, dict):
         return given
     told = _rename(given, _WHERE)
-    told = {name: _name_all(value) if name in _PLACES else value for name, value in told.items()}
+    told = {name: name_all(value) if name in _PLACES else value for name, value in told.items()}
     if "ages" in told:
         ages = told["ages"] if isinstance(told["ages"], list) else [told["ages"]]
-        told["ages"] = [f"{str(age).rstrip('+-')}-" if _is_open(age) else age for age in ages]
+        told["ages"] = [f"{str(age).rstrip('+-')}-" if is_open_age(age) else age for age in ages]
     if isinstance(told.get("sexes"), str):
         told["sexes"] = [told["sexes"]]
     if "hours" in told:
-        told["hours"] = _read_hours(told["hours"])
+        told["hours"] = read_hours(told["hours"])
     for name in ("days", "sexes"):
         _replace(told, name)
     return told
+
+
+def _read_place(given: str, named: Mapping[str, str]) -> Any:
+    """`everywhere`, `clinic-2`, `cardiology` where that is a declared specialty, `clinic-2/cardiology`."""
+    if given.strip().lower() in _EVERYBODY:
+        return {}
+    parts = given.split("/")
+    if len(parts) > 3 or not all(parts):
+        return given
+    if len(parts) == 1:
+        return {named.get(as_name(given), "tenants"): as_name(given)}
+    return {name: as_name(part) for name, part in zip(_PLACES[::2], parts, strict=False)}
+
+
+def _read_places(given: list[Any], named: Mapping[str, str]) -> Any:
+    """Several tenants, specialties or workflows; of several kinds, as they are."""
+    found: dict[str, list[str]] = {}
+    for each in given:
+        if not isinstance(each, str) or "/" in each:
+            return given
+        found.setdefault(named.get(as_name(each), "tenants"), []).append(as_name(each))
+    return found if len(found) == 1 else given
 
 
 def _spell_feedback(given: dict[str, Any]) -> dict[str, Any]:
@@ -244,62 +295,3 @@ def _replace(told: dict[str, Any], name: str) -> None:
 def _say_word(name: str, value: Any) -> Any:
     plain = value.strip().lower().replace(" ", "_").replace("-", "_") if isinstance(value, str) else value
     return _WORDS[name].get(plain, value) if isinstance(plain, str | bool) else value
-
-
-def _name_all(value: Any) -> Any:
-    match value:
-        case str():
-            return value if value == "all" else _name(value)
-        case list():
-            return [_name(each) if isinstance(each, str) else each for each in value]
-        case dict():
-            return {_name(name) if isinstance(name, str) else name: weight for name, weight in value.items()}
-        case _:
-            return value
-
-
-def _name(text: str) -> str:
-    """`Family Medicine` as a name: `family-medicine`; nothing of it left, the text as it is."""
-    return _NO_NAME.sub("-", text.strip().lower()).strip("-_") or text
-
-
-def _is_open(age: Any) -> bool:
-    return age == 80 or (isinstance(age, str) and age.rstrip("+-") == "80")
-
-
-def _read_hours(given: Any) -> Any:
-    if isinstance(given, str):
-        given = [part.strip() for part in given.split("-")]
-    return [_read_hour(each) for each in given] if isinstance(given, list) else given
-
-
-def _read_hour(given: Any) -> Any:
-    found = _CLOCK.fullmatch(given) if isinstance(given, str) else None
-    return given if found is None else int(found[1]) + int(found[2] or 0) / 60
-
-
-def _first_day(told: Mapping[str, Any]) -> date:
-    start = told.get("start", FIRST_MONDAY)
-    try:
-        return start if isinstance(start, date) else date.fromisoformat(str(start))
-    except ValueError:
-        return FIRST_MONDAY
-
-
-def _read_dates(given: Any, first: date) -> Any:
-    """Dates as days since the first one, but for the field `start`."""
-    if isinstance(given, dict):
-        return {name: value if name == "start" else _read_dates(value, first) for name, value in given.items()}
-    if isinstance(given, list):
-        return [_read_dates(value, first) for value in given]
-    return (given - first).days if type(given) is date else given
-
-
-def _read_percents(given: Any) -> Any:
-    """`30%` is 0.3, wherever it stands."""
-    if isinstance(given, dict):
-        return {name: _read_percents(value) for name, value in given.items()}
-    if isinstance(given, list):
-        return [_read_percents(value) for value in given]
-    found = _PERCENT.fullmatch(given) if isinstance(given, str) else None
-    return given if found is None else float(found[1]) / 100

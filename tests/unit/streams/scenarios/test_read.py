@@ -148,3 +148,18 @@ def test_advice_says_what_a_baseline_of_few_sessions_cannot_tell(write: Write) -
     assert advice_of(write(changes=plain)) == ""
     beside = [{"at_day": 4, "signals": {"policy_violation": {"rate": 0.08}, "unsupported_ratio": {"add": 0.4}}}]
     assert advice_of(write(changes=beside)) == ""
+
+
+def test_advice_counts_how_many_sessions_a_change_touches(write: Write) -> None:
+    change = {"at_day": 4, "signals": {"unsupported_ratio": {"add": 0.2}}}
+    few = {**change, "where": {"sessions_share": 0.1}}
+    assert "unsupported_ratio moves by 0.020 on its scale" in advice_of(write(changes=[few]))
+    assert "moves by" not in advice_of(write(changes=[{**change, "where": {"sessions_share": 0.5}}]))
+
+
+def test_advice_names_a_truth_where_nothing_happens(write: Write) -> None:
+    change = {"at_day": 4, "where": {"tenant": "clinic-1"}, "signals": {"unsupported_ratio": {"add": 0.4}}}
+    elsewhere = [{"class": "prompt_drift", "harm": "dangerous", "scope": {"tenant": "clinic-2"}}]
+    said = "truth[0].scope: nothing that is declared happens there"
+    assert said in advice_of(write(tenants=2, changes=[change], truth=elsewhere))
+    assert said not in advice_of(write(tenants=2, changes=[change]))

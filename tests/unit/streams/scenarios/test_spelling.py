@@ -28,10 +28,14 @@ def _read(folder: Path, text: str) -> Found:
     ("plain", "spelled"),
     [
         ("days: 42", "weeks: 6"),
+        ("days: 42", "days: 6 weeks"),
         ("at_day: 28", "day: 28"),
+        ("at_day: 28", "at: day 28"),
+        ("at_day: 28", "at_day: 4 weeks"),
         ("at_day: 28", "start_day: 28"),
         ("at_day: 28", "at_day: 2026-02-02"),
         ("where: {tenant: clinic-2}", "where: clinic-2"),
+        ("where: {tenant: clinic-2}", "where: [clinic-2]"),
         ("where: {tenant: clinic-2}", "tenant: Clinic-2"),
         ("{add: 0.15}", "{increase: 15%}"),
         ("{add: 0.15}", "{add: +15%}"),
@@ -58,14 +62,27 @@ def test_a_natural_spelling_is_the_plain_one(tmp_path: Path, plain: str, spelled
         ("{ages: 80+}", {"ages": ("80-",)}),
         ("{sex: women}", {"sexes": ("female",)}),
         ("{days: weekends}", {"days": "weekend"}),
+        ("[clinic-1, Clinic-2]", {"tenants": ("clinic-1", "clinic-2")}),
+        ("Cardiology", {"specialties": ("cardiology",)}),
+        ("{gender: women}", {"sexes": ("female",)}),
         ("clinic-2/cardiology", {"tenants": ("clinic-2",), "specialties": ("cardiology",)}),
         ("everybody", {}),
     ],
 )
 def test_a_place_may_be_said_in_words(tmp_path: Path, where: str, said: dict[str, object]) -> None:
-    found = _read(tmp_path, _PLAIN.replace("where: {tenant: clinic-2}", f"where: {where}"))
+    text = f"specialties: [Cardiology, oncology]\n{_PLAIN}"
+    found = _read(tmp_path, text.replace("where: {tenant: clinic-2}", f"where: {where}"))
     assert found.scenario is not None
     assert found.scenario.changes[0].where.model_dump(exclude_defaults=True) == said
+
+
+def test_factors_and_skipped_steps_may_be_said_in_words(tmp_path: Path) -> None:
+    signals = {"latency_s": {"times": "2 ×"}}
+    change = {"at_day": 28, "volume": "1.5x", "steps": {"skip": ["check-safety"]}, "signals": signals}
+    found = _read(tmp_path, yaml.safe_dump(yaml.safe_load(_PLAIN) | {"changes": [change]}))
+    assert found.scenario is not None, found.errors
+    (read,) = found.scenario.changes
+    assert (read.volume, read.steps.skip, read.signals["latency_s"].multiply) == (1.5, {"check-safety": 1.0}, 2.0)
 
 
 def test_tenants_with_numbers_are_tenants_and_volumes(tmp_path: Path) -> None:
@@ -87,6 +104,7 @@ def test_a_truth_of_no_class_says_that_nothing_must_be_raised(tmp_path: Path) ->
     [
         (_PLAIN.replace("at_day: 28", "at_day: 28\n    day: 29"), "changes[0].day: unknown field"),
         (_PLAIN.replace("{add: 0.15}", "{subtract: 0.1}"), "unsupported_ratio.subtract: unknown field"),
+        (_PLAIN.replace("{tenant: clinic-2}", "[clinic-2, cardiology]", 1), "there is no tenant 'cardiology'"),
         (f"policy: {{budget: 2}}\n{_PLAIN}", "policy.budget: "),
     ],
 )
