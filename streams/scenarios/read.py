@@ -13,6 +13,9 @@ from homeostat.streams.scenarios.check import check_names
 from homeostat.streams.scenarios.scenario import Scenario
 from homeostat.streams.scenarios.spelling import spell_scenario
 
+_NEAR = 0.75
+"""How alike a word must be to one that is known to be taken for it misspelt, from 0 to 1."""
+
 
 class Found(NamedTuple):
     """One file: its scenario, or what is wrong with it."""
@@ -98,6 +101,11 @@ def _say(item: Any) -> str:
         return f"unknown field{_suggest(str(item['loc'][-1]), _fields_at(item['loc'][:-1]))}"
     if kind == "missing":
         return "is missing" + (": write `truth: []` if nothing must be raised" if item["loc"] == ("truth",) else "")
+    if kind in {"model_type", "model_attributes_type", "dict_type"}:
+        fields = ", ".join(sorted(_fields_at(item["loc"])))
+        return f"takes a mapping: known here are {fields}" if fields else "takes a mapping of names to values"
+    if isinstance(given, dict) and kind.startswith(("float", "int")):
+        return "takes one number: whom it is about belongs in `where`"
     message = str(item["msg"]).removeprefix("Value error, ")
     if kind in {"enum", "literal_error"} and isinstance(given, str):
         words = str(item.get("ctx", {}).get("expected", "")).replace("'", "").replace(" or ", ", ").split(", ")
@@ -110,7 +118,7 @@ def _say(item: Any) -> str:
 
 def _suggest(word: str, known: Iterable[str], plain: bool = False) -> str:
     names = sorted(known)
-    near = difflib.get_close_matches(word, names, 1, 0.6)
+    near = difflib.get_close_matches(word, names, 1, _NEAR)
     if near:
         return f": did you mean {near[0]}?"
     return "" if plain or not names else f": known here are {', '.join(names)}"
