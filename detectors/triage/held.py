@@ -34,7 +34,7 @@ def list_guarded(event: OpenEvent, policy: Policy) -> Iterator[Guarded]:
     """
     rows, moved, over_all = choose_besides(event), list(event.leaves), None
     if is_partial(event):
-        moved, over_all = list(rows), find_cover(event)
+        moved, over_all = list(rows) or moved, find_cover(event)
     elif not moved:
         moved = [cohort.key for cohort in list_wide(event)]
     names = [
