@@ -209,8 +209,9 @@ class PairArrays(NamedTuple):
     `queue` [row, signal, (candidate, control), place] are session values at 2⁻²⁰ that wait for a partner, a ring each
     with `head` and `length`; `sums` [row, signal, (pairs, sum d, candidate n, sum, control n, sum)]; `harmful` and
     `non_inferior` log-e by bet; `ratio` log-e; `tally` see the constants; `block` candidates and controls in a pair;
-    `limits` log-e at which a mixture crosses; `crossed` whether it has. A signal that is no guardrail has no queue and
-    only the arms' `sums`; `beside` [row, signal, (candidate n, sum, control n, sum, differences, sum d, sum d²)] begins
+    `limits` [row, test, (from, to)] the log-e between which a test's rise is told at once; `log_e` [row, signal, test]
+    its mixture, tests being (harmful, non-inferior). A signal that is no guardrail has no queue and only the arms'
+    `sums`; `beside` [row, signal, (candidate n, sum, control n, sum, differences, sum d, sum d²)] begins
     with the sessions since its last difference, and `heard` says that some came since they were told. `since` is the
     offset at which the attempt began: sessions opened before it are in neither its ratio nor its missing work.
     `occurred` [row, signal]: whether what must never be has been, and is told.
@@ -230,7 +231,7 @@ class PairArrays(NamedTuple):
     non_inferior: Ints
     ratio: Ints
     tally: Ints
-    crossed: Bytes
+    log_e: Floats
     beside: Ints
     heard: Bytes
     occurred: Bytes

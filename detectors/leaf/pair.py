@@ -57,7 +57,7 @@ def dequeue_mean(pair: int, s: int, side: int, direction: int, pairs: PairArrays
 
 @borrowing
 def bet_on_pair(pair: int, s: int, plan: PlanArrays, pairs: PairArrays, counts: Ints, cursor: Ints) -> None:
-    """Form one pair of blocks and add its log-e to both tests; note a mixture that reaches its limit."""
+    """Form one pair of blocks and add its log-e to both tests; note a mixture that a verdict may rest on."""
     direction = plan.harm[s]
     candidate = dequeue_mean(pair, s, SIDE_CANDIDATE, direction, pairs)
     d = candidate - dequeue_mean(pair, s, SIDE_CONTROL, direction, pairs)
@@ -67,8 +67,8 @@ def bet_on_pair(pair: int, s: int, plan: PlanArrays, pairs: PairArrays, counts: 
     counts[COUNT_SATURATED] += add_pair(
         d, plan.tolerance[s], plan.harmful_stakes[s], plan.non_inferior_stakes[s], harmful, non_inferior
     )
-    note_crossing(pair, s, 0, mixture_log_e(harmful), pairs, cursor)
-    note_crossing(pair, s, 1, mixture_log_e(non_inferior), pairs, cursor)
+    note_log_e(pair, s, 0, mixture_log_e(harmful), pairs, cursor)
+    note_log_e(pair, s, 1, mixture_log_e(non_inferior), pairs, cursor)
 
 
 @borrowing
@@ -93,13 +93,13 @@ def compare_beside(pair: int, s: int, side: int, x: int, plan: PlanArrays, pairs
 
 
 @borrowing
-def note_crossing(pair: int, s: int, test: int, log_e: float, pairs: PairArrays, cursor: Ints) -> None:
-    """Keep whether a test is at its limit; reaching it makes the evidence urgent."""
-    reached = log_e >= pairs.limits[pair, test]
-    if reached and pairs.crossed[pair, s, test] == 0:
+def note_log_e(pair: int, s: int, test: int, log_e: float, pairs: PairArrays, cursor: Ints) -> None:
+    """Keep a test's mixture; a rise that may reach or pass the guard's limit makes the evidence urgent."""
+    before, limits = pairs.log_e[pair, s, test], pairs.limits[pair, test]
+    if log_e > before and log_e >= limits[0] and before < limits[1]:
         pairs.urgent[pair] = 1
         cursor[URGENT] += 1
-    pairs.crossed[pair, s, test] = 1 if reached else 0
+    pairs.log_e[pair, s, test] = log_e
 
 
 @borrowing

@@ -19,6 +19,8 @@ from homeostat.schemas.rollout import Rollout
 
 QUEUE: Final = 128
 _MAX_BLOCK: Final = 64
+_KEPT_NATS: Final = 1.0
+"""More than the .8 nats by which a limit of harm rises for the half of α of the pooled tests and the watch's tenth."""
 _STATE_VERSION = 2
 _PREFIX = b"pair/"
 _FIXED = ("length", "sums", "harmful", "non_inferior", "ratio", "tally", "beside")
@@ -31,7 +33,7 @@ _SIGNAL_AXES = {
     "sums": 1,
     "harmful": 1,
     "non_inferior": 1,
-    "crossed": 1,
+    "log_e": 1,
     "beside": 1,
     "occurred": 1,
 }
@@ -82,7 +84,7 @@ def new_arrays(capacity: int, signals: int) -> PairArrays:
         guarded=np.zeros((capacity, signals), np.uint8),
         share=np.zeros(capacity),
         block=np.ones((capacity, 2), np.int64),
-        limits=np.zeros((capacity, 2)),
+        limits=np.zeros((capacity, 2, 2)),
         queue=np.zeros((capacity, signals, 2, QUEUE), np.int32),
         head=np.zeros((capacity, signals, 2), np.int32),
         length=np.zeros((capacity, signals, 2), np.int32),
@@ -91,7 +93,7 @@ def new_arrays(capacity: int, signals: int) -> PairArrays:
         non_inferior=np.zeros(by_bet, np.int64),
         ratio=np.zeros((capacity, RATIO_BETS), np.int64),
         tally=np.zeros((capacity, PAIR_TALLIES), np.int64),
-        crossed=np.zeros((capacity, signals, 2), np.uint8),
+        log_e=np.zeros((capacity, signals, 2)),
         beside=np.zeros((capacity, signals, BESIDE), np.int64),
         heard=np.zeros(capacity, np.uint8),
         occurred=np.zeros((capacity, signals), np.uint8),
@@ -280,7 +282,11 @@ class PairStore:
         self.arrays.heard[row] = 0
 
     def _derive(self, row: int) -> None:
-        """What follows from the attempt and the sums: flags, blocks, limits, and which tests are at their limit."""
+        """What follows from the attempt and the sums: flags, blocks, limits and mixtures.
+
+        Only the guard knows where harm is decided: by how many cohorts are left, by what α keeps for the pooled tests
+        and for the watch. So whatever may be such a limit is between what is told at once.
+        """
         attempt, rows = self.attempts[row], self.arrays
         leaf = self.keys[row][:3]
         self._moved.add(leaf)
@@ -290,10 +296,10 @@ class PairStore:
         rows.share[row] = attempt.share
         rows.block[row] = block_sizes(attempt.share)
         family = max(1, attempt.cohorts * len(attempt.guardrails))
-        rows.limits[row] = (math.log(family / attempt.alpha), math.log(1.0 / attempt.beta))
+        rows.limits[row, 0] = (math.log(1.0 / attempt.alpha), math.log(family / attempt.alpha) + _KEPT_NATS)
+        rows.limits[row, 1] = math.log(1.0 / attempt.beta)
         for s in np.flatnonzero(rows.guarded[row]).tolist():
-            log_es = (mixture_log_e(rows.harmful[row, s]), mixture_log_e(rows.non_inferior[row, s]))
-            rows.crossed[row, s] = [log_e >= limit for log_e, limit in zip(log_es, rows.limits[row], strict=True)]
+            rows.log_e[row, s] = (mixture_log_e(rows.harmful[row, s]), mixture_log_e(rows.non_inferior[row, s]))
         if attempt.active:
             self._live.setdefault(leaf, {})[attempt.rollout] = row
         else:

@@ -60,6 +60,14 @@ class Leaf:
                 signals = {"edit_ratio": 0.5}
                 self.scenario.add(arm_trace(name, arm, signals, rollout=of.rollout, release=release))
 
+    def worsen(self, of: Rollout, count: int) -> None:
+        """Pairs of single-trace sessions in which the candidate is as bad as can be."""
+        for arm, value in ((Arm.CANDIDATE, 1.0), (Arm.CONTROL, 0.0)) * count:
+            name = ("worse", len(self.scenario.log))
+            release = of.candidate if arm is Arm.CANDIDATE else of.control
+            self.scenario.add(arm_trace(name, arm, {"edit_ratio": value}, rollout=of.rollout, release=release))
+            self.scenario.wait(0.05)
+
     def told(self, seconds: float = 3.0) -> list[Evidence]:
         """The evidence stated once the sessions have closed."""
         self.scenario.tick(seconds)
@@ -156,6 +164,31 @@ def test_what_a_rollout_was_held_for_does_not_hold_its_retry(starts: tuple[int, 
     assert (guard.decisions[2].verdict, guard.decisions[2].phase) == (Verdict.OPERATOR, RolloutPhase.ABORTED)
     assert [(made.verdict, made.rollout) for made in begun] == [(Verdict.BEGIN, RETRY.rollout)]
     assert guard.stage.rollouts[RETRY.rollout].phase is RolloutPhase.EXPOSING
+
+
+@pytest.mark.parametrize("watch_s", [0.0, 3_600.0])
+@pytest.mark.parametrize("specialties", [("cardiology",), ("cardiology", "oncology", "paediatrics")])
+def test_harm_is_decided_by_the_session_that_shows_it_and_waits_for_no_tick(
+    watch_s: float, specialties: tuple[str, ...]
+) -> None:
+    of = rollout(specialties=specialties, watch_s=watch_s)
+
+    def decide(with_ticks: bool) -> list[tuple[Verdict, int]]:
+        leaf, guard = Leaf(of), GuardLog(rollout=of)
+        hear(guard, leaf, leaf.run())
+        leaf.control(guard.decisions[-1])
+        leaf.worsen(of, 30)
+        for _ in range(100):
+            leaf.scenario.wait(0.05)
+            leaf.scenario.add(Draft(None, b"", []))
+            if with_ticks:
+                leaf.scenario.tick(0.0)
+            hear(guard, leaf, leaf.run())
+        return [(made.verdict, made.pairs) for made in guard.decisions[1:]]
+
+    decided = decide(with_ticks=False)
+    assert decided == decide(with_ticks=True)
+    assert [verdict for verdict, _ in decided] == [Verdict.HARMFUL]
 
 
 def test_another_version_before_exposure_takes_the_place_of_the_first() -> None:
