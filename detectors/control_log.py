@@ -12,6 +12,7 @@ from homeostat.detectors.releases.override_book import OverrideBook
 from homeostat.detectors.trust import TrustStore
 from homeostat.schemas.base import Message
 from homeostat.schemas.canonical import digest_bytes, digest_document
+from homeostat.schemas.cohort import Cohort
 from homeostat.schemas.command import Acknowledgement
 from homeostat.schemas.control import (
     CONTROL_HEADER,
@@ -109,6 +110,11 @@ class ControlLog:
     def rollouts_of(self, target: Target) -> Set[str]:
         """The ids of the rollouts that have this target."""
         return self._by_target.get(target.key, frozenset())
+
+    def rollouts_in(self, cohort: Cohort) -> Set[str]:
+        """The ids of the rollouts that have this leaf cohort; none for any other."""
+        place = (cohort.tenant or "", cohort.specialty or "", cohort.workflow or "")
+        return self._by_cohort.get(place, frozenset())
 
     @staticmethod
     def is_control(record: Record) -> bool:

@@ -172,7 +172,7 @@ class TriageStage(RecordStage):
         if alarm.rollout is not None:
             known = alarm.rollout in self._control.rollouts or alarm.rollout in self._book.rollouts
             return alarm.rollout if known else None
-        return find_latest(alarm.cohort, self._control.rollouts, self._book.rollouts)
+        return find_latest(self._control.rollouts_in(alarm.cohort), self._book.rollouts)
 
     def _take_step(self, decision: Decision, outbox: Outbox, policy: Policy | None) -> None:
         timeline = self._book.follow(decision.rollout)

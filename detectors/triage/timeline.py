@@ -1,6 +1,6 @@
 """When rollouts exposed whom, and how they ended: the timeline that alarms are held against."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pydantic import TypeAdapter
@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 from homeostat.detectors.frames import frame, unframe
 from homeostat.schemas.cohort import Cohort, Layer
 from homeostat.schemas.decision import Decision, GuardrailVerdict, Health, Verdict
-from homeostat.schemas.rollout import ENDED, Rollout, RolloutPhase
+from homeostat.schemas.rollout import ENDED, RolloutPhase
 from homeostat.schemas.trace import Arm
 
 _STATE_VERSION = 2
@@ -79,17 +79,10 @@ class RolloutTimeline:
 _ADAPTER = TypeAdapter(RolloutTimeline)
 
 
-def find_latest(
-    cohort: Cohort, rollouts: Mapping[str, Rollout], timelines: Mapping[str, RolloutTimeline]
-) -> str | None:
-    """Give the rollout that exposed a leaf cohort last: its candidate's alarms after the end carry no rollout."""
-    known = [(timeline.began_ms or 0, name) for name, timeline in timelines.items() if name in rollouts]
-    for _, name in sorted(known, reverse=True):
-        for entry in rollouts[name].targets:
-            where = (entry.target.tenant, entry.target.workflow)
-            if where == (cohort.tenant, cohort.workflow) and cohort.specialty in entry.specialties:
-                return name
-    return None
+def find_latest(rollouts: Iterable[str], timelines: Mapping[str, RolloutTimeline]) -> str | None:
+    """Give that of a cohort's rollouts which exposed it last: its candidate's alarms after the end carry no rollout."""
+    begun = [(timelines[name].began_ms or 0, name) for name in rollouts if name in timelines]
+    return max(begun, default=(0, None))[1]
 
 
 def list_harmed(decision: Decision) -> list[Cohort]:
