@@ -51,22 +51,13 @@ class Leaf:
         starts = [traces.start(derive_id("session", number), arm, of.rollout) for number, arm in sessions]
         self.scenario.add(traces.exposure_report(self.reports, starts))
 
-    def pair(self, of: Rollout, count: int) -> None:
-        """Pairs of sessions whose start nobody reported."""
-        for _ in range(count):
-            for arm in (Arm.CANDIDATE, Arm.CONTROL):
-                name = ("pair", len(self.scenario.log))
-                release = of.candidate if arm is Arm.CANDIDATE else of.control
-                signals = {"edit_ratio": 0.5}
-                self.scenario.add(arm_trace(name, arm, signals, rollout=of.rollout, release=release))
-
-    def worsen(self, of: Rollout, count: int) -> None:
-        """Pairs of single-trace sessions in which the candidate is as bad as can be."""
-        for arm, value in ((Arm.CANDIDATE, 1.0), (Arm.CONTROL, 0.0)) * count:
-            name = ("worse", len(self.scenario.log))
+    def pair(self, of: Rollout, count: int, candidate: float = 0.5, control: float = 0.5, apart_s: float = 0.0) -> None:
+        """Pairs of sessions whose start nobody reported, with these edit ratios."""
+        for arm, value in ((Arm.CANDIDATE, candidate), (Arm.CONTROL, control)) * count:
+            name = ("pair", len(self.scenario.log))
             release = of.candidate if arm is Arm.CANDIDATE else of.control
             self.scenario.add(arm_trace(name, arm, {"edit_ratio": value}, rollout=of.rollout, release=release))
-            self.scenario.wait(0.05)
+            self.scenario.wait(apart_s)
 
     def told(self, seconds: float = 3.0) -> list[Evidence]:
         """The evidence stated once the sessions have closed."""
@@ -177,7 +168,7 @@ def test_harm_is_decided_by_the_session_that_shows_it_and_waits_for_no_tick(
         leaf, guard = Leaf(of), GuardLog(rollout=of)
         hear(guard, leaf, leaf.run())
         leaf.control(guard.decisions[-1])
-        leaf.worsen(of, 30)
+        leaf.pair(of, 30, candidate=1.0, control=0.0, apart_s=0.05)
         for _ in range(100):
             leaf.scenario.wait(0.05)
             leaf.scenario.add(Draft(None, b"", []))
